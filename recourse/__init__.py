@@ -1,0 +1,1 @@
+"""Retries are policy, not control flow."""

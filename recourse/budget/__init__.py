@@ -1,0 +1,1 @@
+"""Retry and hedge budgets: back-pressure, so that retries do not amplify an outage."""

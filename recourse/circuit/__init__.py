@@ -1,0 +1,1 @@
+"""Circuit breakers: fail fast while a dependency is down, probe before trusting it again."""

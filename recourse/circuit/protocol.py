@@ -1,0 +1,74 @@
+"""What the executor asks of a breaker, and what a breaker tells."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from recourse.outcome import Health
+from recourse.policy.model import CircuitPolicy
+from recourse.reasons import BreakerState, CircuitCause
+
+__all__ = ["Admission", "Breaker", "Transition"]
+
+
+class Admission(NamedTuple):
+    """A breaker's answer, and the lease that goes with a yes.
+
+    Attributes:
+        allowed: Whether an attempt may run.
+        state: Where the breaker stood when it answered.
+        reason: Why it refused; empty when allowed.
+        generation: Counts transitions; a lease settled in a later generation is ignored.
+        probe: Number of the probe slot that is held; ``None`` when none is.
+        retry_after_s: Seconds until a probe may pass, when refused and known.
+    """
+
+    allowed: bool
+    state: BreakerState
+    reason: str
+    generation: int
+    probe: int | None = None
+    retry_after_s: float | None = None
+
+
+class Transition(NamedTuple):
+    """One change of state.
+
+    Attributes:
+        key: The breaker's key.
+        from_state: Where it stood.
+        to_state: Where it stands now.
+        cause: Why.
+        generation: The new generation.
+        counters: What was counted when it changed, for example ``{"failures": 5}``.
+        at_s: Monotonic seconds.
+    """
+
+    key: str
+    from_state: BreakerState
+    to_state: BreakerState
+    cause: CircuitCause
+    generation: int
+    counters: dict[str, float]
+    at_s: float
+
+
+class Breaker(Protocol):
+    """One key's breaker. Every method is safe from any thread and never calls out under a lock."""
+
+    state: BreakerState
+
+    def admit(self, now_s: float) -> Admission:
+        """Ask to run one attempt; a half-open yes holds a probe slot until it is settled."""
+        ...
+
+    def settle(self, admission: Admission, health: Health, duration_s: float, now_s: float) -> None:
+        """Give a lease back with what it showed; settling twice, or too late, does nothing."""
+        ...
+
+    def apply(self, policy: CircuitPolicy, now_s: float) -> None:
+        """Follow a changed policy from the next attempt on, without losing state or counters."""
+        ...
+
+    def subscribe(self, listener: Callable[[Transition], None]) -> None:
+        """Tell ``listener`` of every transition, in order, outside every lock."""
+        ...

@@ -1,0 +1,1 @@
+"""Classifiers: what a value or an error means."""

@@ -1,0 +1,575 @@
+"""One value per thing that happens. :data:`Event` is their union.
+
+An event is a named tuple over the :class:`CallInfo` that all events of a call share, so telling
+one costs a tuple. What every event has in common (``call_id``, ``key``, wall time, …) is read
+through :class:`Told`; times inside are monotonic seconds of the executor's clock.
+"""
+
+import itertools
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from recourse.clock import Clock
+from recourse.key import PolicyKey
+from recourse.outcome import Outcome
+from recourse.policy.model import EffectivePolicy
+from recourse.reasons import (
+    BreakerState,
+    BudgetKind,
+    CancelReason,
+    CircuitCause,
+    Disposition,
+    HedgingOff,
+    PolicyMode,
+    PolicySource,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "AttemptEnd",
+    "AttemptLate",
+    "AttemptStart",
+    "BudgetDecision",
+    "BudgetRelease",
+    "CallEnd",
+    "CallIds",
+    "CallInfo",
+    "CallStart",
+    "CircuitDecision",
+    "CircuitState",
+    "Event",
+    "HedgeCancel",
+    "HedgeSpawn",
+    "HedgingDisabled",
+    "KeyRejected",
+    "PolicyResolved",
+    "RetryScheduled",
+    "Told",
+]
+
+SCHEMA_VERSION: Final = 1
+NS: Final = 1_000_000_000
+
+
+class CallIds:
+    """Call ids: unique across processes, in launch order within one executor.
+
+    Microseconds since 1970, a counter for calls of the same microsecond, and a random tag.
+    """
+
+    def __init__(self, clock: Clock, rng: random.Random) -> None:
+        self._clock = clock
+        self._origin_us = clock.time_unix_ns() // 1000 - int(clock.monotonic_s() * 1e6)
+        self._count = itertools.count()
+        self._tag = f"{rng.getrandbits(32):08x}"
+
+    def next(self) -> str:
+        """A new id, 24 hexadecimal digits."""
+        at_us = self._origin_us + int(self._clock.monotonic_s() * 1e6)
+        return f"{at_us:013x}{next(self._count) & 0xFFF:03x}{self._tag}"
+
+
+class CallInfo:
+    """What all events of one call share.
+
+    Attributes:
+        call_id: Unique across processes; sorts in launch order within one executor.
+        parent_call_id: The call whose operation made this one.
+        key: The policy key as called.
+        started_s: Monotonic seconds when the call began.
+        started_unix_ns: The same moment on the wall clock.
+        policy: The policy it follows, once resolved.
+        policy_source: Where the policy came from.
+        policy_mode: Which rule gave it.
+        trace_id: 32 hexadecimal digits, when a tracing observer has set them.
+        span_id: 16 hexadecimal digits, likewise.
+        process_id: Of the caller.
+        thread_id: Of the caller.
+        task_name: Of the caller's asyncio task, if it has one.
+        message_of: Gives an error's redacted text; ``None`` unless messages are captured.
+    """
+
+    __slots__ = (
+        "call_id",
+        "key",
+        "message_of",
+        "parent_call_id",
+        "policy",
+        "policy_mode",
+        "policy_source",
+        "process_id",
+        "seq",
+        "span_id",
+        "started_s",
+        "started_unix_ns",
+        "task_name",
+        "thread_id",
+        "trace_id",
+    )
+
+    def __init__(
+        self,
+        call_id: str,
+        key: str,
+        started_s: float,
+        started_unix_ns: int,
+        *,
+        parent_call_id: str | None = None,
+    ) -> None:
+        self.call_id = call_id
+        self.parent_call_id = parent_call_id
+        self.key = key
+        self.started_s = started_s
+        self.started_unix_ns = started_unix_ns
+        self.seq: Callable[[], int] = itertools.count().__next__
+        self.policy: EffectivePolicy | None = None
+        self.policy_source: str = PolicySource.NONE
+        self.policy_mode: str = PolicyMode.STANDARD
+        self.trace_id: str | None = None
+        self.span_id: str | None = None
+        self.process_id = 0
+        self.thread_id = 0
+        self.task_name: str | None = None
+        self.message_of: Callable[[BaseException], str] | None = None
+
+    def unix_ns(self, at_s: float) -> int:
+        """A monotonic moment of this call on the wall clock."""
+        return self.started_unix_ns + round((at_s - self.started_s) * NS)
+
+    def __repr__(self) -> str:
+        return f"CallInfo(call_id={self.call_id!r}, key={self.key!r})"
+
+
+class Told:
+    """What every event can say of itself."""
+
+    __slots__ = ()
+
+    call: CallInfo
+    seq: int
+    at_s: float
+
+    @property
+    def schema_version(self) -> int:
+        """Version of the event catalogue."""
+        return SCHEMA_VERSION
+
+    @property
+    def call_id(self) -> str:
+        """The call it belongs to."""
+        return self.call.call_id
+
+    @property
+    def parent_call_id(self) -> str | None:
+        """The call whose operation made this call."""
+        return self.call.parent_call_id
+
+    @property
+    def key(self) -> str:
+        """The policy key."""
+        return self.call.key
+
+    @property
+    def namespace(self) -> str:
+        """The key's text before the first dot."""
+        return PolicyKey(self.call.key).namespace
+
+    @property
+    def policy_id(self) -> str:
+        """Name of the policy; empty before one is resolved."""
+        return "" if self.call.policy is None else self.call.policy.id
+
+    @property
+    def policy_source(self) -> str:
+        """Where the policy came from."""
+        return self.call.policy_source
+
+    @property
+    def t_wall_ns(self) -> int:
+        """When it happened: nanoseconds since 1970, UTC, free of steps within one call."""
+        return self.call.unix_ns(self.at_s)
+
+    @property
+    def t_mono_ns(self) -> int:
+        """When it happened, on the executor's monotonic clock."""
+        return round(self.at_s * NS)
+
+    @property
+    def process_id(self) -> int:
+        """The caller's process."""
+        return self.call.process_id
+
+    @property
+    def thread_id(self) -> int:
+        """The caller's thread."""
+        return self.call.thread_id
+
+    @property
+    def task_name(self) -> str | None:
+        """The caller's asyncio task."""
+        return self.call.task_name
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace of the call, when something traces it."""
+        return self.call.trace_id
+
+    @property
+    def span_id(self) -> str | None:
+        """The span of the call, when something traces it."""
+        return self.call.span_id
+
+
+def error_type(error: BaseException | None) -> str | None:
+    """The error's class name, with its module unless it is a builtin."""
+    if error is None:
+        return None
+    kind = type(error)
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+class Failed(Told):
+    """An event that may carry an error."""
+
+    __slots__ = ()
+
+    error: BaseException | None
+
+    @property
+    def error_type(self) -> str | None:
+        """Class name of the error, with its module unless it is a builtin."""
+        return error_type(self.error)
+
+    @property
+    def error_message(self) -> str | None:
+        """The error's text, truncated and redacted; ``None`` unless messages are captured."""
+        if self.error is None or self.call.message_of is None:
+            return None
+        return self.call.message_of(self.error)
+
+
+class _CallStart(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    deadline_s: float | None  # ambient or inherited, monotonic
+
+
+class CallStart(_CallStart, Told):
+    """A call was made. ``deadline_s`` is the ambient or inherited deadline, monotonic seconds."""
+
+    __slots__ = ()
+
+
+class _KeyRejected(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    why: str
+
+
+class KeyRejected(_KeyRejected, Told):
+    """A key looked as if it carried request data, or was one too many; told once per shape."""
+
+    __slots__ = ()
+
+
+class _PolicyResolved(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    policy: EffectivePolicy | None
+    source: str
+    mode: str
+    duration_s: float
+    failure: str | None
+    error: BaseException | None
+
+
+class PolicyResolved(_PolicyResolved, Failed):
+    """The call's policy is known, or known to be missing.
+
+    ``failure`` is ``None``, or why the provider's answer could not be used: ``not_found``,
+    ``invalid``, ``provider_error``, ``provider_timeout``; ``mode`` tells what was done about it.
+    """
+
+    __slots__ = ()
+
+
+class _CircuitDecision(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    attempt: int
+    allowed: bool
+    state: BreakerState
+    reason: str
+    generation: int
+    is_probe: bool
+
+
+class CircuitDecision(_CircuitDecision, Told):
+    """The breaker was asked whether an attempt may run, and answered something worth telling.
+
+    Told when it refuses and when it lets a probe through; a closed breaker is silent.
+    """
+
+    __slots__ = ()
+
+
+class _CircuitState(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    from_state: BreakerState
+    to_state: BreakerState
+    cause: CircuitCause
+    generation: int
+    counters: Mapping[str, float]
+
+
+class CircuitState(_CircuitState, Told):
+    """A breaker changed its state; for a change by hand ``call_id`` is empty."""
+
+    __slots__ = ()
+
+
+class _HedgingDisabled(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    reason: HedgingOff
+
+
+class HedgingDisabled(_HedgingDisabled, Told):
+    """The policy enables hedging and this call runs without it."""
+
+    __slots__ = ()
+
+
+class _BudgetDecision(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    attempt: int
+    hedge_index: int
+    kind: BudgetKind
+    budget_name: str
+    cost: int
+    mode: str
+    allowed: bool
+    reason: str
+    balance_after: float | None
+
+
+class BudgetDecision(_BudgetDecision, Told):
+    """A retry or a hedge asked its budget; ``mode`` is the missing-budget mode or ``standard``."""
+
+    __slots__ = ()
+
+
+class _BudgetRelease(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    attempt: int
+    hedge_index: int
+    budget_name: str
+    release_error: BaseException
+
+
+class BudgetRelease(_BudgetRelease, Told):
+    """A budget's reservation was given back and its release raised."""
+
+    __slots__ = ()
+
+
+class _AttemptStart(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    attempt: int
+    hedge_index: int
+    waited_before_s: float
+    timeout_s: float | None
+    deadline_s: float | None  # of this attempt, monotonic
+
+
+class AttemptStart(_AttemptStart, Told):
+    """An attempt begins. ``timeout_s`` is its effective limit, ``deadline_s`` the moment of it."""
+
+    __slots__ = ()
+
+    @property
+    def is_hedge(self) -> bool:
+        """Whether it runs beside a primary."""
+        return self.hedge_index > 0
+
+
+class _AttemptEnd(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    attempt: int
+    hedge_index: int
+    ran: bool
+    started_s: float
+    ended_s: float
+    outcome: Outcome
+    error: BaseException | None
+    waited_before_s: float
+    timeout_s: float | None
+    backoff_s: float
+    backoff_source: str | None  # policy | retry_after
+    late: bool
+    overrun_s: float
+    cancel_reason: CancelReason | None
+    budget_name: str
+    budget_allowed: bool
+    budget_reason: str
+    annotations: Mapping[str, Any]
+
+
+class AttemptEnd(_AttemptEnd, Failed):
+    """An attempt ended, or (``ran`` is false) was denied by its budget and never began.
+
+    ``backoff_s`` is the delay chosen after it, ``waited_before_s`` what was really waited before.
+    """
+
+    __slots__ = ()
+
+    @property
+    def is_hedge(self) -> bool:
+        """Whether it ran beside a primary."""
+        return self.hedge_index > 0
+
+
+class _AttemptLate(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    attempt: int
+    hedge_index: int
+    started_s: float
+    succeeded: bool
+    error: BaseException | None
+
+
+class AttemptLate(_AttemptLate, Failed):
+    """A run that the call no longer waited for has ended; the only event after ``call_end``."""
+
+    __slots__ = ()
+
+    @property
+    def late(self) -> bool:
+        """Always true."""
+        return True
+
+
+class _RetryScheduled(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    attempt: int
+    delay_s: float
+    source: str  # policy | retry_after
+    base_backoff_s: float
+    jitter: str
+    remaining_deadline_s: float | None
+
+
+class RetryScheduled(_RetryScheduled, Told):
+    """After ``attempt`` the call will wait ``delay_s`` and try again."""
+
+    __slots__ = ()
+
+
+class _HedgeSpawn(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    attempt: int
+    hedge_index: int
+    delay_s: float
+    trigger: str
+
+
+class HedgeSpawn(_HedgeSpawn, Told):
+    """A hedge starts, ``delay_s`` after its primary."""
+
+    __slots__ = ()
+
+
+class _HedgeCancel(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    attempt: int
+    hedge_index: int
+    reason: CancelReason
+    started_s: float
+    ended_s: float
+    outcome: Outcome
+    waited_before_s: float
+    timeout_s: float | None
+    budget_name: str
+    budget_reason: str
+    annotations: Mapping[str, Any]
+
+
+class HedgeCancel(_HedgeCancel, Told):
+    """A run of a hedged group, hedge or primary, was cancelled; it has no ``attempt_end``."""
+
+    __slots__ = ()
+
+    @property
+    def is_hedge(self) -> bool:
+        """Whether it ran beside a primary."""
+        return self.hedge_index > 0
+
+
+class _CallEnd(NamedTuple):
+    call: CallInfo
+    seq: int
+    at_s: float
+    disposition: Disposition
+    outcome: Outcome
+    error: BaseException | None
+    attempts_run: int
+    hedges: int
+    deadline_s: float | None  # the call's own and inherited limit, monotonic
+
+
+class CallEnd(_CallEnd, Failed):
+    """The call is over. ``error`` is what the caller gets, ``outcome`` the last attempt's."""
+
+    __slots__ = ()
+
+    @property
+    def success(self) -> bool:
+        """Whether the caller gets a value."""
+        return self.disposition is Disposition.SUCCESS
+
+
+Event: TypeAlias = (
+    CallStart
+    | KeyRejected
+    | PolicyResolved
+    | CircuitDecision
+    | CircuitState
+    | HedgingDisabled
+    | BudgetDecision
+    | BudgetRelease
+    | AttemptStart
+    | AttemptEnd
+    | AttemptLate
+    | RetryScheduled
+    | HedgeSpawn
+    | HedgeCancel
+    | CallEnd
+)

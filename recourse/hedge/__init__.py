@@ -1,0 +1,1 @@
+"""Hedging: when a second run of a slow attempt is worth its load."""

@@ -1,0 +1,169 @@
+"""The one table of policy fields.
+
+A block of a policy is a dataclass whose fields are declared with the constructors below; what they
+say (bounds, unit, choices, meaning) is read back with :func:`table`. Checking, clamping, parsing,
+JSON Schema, lint and the reference page all walk that table, so there is no second list.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from recourse.duration import seconds as duration_s
+from recourse.errors import PolicyError
+
+__all__ = [
+    "Field",
+    "Kind",
+    "checked",
+    "choice",
+    "count",
+    "flag",
+    "number",
+    "ref",
+    "seconds",
+    "table",
+    "text",
+]
+
+_META: Final = "recourse.field"
+
+
+class Kind(StrEnum):
+    """What a field holds."""
+
+    COUNT = "count"
+    NUMBER = "number"
+    SECONDS = "seconds"
+    FLAG = "flag"
+    CHOICE = "choice"
+    TEXT = "text"
+    REF = "ref"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What a policy field may hold, and what it means.
+
+    Attributes:
+        name: The attribute's name; durations end in ``_s``.
+        kind: What it holds.
+        default: What stands there when nothing is given.
+        low: Least value, included.
+        high: Greatest value, included.
+        optional: ``None`` is a value of its own ("off", or "derived").
+        choices: For a closed set, its members.
+        doc: One sentence for people.
+    """
+
+    name: str
+    kind: Kind
+    default: Any
+    doc: str
+    low: float | None = None
+    high: float | None = None
+    optional: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> str:
+        """What the field accepts, as a phrase for an error."""
+        return _ALLOWED[self.kind](self)
+
+
+def _declare(kind: Kind, default: Any, doc: str, **facts: Any) -> Any:
+    meta = {"kind": kind, "default": default, "doc": doc, **facts}
+    return dataclasses.field(default=default, metadata={_META: meta})
+
+
+def count(default: int | None, low: int, high: int, doc: str) -> Any:
+    """A whole number of things; a default of ``None`` makes it optional."""
+    return _declare(Kind.COUNT, default, doc, low=low, high=high, optional=default is None)
+
+
+def number(default: float | None, low: float, high: float, doc: str) -> Any:
+    """A ratio or factor; a default of ``None`` makes it optional."""
+    return _declare(Kind.NUMBER, default, doc, low=low, high=high, optional=default is None)
+
+
+def seconds(default: float | None, low: float, high: float | None, doc: str) -> Any:
+    """A duration, given as seconds or ``timedelta``; a default of ``None`` makes it optional."""
+    return _declare(Kind.SECONDS, default, doc, low=low, high=high, optional=default is None)
+
+
+def flag(*, default: bool, doc: str) -> Any:
+    """Yes or no."""
+    return _declare(Kind.FLAG, default, doc)
+
+
+def choice(default: str, choices: type[StrEnum], doc: str) -> Any:
+    """One word of a closed set."""
+    return _declare(Kind.CHOICE, choices(default), doc, choices=choices)
+
+
+def text(default: str, doc: str) -> Any:
+    """A name."""
+    return _declare(Kind.TEXT, default, doc)
+
+
+def ref(doc: str) -> Any:
+    """A budget, by name; ``None`` means none."""
+    return _declare(Kind.REF, None, doc, optional=True)
+
+
+def table(block: type) -> Iterator[Field]:
+    """The fields of one block, in the order of their declaration."""
+    for declared in dataclasses.fields(block):
+        meta = declared.metadata.get(_META)
+        if meta is not None:
+            facts = {**meta, "choices": tuple(meta.get("choices", ()))}
+            yield Field(name=declared.name, **facts)
+
+
+def checked(path: str, field: Field, value: Any) -> Any:
+    """The value as the field's type; bounds are not looked at, that is normalisation's work.
+
+    ``None`` passes: it is a value of an optional field, and elsewhere it means "not given".
+
+    Raises:
+        PolicyError: The value is of another kind: NaN, a text for a number, an unknown word.
+    """
+    if value is None:
+        return None
+    match field.kind:
+        case Kind.COUNT:
+            ok = isinstance(value, int) and not isinstance(value, bool)
+        case Kind.NUMBER:
+            ok = isinstance(value, int | float) and not isinstance(value, bool)
+            ok = ok and math.isfinite(value)
+        case Kind.SECONDS:
+            return duration_s(path, value)
+        case Kind.FLAG:
+            ok = isinstance(value, bool)
+        case Kind.CHOICE:
+            ok = value in field.choices
+        case Kind.TEXT:
+            ok = isinstance(value, str)
+        case Kind.REF:
+            ok = True
+    if not ok:
+        raise PolicyError(path, value, field.allowed)
+    return value
+
+
+def _bounds(field: Field) -> str:
+    return f" from {field.low:g} to {field.high:g}" if field.high is not None else ""
+
+
+_ALLOWED: Final = {
+    Kind.COUNT: lambda field: f"a whole number{_bounds(field)}",
+    Kind.NUMBER: lambda field: f"a finite number{_bounds(field)}",
+    Kind.SECONDS: lambda field: f"seconds{_bounds(field)}",
+    Kind.FLAG: lambda _: "true or false",
+    Kind.CHOICE: lambda field: "one of " + ", ".join(field.choices),
+    Kind.TEXT: lambda _: "a name",
+    Kind.REF: lambda _: "the name of a budget",
+}

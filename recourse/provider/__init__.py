@@ -1,0 +1,1 @@
+"""Policy providers: where policies come from."""

@@ -1,0 +1,1 @@
+"""Where the telling goes, and what it meant."""

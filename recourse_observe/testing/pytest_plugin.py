@@ -1,0 +1,1 @@
+"""The pytest plugin: timelines of the calls that a test made."""
