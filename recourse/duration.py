@@ -3,11 +3,11 @@
 import math
 import re
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeGuard
 
 from recourse.errors import PolicyError
 
-__all__ = ["parse_duration_s", "seconds"]
+__all__ = ["is_finite_number", "parse_duration_s", "seconds"]
 
 _UNITS_S: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TEXT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)", re.ASCII)
@@ -25,9 +25,19 @@ def seconds(field: str, value: object) -> float:
     """
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_finite_number(value):
         raise PolicyError(field, value, _ALLOWED)
     return float(value)
+
+
+def is_finite_number(value: object) -> TypeGuard[int | float]:
+    """Whether ``value`` can be a ``float`` that one may calculate with; a bool is no number here."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer greater than any float
+        return False
 
 
 def parse_duration_s(field: str, text: str) -> float:

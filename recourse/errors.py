@@ -213,9 +213,9 @@ class CircuitOpenError(RecourseError):
 class RetryExhausted(RecourseError, ExceptionGroup[Exception]):
     """With ``errors="wrap"``: what every attempt of a failed call raised, in launch order."""
 
-    def __new__(cls, message: str, errors: Sequence[Exception]) -> Self:
-        """Build the group; ``errors`` holds at least one exception."""
-        return super().__new__(cls, message, errors)
+    def __new__(cls, message: str, exceptions: Sequence[Exception], /) -> Self:
+        """Build the group; ``exceptions`` holds at least one."""
+        return super().__new__(cls, message, exceptions)
 
     def derive(self, excs: Sequence[Exception], /) -> "RetryExhausted":  # type: ignore[override]  # narrower on purpose: a part of this group is this group's kind
         """Return the same kind of group over a part of the errors (``except*`` needs it)."""

@@ -29,8 +29,9 @@ class PolicyKey:
     text: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.text, str) or not self.text:
-            raise PolicyError("key", self.text, "a text that is not empty")
+        if not _is_text(self.text):
+            field = "key"
+            raise PolicyError(field, self.text, "a text that is not empty")
 
     @classmethod
     def parse(cls, text: "str | PolicyKey") -> Self:
@@ -83,3 +84,7 @@ def checked(key: str) -> str:
     if problem := cardinality_problem(key):
         raise KeyCardinalityError(key, problem)
     return key
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)

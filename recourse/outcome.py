@@ -60,7 +60,7 @@ class Outcome:
 
     kind: OutcomeKind
     reason: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
     retry_after_s: float | None = None
     health: Health | None = None
 

@@ -8,7 +8,7 @@ from recourse.policy.model import (
     Policy,
     RetryPolicy,
 )
-from recourse.policy.normalize import Change, Normalization, Why
+from recourse.policy.normalize import Change, Normalization, Why, normalized
 
 __all__ = [
     "BudgetRef",
@@ -20,4 +20,5 @@ __all__ = [
     "Policy",
     "RetryPolicy",
     "Why",
+    "normalized",
 ]

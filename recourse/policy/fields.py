@@ -6,13 +6,12 @@ JSON Schema, lint and the reference page all walk that table, so there is no sec
 """
 
 import dataclasses
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from recourse.duration import seconds as duration_s
+from recourse.duration import is_finite_number, seconds as duration_s
 from recourse.errors import PolicyError
 
 __all__ = [
@@ -71,7 +70,8 @@ class Field:
     @property
     def allowed(self) -> str:
         """What the field accepts, as a phrase for an error."""
-        return _ALLOWED[self.kind](self)
+        bounds = f" from {self.low:g} to {self.high:g}" if self.high is not None else ""
+        return _ALLOWED[self.kind].format(bounds=bounds, choices=", ".join(self.choices))
 
 
 def _declare(kind: Kind, default: Any, doc: str, **facts: Any) -> Any:
@@ -119,7 +119,7 @@ def table(block: type) -> Iterator[Field]:
     for declared in dataclasses.fields(block):
         meta = declared.metadata.get(_META)
         if meta is not None:
-            facts = {**meta, "choices": tuple(meta.get("choices", ()))}
+            facts: dict[str, Any] = {**meta, "choices": tuple(meta.get("choices", ()))}
             yield Field(name=declared.name, **facts)
 
 
@@ -133,37 +133,30 @@ def checked(path: str, field: Field, value: Any) -> Any:
     """
     if value is None:
         return None
-    match field.kind:
-        case Kind.COUNT:
-            ok = isinstance(value, int) and not isinstance(value, bool)
-        case Kind.NUMBER:
-            ok = isinstance(value, int | float) and not isinstance(value, bool)
-            ok = ok and math.isfinite(value)
-        case Kind.SECONDS:
-            return duration_s(path, value)
-        case Kind.FLAG:
-            ok = isinstance(value, bool)
-        case Kind.CHOICE:
-            ok = value in field.choices
-        case Kind.TEXT:
-            ok = isinstance(value, str)
-        case Kind.REF:
-            ok = True
-    if not ok:
+    if field.kind is Kind.SECONDS:
+        return duration_s(path, value)
+    if not _ACCEPTS[field.kind](field, value):
         raise PolicyError(path, value, field.allowed)
-    return value
-
-
-def _bounds(field: Field) -> str:
-    return f" from {field.low:g} to {field.high:g}" if field.high is not None else ""
+    if field.kind is Kind.NUMBER:
+        return float(value)
+    return type(field.default)(value) if field.kind is Kind.CHOICE else value
 
 
 _ALLOWED: Final = {
-    Kind.COUNT: lambda field: f"a whole number{_bounds(field)}",
-    Kind.NUMBER: lambda field: f"a finite number{_bounds(field)}",
-    Kind.SECONDS: lambda field: f"seconds{_bounds(field)}",
-    Kind.FLAG: lambda _: "true or false",
-    Kind.CHOICE: lambda field: "one of " + ", ".join(field.choices),
-    Kind.TEXT: lambda _: "a name",
-    Kind.REF: lambda _: "the name of a budget",
+    Kind.COUNT: "a whole number{bounds}",
+    Kind.NUMBER: "a finite number{bounds}",
+    Kind.SECONDS: "seconds{bounds}",
+    Kind.FLAG: "true or false",
+    Kind.CHOICE: "one of {choices}",
+    Kind.TEXT: "a name",
+    Kind.REF: "the name of a budget",
+}
+
+_ACCEPTS: Final[dict[Kind, Callable[[Field, Any], bool]]] = {
+    Kind.COUNT: lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+    Kind.NUMBER: lambda _, value: is_finite_number(value),
+    Kind.FLAG: lambda _, value: isinstance(value, bool),
+    Kind.CHOICE: lambda field, value: isinstance(value, str) and value in field.choices,
+    Kind.TEXT: lambda _, value: isinstance(value, str),
+    Kind.REF: lambda _field, _value: True,  # the block itself turns it into a BudgetRef
 }

@@ -56,11 +56,7 @@ def check_block(block: object, name: str) -> None:
     """
     for field in fields.table(type(block)):
         given = getattr(block, field.name)
-        used = fields.checked(f"{name}.{field.name}", field, given)
-        if field.kind is fields.Kind.CHOICE and used is not None:
-            used = type(field.default)(used)
-        if used is not given:
-            object.__setattr__(block, field.name, used)
+        object.__setattr__(block, field.name, fields.checked(f"{name}.{field.name}", field, given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,17 +236,15 @@ class Policy:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", str(PolicyKey.parse(self.key)))
-        for name, kind in (
-            ("retry", RetryPolicy),
-            ("hedge", HedgePolicy),
-            ("circuit", CircuitPolicy),
+        for name, kind, allowed in (
+            ("retry", RetryPolicy | None, "a RetryPolicy or None"),
+            ("hedge", HedgePolicy | None, "a HedgePolicy or None"),
+            ("circuit", CircuitPolicy | None, "a CircuitPolicy or None"),
+            ("idempotent", bool | None, "true, false or None"),
+            ("id", str, "a text"),
         ):
-            if not isinstance(getattr(self, name), kind | None):
-                raise PolicyError(name, getattr(self, name), f"a {kind.__name__} or None")
-        if not isinstance(self.idempotent, bool | None):
-            raise PolicyError("idempotent", self.idempotent, "true, false or None")
-        if not isinstance(self.id, str):
-            raise PolicyError("id", self.id, "a text")
+            if not isinstance(getattr(self, name), kind):
+                raise PolicyError(name, getattr(self, name), allowed)
 
     @classmethod
     def low_latency(cls, key: str | PolicyKey) -> Self:

@@ -1,0 +1,54 @@
+"""Policies that are written in the program."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Final
+
+from recourse.errors import PolicyError, PolicyNotFoundError
+from recourse.key import PolicyKey
+from recourse.policy.model import EffectivePolicy, Policy
+
+__all__ = ["StaticProvider"]
+
+
+class StaticProvider:
+    """Policies by key, and optionally one for every other key.
+
+    Args:
+        policies: At most one per key.
+        default: Followed for a key that has none. Such a call sees its own key and the default's id.
+
+    Raises:
+        PolicyError: Two policies are for the same key.
+    """
+
+    __slots__ = ("_default", "_policies")
+
+    immediate: Final = True
+
+    def __init__(self, policies: Iterable[Policy], default: Policy | None = None) -> None:
+        self._policies: dict[str, EffectivePolicy] = {}
+        for policy in policies:
+            key = str(policy.key)
+            if key in self._policies:
+                field = "policies"
+                raise PolicyError(field, key, "one policy per key")
+            self._policies[key] = policy.normalize("static")
+        self._default = None if default is None else default.normalize("default")
+
+    def get(self, key: PolicyKey) -> EffectivePolicy:
+        """The key's policy, or the default.
+
+        Raises:
+            PolicyNotFoundError: The key has none and there is no default.
+        """
+        found = self._policies.get(key.text)
+        if found is not None:
+            return found
+        if self._default is None:
+            raise PolicyNotFoundError(key.text)
+        return dataclasses.replace(self._default, key=key.text)
+
+    def __repr__(self) -> str:
+        keys = ", ".join(sorted(self._policies))
+        return f"StaticProvider({keys}; default={self._default is not None})"
