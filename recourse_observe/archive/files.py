@@ -1,0 +1,216 @@
+"""Names and places in an archive, and how a file appears in it: whole, or not at all."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from recourse_observe.archive.schema import (
+    MAJOR,
+    TABLES,
+    VERSION,
+    WRITER,
+    Kind,
+    Table,
+    arrow_schema,
+)
+
+__all__ = [
+    "LIVE",
+    "MARKER",
+    "FileName",
+    "Source",
+    "file_metadata",
+    "instant",
+    "publish",
+    "publish_table",
+    "write_marker",
+]
+
+MARKER: Final = "_recourse.json"
+LIVE: Final = "_live"
+_TIMES: Final = "%Y%m%dT%H%M%S"
+_NAME: Final = re.compile(
+    r"(\d{8}T\d{6})-(\d{8}T\d{6})-([A-Za-z0-9][A-Za-z0-9._+-]{0,199})-(\d{6,})\.parquet"
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant(us: int) -> datetime:
+    """Microseconds since 1970 as a moment in UTC."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileName:
+    """What a published file's name says: the times of its rows (whole seconds), and whose it is."""
+
+    first: datetime
+    last: datetime
+    instance: str
+    sequence: int
+
+    def __str__(self) -> str:
+        times = f"{self.first:{_TIMES}}-{self.last:{_TIMES}}"
+        return f"{times}-{self.instance}-{self.sequence:06d}.parquet"
+
+    @property
+    def folder(self) -> str:
+        """The hive folders below the table's: date and hour of the first row."""
+        return f"date={self.first:%Y-%m-%d}/hour={self.first:%H}"
+
+    @classmethod
+    def parse(cls, name: str) -> "FileName | None":
+        """The name's parts, or ``None`` when it is no name of ours.
+
+        >>> FileName.parse("20261121T140000-20261121T140059-web-1-000007.parquet").sequence
+        7
+        """
+        match = _NAME.fullmatch(name)
+        if match is None:
+            return None
+        try:
+            first, last = (datetime.strptime(match[i], _TIMES).replace(tzinfo=UTC) for i in (1, 2))
+        except ValueError:  # a month 13
+            return None
+        return cls(first=first, last=last, instance=match[3], sequence=int(match[4]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Who wrote: the columns that every row of a process carries."""
+
+    service: str
+    instance: str
+    region: str | None = None
+
+
+def file_metadata(table: str, source: Source, first_us: int, last_us: int) -> dict[str, str]:
+    """The Parquet key-value metadata that every file of an archive holds."""
+    return {
+        "recourse.schema_version": VERSION,
+        "recourse.table": table,
+        "recourse.writer": WRITER,
+        "recourse.service": source.service,
+        "recourse.instance": source.instance,
+        "recourse.first_at": instant(first_us).isoformat(),
+        "recourse.last_at": instant(last_us).isoformat(),
+    }
+
+
+def publish(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> None:
+    """Make a file appear whole: written aside, flushed to the disk, renamed.
+
+    Args:
+        path: Where it is to appear.
+        write: Writes the file at the path it is given.
+        durable: Whether the file and its folder are flushed, so that it survives a power cut.
+
+    Raises:
+        OSError: It could not be written; nothing appears at ``path``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"_{path.name}.tmp")
+    try:
+        write(aside)
+        if durable:
+            _flush(aside)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    if durable:
+        _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_marker(root: Path) -> None:
+    """Say that the directory is an archive, unless it is said already."""
+    marker = root / MARKER
+    if not marker.exists():
+        text = json.dumps({"format": "recourse.archive", "major": MAJOR}) + "\n"
+        publish(marker, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def publish_table(
+    root: Path, table: str, rows: Any, source: Source, sequence: int, *, durable: bool = True
+) -> Path:
+    """Write an Arrow table of the pinned schema as one file of the archive.
+
+    The file's place and name follow from its rows' times; an empty table is dated 1970, which only
+    an empty ``calls`` needs (its existence says that a segment is published).
+
+    Returns:
+        Where it is.
+    """
+    spec = TABLES[table]
+    first_us, last_us = _span(rows, spec)
+    name = FileName(
+        first=instant(first_us),
+        last=instant(last_us),
+        instance=source.instance,
+        sequence=sequence,
+    )
+    path = root / table / name.folder / str(name)
+    stamped = rows.replace_schema_metadata(file_metadata(table, source, first_us, last_us))
+    publish(path, lambda aside: write_parquet(aside, stamped, spec), durable=durable)
+    return path
+
+
+def _span(rows: Any, spec: Table) -> tuple[int, int]:
+    if rows.num_rows == 0:
+        return 0, 0
+    first = pc.call_function("min", [rows[spec.time].cast(pa.int64())]).as_py()
+    last = pc.call_function("max", [rows[spec.end].cast(pa.int64())]).as_py()
+    return first, max(first, last)
+
+
+def write_parquet(path: Path, rows: Any, spec: Table, *, level: int = 1) -> None:
+    """Write one Parquet file, encoded as the columns' kinds ask for.
+
+    Raises:
+        OSError: It could not be written, or holds fewer rows than it was given.
+    """
+    words = [column.name for column in spec.columns if column.kind is Kind.WORD]
+    schema = arrow_schema(spec.name).with_metadata(rows.schema.metadata)
+    with pq.ParquetWriter(
+        str(path),
+        schema,
+        compression="zstd",
+        compression_level=level,
+        use_dictionary=words,  # pyright: ignore[reportArgumentType]  # a list is documented
+        column_encoding=_encodings(spec),
+        store_schema=False,
+        write_page_checksum=True,
+        data_page_version="2.0",
+    ) as writer:
+        writer.write_table(rows, row_group_size=122_880)
+    # After a failed write close() reports success all the same: believe only the file.
+    if pq.read_metadata(str(path)).num_rows != rows.num_rows:
+        message = f"{path.name}: the file holds fewer rows than were written"
+        raise OSError(message)
+
+
+def _encodings(spec: Table) -> dict[str, str]:
+    encoding = {
+        Kind.TIME: "DELTA_BINARY_PACKED",
+        Kind.LONG: "DELTA_BINARY_PACKED",
+        Kind.INT: "DELTA_BINARY_PACKED",
+        Kind.TEXT: "DELTA_BYTE_ARRAY",
+    }
+    return {c.name: encoding[c.kind] for c in spec.columns if c.kind in encoding}

@@ -1,0 +1,234 @@
+"""What is in an archive: the files that can be read, and one sentence about each that cannot."""
+
+import glob
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from recourse_observe.archive.errors import (
+    ArchiveDamagedError,
+    ArchiveEmptyError,
+    ArchiveMissingError,
+    ArchiveVersionError,
+    NotAnArchiveError,
+)
+from recourse_observe.archive.files import MARKER
+from recourse_observe.archive.schema import MAJOR, TABLES
+from recourse_observe.archive.validate import (
+    BadFileError,
+    FoundFile,
+    NewerMajorError,
+    validate,
+)
+from recourse_observe.duck import Files, Store, View
+
+__all__ = ["Survey", "open_store", "survey"]
+
+_SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+%,@-]{0,254}")
+_DEEPEST: Final = 8
+_MARKER_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What can be read of an archive, and what cannot.
+
+    Attributes:
+        path: The archive as it was given.
+        files: Readable files of every table, in the order of their names.
+        warnings: One sentence about each thing that was left out.
+        skipped: How many files were left out.
+    """
+
+    path: str
+    files: Mapping[str, tuple[FoundFile, ...]]
+    warnings: tuple[str, ...] = ()
+    skipped: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows of all files together."""
+        return sum(file.rows for files in self.files.values() for file in files)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.size_bytes for files in self.files.values() for file in files)
+
+
+@dataclass(slots=True)
+class _Findings:
+    files: dict[str, list[FoundFile]] = field(default_factory=lambda: {t: [] for t in TABLES})
+    warnings: list[str] = field(default_factory=list)
+    bad: list[BadFileError] = field(default_factory=list)
+    is_archive: bool = False
+
+    def take(self, path: Path, shown: str, table: str | None) -> None:
+        try:
+            found = validate(path, table)
+        except BadFileError as error:
+            self.bad.append(error)
+            self.warnings.append(f"{_printable(shown)} {error}; it was skipped")
+        else:
+            self.files[found.table].append(found)
+
+
+def survey(path: str | os.PathLike[str]) -> Survey:
+    """Look at every file of an archive without reading its rows.
+
+    Args:
+        path: A directory, one Parquet file, or a pattern such as ``runs/*``.
+
+    Raises:
+        ArchiveError: Nothing of it can be read; the message says why in one sentence.
+    """
+    given = os.fspath(path)
+    findings = _Findings()
+    for root in _roots(given):
+        if root.is_dir():
+            _look_into(root, findings)
+        else:
+            findings.is_archive = True
+            findings.take(root, root.name, None)
+    if not any(findings.files.values()):
+        raise _nothing_readable(given, findings)
+    files = {table: _without_doubles(found) for table, found in findings.files.items()}
+    return Survey(
+        path=given, files=files, warnings=tuple(findings.warnings), skipped=len(findings.bad)
+    )
+
+
+def open_store(found: Survey) -> Store:
+    """The archive's tables as views of a database; a table without files is there and empty."""
+    return Store({table: _view(table, found.files.get(table, ())) for table in TABLES})
+
+
+def _view(table: str, files: Sequence[FoundFile]) -> View:
+    def columns(file: FoundFile) -> tuple[tuple[str, str], ...]:
+        return file.columns
+
+    alike = groupby(sorted(files, key=columns), key=columns)
+    return View(
+        columns={column.name: column.kind.sql for column in TABLES[table].columns},
+        parts=tuple(
+            Files(paths=tuple(file.path for file in group), columns=frozenset(dict(shape)))
+            for shape, group in alike
+        ),
+    )
+
+
+def _roots(given: str) -> list[Path]:
+    path = Path(given)
+    if path.exists():
+        return [path]
+    found = [Path(name) for name in sorted(glob.glob(given, recursive=True))]  # noqa: PTH207  # a pattern may be absolute
+    if not found:
+        raise ArchiveMissingError(given, "does not exist; give a directory or a Parquet file")
+    return found
+
+
+def _look_into(root: Path, findings: _Findings) -> None:
+    if root.resolve().name in TABLES and not (root / MARKER).exists():
+        findings.is_archive = True
+        _look_into_table(root, root.resolve().name, findings)
+        return
+    tables = [name for name in TABLES if (root / name).is_dir()]
+    loose = [p for p in sorted(root.glob("*.parquet")) if _SAFE.fullmatch(p.name)]
+    _check_marker(root, findings, expected=bool(tables))
+    for path in loose:
+        if path.is_file() and not path.is_symlink():
+            findings.take(path, path.name, None)
+    for name in tables:
+        findings.is_archive = True
+        _look_into_table(root / name, name, findings)
+
+
+def _check_marker(root: Path, findings: _Findings, *, expected: bool) -> None:
+    marker = root / MARKER
+    try:
+        with marker.open("rb") as file:
+            said = json.loads(file.read(_MARKER_BYTES))
+        if said.get("format") != "recourse.archive":
+            raise ValueError  # noqa: TRY301  # a foreign marker is an unreadable one
+        major = int(said["major"])
+    except FileNotFoundError:
+        if expected:
+            findings.warnings.append(f"{MARKER} is missing; the directory was read as it is")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        findings.is_archive = True
+        findings.warnings.append(f"{MARKER} cannot be understood; the directory was read as it is")
+    else:
+        findings.is_archive = True
+        if major != MAJOR:
+            problem = (
+                f"was written by schema {major} and this reader knows {MAJOR}; "
+                "upgrade recourse-observe"
+            )
+            raise ArchiveVersionError(os.fspath(root), problem)
+
+
+def _look_into_table(folder: Path, table: str, findings: _Findings) -> None:
+    odd: list[str] = []
+    for path in _parquet_files(folder, odd, _DEEPEST):
+        findings.take(path, f"{table}/{path.relative_to(folder)}", table)
+    if odd:
+        findings.warnings.append(
+            f"{table}: {len(odd)} links or odd names were not followed, "
+            f"for example {_printable(odd[0])}"
+        )
+
+
+def _parquet_files(folder: Path, odd: list[str], depth: int) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        odd.append(folder.name)
+        return
+    for entry in listed:
+        if entry.name.startswith(("_", ".")):
+            continue
+        safe = not entry.is_symlink() and _SAFE.fullmatch(entry.name)
+        if safe and entry.is_dir(follow_symlinks=False) and depth:
+            yield from _parquet_files(folder / entry.name, odd, depth - 1)
+        elif safe and entry.is_file(follow_symlinks=False) and entry.name.endswith(".parquet"):
+            yield folder / entry.name
+        else:
+            odd.append(entry.name)
+
+
+def _without_doubles(files: list[FoundFile]) -> tuple[FoundFile, ...]:
+    """Each row once: what a compacted file replaces, and a file published twice, is left out."""
+    replaced = frozenset[str]().union(*(file.replaces for file in files))
+    kept: dict[object, FoundFile] = {}
+    for file in files:
+        if file.path.name in replaced:
+            continue
+        whose = file.path if file.name is None else (file.name.instance, file.name.sequence)
+        kept.setdefault(whose, file)
+    return tuple(kept.values())
+
+
+def _nothing_readable(given: str, findings: _Findings) -> Exception:
+    if not findings.is_archive and not findings.bad:
+        return NotAnArchiveError(
+            given, "is no recourse archive; it has none of the folders calls, attempts, …"
+        )
+    if not findings.bad:
+        return ArchiveEmptyError(given, "is empty; nothing has been recorded in it yet")
+    if all(isinstance(error, NewerMajorError) for error in findings.bad):
+        return ArchiveVersionError(given, str(findings.bad[0]))
+    if len(findings.bad) == 1:
+        return ArchiveDamagedError(given, f"cannot be read: {findings.warnings[-1]}")
+    return ArchiveDamagedError(
+        given, f"has no readable file among {len(findings.bad)}; the first: {findings.warnings[0]}"
+    )
+
+
+def _printable(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii")
