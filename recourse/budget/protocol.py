@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from recourse.outcome import OutcomeKind
 from recourse.reasons import BudgetKind, BudgetReason
 
-__all__ = ["Ask", "Budget", "Decision", "Feedback", "Peeking"]
+__all__ = ["Ask", "Budget", "Decision", "Feedback", "Peeking", "Tracking"]
 
 
 class Ask(NamedTuple):
@@ -56,6 +56,21 @@ class Feedback(Protocol):
 
     def feed(self, kind: OutcomeKind, attempt: int, now_s: float) -> None:
         """Tell how one run attempt ended."""
+        ...
+
+
+class Tracking(Protocol):
+    """A budget that must know of calls, not only of retries: its allowance is a share of them.
+
+    Told once per call and budget, even when retries and hedges of a policy name the same budget.
+    """
+
+    def begin(self, now_s: float) -> Callable[[], None] | None:
+        """A call's first attempt starts; never denied.
+
+        Returns:
+            Called exactly once when that run has really stopped; ``None`` when nobody waits for it.
+        """
         ...
 
 

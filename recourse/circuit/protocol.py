@@ -53,22 +53,38 @@ class Transition(NamedTuple):
 
 
 class Breaker(Protocol):
-    """One key's breaker. Every method is safe from any thread and never calls out under a lock."""
+    """One key's breaker. Every method is safe from any thread and never calls out under a lock.
+
+    Attributes:
+        state: Where it stands.
+        free_pass: What :meth:`admit` answers to everybody at present; ``None`` when it must decide.
+        quiet: Whether it is closed and a healthy outcome would change nothing, so that a
+            ``free_pass`` need not be settled with one.
+    """
 
     state: BreakerState
+    free_pass: Admission | None
+    quiet: bool
 
     def admit(self, now_s: float) -> Admission:
         """Ask to run one attempt; a half-open yes holds a probe slot until it is settled."""
         ...
 
     def settle(self, admission: Admission, health: Health, duration_s: float, now_s: float) -> None:
-        """Give a lease back with what it showed; settling twice, or too late, does nothing."""
+        """Give an admission back with what it showed, once.
+
+        One of an earlier generation is ignored, and so is a probe that was settled before.
+        """
         ...
 
-    def apply(self, policy: CircuitPolicy, now_s: float) -> None:
+    def apply(self, policy: CircuitPolicy, attempt_timeout_s: float | None) -> None:
         """Follow a changed policy from the next attempt on, without losing state or counters."""
         ...
 
-    def subscribe(self, listener: Callable[[Transition], None]) -> None:
-        """Tell ``listener`` of every transition, in order, outside every lock."""
+    def subscribe(self, listener: Callable[[Transition], None]) -> Callable[[], None]:
+        """Tell ``listener`` of every transition, in order, outside every lock.
+
+        Returns:
+            Ends the subscription.
+        """
         ...

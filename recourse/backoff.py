@@ -1,0 +1,54 @@
+"""How long to wait before the next attempt: pure functions of policy, attempt and random source."""
+
+import random
+from typing import Final, assert_never
+
+from recourse.policy.model import Jitter, RetryPolicy
+
+__all__ = ["backoff_s", "retry_after_wait_s"]
+
+_DECORRELATED_GROWTH: Final = 3
+_LONGEST_RETRY_AFTER: Final = 1.1
+
+
+def backoff_s(retry: RetryPolicy, attempt: int, rng: random.Random, previous_s: float) -> float:
+    """The delay chosen after an attempt, never above ``max_backoff_s``.
+
+    Args:
+        retry: Names the jitter and its numbers.
+        attempt: 0-based.
+        rng: Drawn from once, or not at all without jitter.
+        previous_s: The delay chosen before this one; before the first, ``initial_backoff_s``.
+
+    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    match retry.jitter:
+        case Jitter.NONE:
+            return _grown_s(retry, attempt)
+        case Jitter.FULL:
+            return rng.uniform(0.0, _grown_s(retry, attempt))
+        case Jitter.EQUAL:
+            half_s = _grown_s(retry, attempt) / 2
+            return half_s + rng.uniform(0.0, half_s)
+        case Jitter.DECORRELATED:
+            base_s = retry.initial_backoff_s
+            high_s = _DECORRELATED_GROWTH * max(base_s, previous_s)
+            return min(retry.max_backoff_s, rng.uniform(base_s, high_s))
+        case _:
+            assert_never(retry.jitter)
+
+
+def retry_after_wait_s(retry_after_s: float, rng: random.Random) -> float:
+    """The wait for a server that asked for one: never shorter than asked, up to a tenth longer.
+
+    The spread keeps clients that were told the same moment from coming back together.
+    """
+    return rng.uniform(retry_after_s, _LONGEST_RETRY_AFTER * retry_after_s)
+
+
+def _grown_s(retry: RetryPolicy, attempt: int) -> float:
+    try:
+        grown_s = retry.initial_backoff_s * retry.backoff_multiplier**attempt
+    except OverflowError:
+        return retry.max_backoff_s
+    return min(retry.max_backoff_s, grown_s)
