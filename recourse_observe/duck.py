@@ -117,7 +117,7 @@ class Store:
         lane: str = "",
         ticket: int | None = None,
     ) -> Any:
-        """The rows of the last statement as an Arrow table.
+        """The answer of the last statement as an Arrow table.
 
         Args:
             sql: One statement or several; all of them run.
@@ -129,11 +129,8 @@ class Store:
             QueryError: The statement is wrong.
             Superseded: It was interrupted.
         """
-        import pyarrow as pa
-
         with self._job(lane, ticket) as cursor:
-            answer = _last(cursor, sql, params or {})
-            return pa.table({}) if answer is None else answer.to_arrow_table()
+            return _last(cursor, sql, params or {}).to_arrow_table()
 
     def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         """The rows of the last statement as tuples; for small answers, because it holds the GIL.
@@ -143,8 +140,8 @@ class Store:
             Superseded: It was interrupted.
         """
         with self._job("", None) as cursor:
-            answer = _last(cursor, sql, params or {})
-            return [] if answer is None else answer.fetchall()
+            rows: list[tuple[Any, ...]] = _last(cursor, sql, params or {}).fetchall()
+            return rows
 
     def supersede(self, lane: str) -> int:
         """Stop what runs in a lane, and give the ticket that admits its successor."""
@@ -219,7 +216,7 @@ class _Job:
 
 def _last(cursor: "duckdb.DuckDBPyConnection", sql: str, params: Mapping[str, object]) -> Any:
     """Run every statement of the text; the answer of the last, unread."""
-    answer = None
+    answer: Any = None
     for statement in cursor.extract_statements(sql):
         # A parameter that the statement does not have is an error: bind only its own.
         wanted = {name: params[name] for name in statement.named_parameters if name in params}

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,10 +33,12 @@ __all__ = [
     "publish",
     "publish_table",
     "write_marker",
+    "write_parquet",
 ]
 
 MARKER: Final = "_recourse.json"
 LIVE: Final = "_live"
+_ROW_GROUP: Final = 122_880
 _TIMES: Final = "%Y%m%dT%H%M%S"
 _NAME: Final = re.compile(
     r"(\d{8}T\d{6})-(\d{8}T\d{6})-([A-Za-z0-9][A-Za-z0-9._+-]{0,199})-(\d{6,})\.parquet"
@@ -147,19 +149,26 @@ def write_marker(root: Path) -> None:
         publish(marker, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
-def publish_table(
-    root: Path, table: str, rows: Any, source: Source, sequence: int, *, durable: bool = True
+def publish_table(  # noqa: PLR0913  # what, where, whose, and how surely
+    root: Path,
+    table: str,
+    rows: Any,
+    source: Source,
+    sequence: int,
+    *,
+    at_us: int = 0,
+    durable: bool = True,
 ) -> Path:
     """Write an Arrow table of the pinned schema as one file of the archive.
 
-    The file's place and name follow from its rows' times; an empty table is dated 1970, which only
-    an empty ``calls`` needs (its existence says that a segment is published).
+    The file's place and name follow from its rows' times, or from ``at_us`` when it has no rows: an
+    empty ``calls`` says that a segment is published.
 
     Returns:
         Where it is.
     """
     spec = TABLES[table]
-    first_us, last_us = _span(rows, spec)
+    first_us, last_us = _span(rows, spec, at_us)
     name = FileName(
         first=instant(first_us),
         last=instant(last_us),
@@ -167,30 +176,31 @@ def publish_table(
         sequence=sequence,
     )
     path = root / table / name.folder / str(name)
-    stamped = rows.replace_schema_metadata(file_metadata(table, source, first_us, last_us))
-    publish(path, lambda aside: write_parquet(aside, stamped, spec), durable=durable)
+    metadata = file_metadata(table, source, first_us, last_us)
+    publish(path, lambda aside: write_parquet(aside, rows, spec, metadata), durable=durable)
     return path
 
 
-def _span(rows: Any, spec: Table) -> tuple[int, int]:
+def _span(rows: Any, spec: Table, at_us: int) -> tuple[int, int]:
     if rows.num_rows == 0:
-        return 0, 0
+        return at_us, at_us
     first = pc.call_function("min", [rows[spec.time].cast(pa.int64())]).as_py()
     last = pc.call_function("max", [rows[spec.end].cast(pa.int64())]).as_py()
     return first, max(first, last)
 
 
-def write_parquet(path: Path, rows: Any, spec: Table, *, level: int = 1) -> None:
+def write_parquet(
+    path: Path, rows: Any, spec: Table, metadata: Mapping[str, str], *, level: int = 1
+) -> None:
     """Write one Parquet file, encoded as the columns' kinds ask for.
 
     Raises:
         OSError: It could not be written, or holds fewer rows than it was given.
     """
     words = [column.name for column in spec.columns if column.kind is Kind.WORD]
-    schema = arrow_schema(spec.name).with_metadata(rows.schema.metadata)
     with pq.ParquetWriter(
         str(path),
-        schema,
+        arrow_schema(spec.name),
         compression="zstd",
         compression_level=level,
         use_dictionary=words,  # pyright: ignore[reportArgumentType]  # a list is documented
@@ -199,7 +209,8 @@ def write_parquet(path: Path, rows: Any, spec: Table, *, level: int = 1) -> None
         write_page_checksum=True,
         data_page_version="2.0",
     ) as writer:
-        writer.write_table(rows, row_group_size=122_880)
+        writer.write_table(rows, row_group_size=_ROW_GROUP)
+        writer.add_key_value_metadata(metadata)  # without a stored Arrow schema, the only way in
     # After a failed write close() reports success all the same: believe only the file.
     if pq.read_metadata(str(path)).num_rows != rows.num_rows:
         message = f"{path.name}: the file holds fewer rows than were written"
