@@ -1,0 +1,267 @@
+"""An open archive: typed questions, and SQL for the rest."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from recourse_observe.archive.reader import open_store, survey
+from recourse_observe.queries.rows import (
+    AttemptRow,
+    BucketRow,
+    BudgetRow,
+    CallDetail,
+    CallPage,
+    CallRow,
+    Coverage,
+    Gap,
+    HedgeRow,
+    KeyRow,
+    LatencyRow,
+    LevelRow,
+    PolicyRow,
+    ReasonRow,
+    ShapeRow,
+    TransitionRow,
+    WholeCall,
+)
+from recourse_observe.queries.statements import parameters, scope_parameters, statement
+from recourse_observe.scope import EVERYTHING, Scope, ScopeError
+
+if TYPE_CHECKING:
+    import os
+
+    from recourse_observe.duck import Store
+
+__all__ = ["Archive", "CallNotFoundError", "open_archive"]
+
+_GAP_US: Final = 30_000_000
+_SORTS: Final = ("start", "total", "attempts", "retries", "hedges")
+
+RowT = TypeVar("RowT")
+
+
+class CallNotFoundError(LookupError):
+    """No call, or more than one, has an id that starts with this text.
+
+    Attributes:
+        call_id: The text.
+        several: Whether it names more than one.
+    """
+
+    def __init__(self, call_id: str, *, several: bool) -> None:
+        super().__init__(call_id, several)
+        self.call_id = call_id
+        self.several = several
+
+    def __str__(self) -> str:
+        if self.several:
+            return f"call {self.call_id!r} names more than one call; give more of its id"
+        return f"call {self.call_id!r} is not in the archive; take an id from `recourse calls`"
+
+
+def open_archive(path: "str | os.PathLike[str]", *, trusted: bool = True) -> "Archive":  # noqa: ARG001  # pinned; a worker process will serve the others
+    """Open a timeline archive for questions.
+
+    Args:
+        path: A directory, one Parquet file, or a pattern.
+        trusted: Whether the archive is of your own making. A trusted one is queried in this
+            process; see the ``con`` attribute of the answer.
+
+    Raises:
+        ArchiveError: Nothing of it can be read.
+    """
+    found = survey(path)
+    name = Path(path).resolve().name if Path(path).exists() else Path(path).name
+    return Archive(open_store(found), name=name, warnings=found.warnings)
+
+
+class Archive:
+    """An open archive.
+
+    Every question may be asked from any thread. Times are integers; text is as it was written.
+
+    Attributes:
+        name: The last part of its path.
+        warnings: One sentence about each file that was left out.
+        store: The database underneath, for interrupting and for lanes of questions.
+    """
+
+    def __init__(self, store: "Store", *, name: str, warnings: tuple[str, ...] = ()) -> None:
+        self.store = store
+        self.name = name
+        self.warnings = warnings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Archive({self.name!r})"
+
+    @property
+    def con(self) -> Any:
+        """A DuckDB connection for the calling thread, for notebooks and other tools."""
+        return self.store.con
+
+    def close(self) -> None:
+        """Give back files and memory."""
+        self.store.close()
+
+    def sql(self, query: str, params: Mapping[str, object] | None = None) -> Any:
+        """The answer to a query over the tables of the archive, as a ``pyarrow.Table``.
+
+        Raises:
+            QueryError: The statement is wrong; the text says where.
+        """
+        return self.store.arrow(query, params)
+
+    def ask(self, question: str, scope: Scope = EVERYTHING, **values: object) -> Any:
+        """The answer to one of the SQL files, as a ``pyarrow.Table``.
+
+        Args:
+            question: The file's name without ``.sql``.
+            scope: What is looked at.
+            values: The file's further parameters.
+        """
+        sql = statement(question, scope)
+        given = {**scope_parameters(scope), **values}
+        return self.store.arrow(sql, {name: given[name] for name in parameters(sql)})
+
+    def rows(
+        self, row: type[RowT], question: str, scope: Scope = EVERYTHING, **values: object
+    ) -> tuple[RowT, ...]:
+        """The answer to one of the SQL files, as rows of a class with the same names."""
+        table = self.ask(question, scope, **values)
+        names = table.column_names
+        columns = [column.to_pylist() for column in table.columns]
+        return tuple(
+            row(**dict(zip(names, line, strict=True))) for line in zip(*columns, strict=True)
+        )
+
+    def coverage(self) -> Coverage:
+        """What the archive covers; an archive without a call and without a recorder covers 0 to 0."""
+        values = self.ask("coverage").to_pylist()[0]
+        gaps = self.rows(Gap, "gaps", least_us=_GAP_US)
+        known = {name: value if value is not None else 0 for name, value in values.items()}
+        return Coverage(**known, gaps=gaps)
+
+    def keys(self, scope: Scope = EVERYTHING, *, buckets: int = 14) -> tuple[KeyRow, ...]:
+        """Every key of the scope at a glance, the one that lost most first.
+
+        Args:
+            scope: What is looked at.
+            buckets: How many bars the sparkline of lost calls has.
+        """
+        scope = self.within(scope)
+        states = dict(self.store.rows(statement("breakers"), scope_parameters(scope)))
+        bucket_us = max(1, -(-scope.span_us // max(buckets, 1)))
+        bars: dict[str, list[int | None]] = {}
+        for row in self.buckets(scope, bucket_us=bucket_us):
+            bars.setdefault(row.key, [None] * buckets)[row.bucket] = row.lost
+        return tuple(
+            replace(
+                row,
+                breaker=states.get(row.key, ""),
+                lost_per_bucket=tuple(bars.get(row.key, ())),
+            )
+            for row in self.rows(KeyRow, "keys", scope)
+        )
+
+    def within(self, scope: Scope) -> Scope:
+        """The scope with open ends replaced by those of the archive."""
+        covered = self.coverage()
+        start = max(scope.start_unix_us, covered.first_unix_us)
+        end = min(scope.end_unix_us, covered.last_unix_us + 1)
+        return scope.during(start, max(start, end))
+
+    def buckets(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> tuple[BucketRow, ...]:
+        """Keys over time, one row per key and bucket; buckets count from the scope's start."""
+        return self.rows(
+            BucketRow, "buckets", scope, bucket_us=bucket_us, origin_us=scope.start_unix_us
+        )
+
+    def reasons(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> tuple[ReasonRow, ...]:
+        """Why attempts ended as they did over time, the most frequent of a bucket first."""
+        return self.rows(
+            ReasonRow, "reasons", scope, bucket_us=bucket_us, origin_us=scope.start_unix_us
+        )
+
+    def latencies(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> tuple[LatencyRow, ...]:
+        """How long attempts took over time, by powers of two."""
+        return self.rows(
+            LatencyRow, "latencies", scope, bucket_us=bucket_us, origin_us=scope.start_unix_us
+        )
+
+    def levels(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> tuple[LevelRow, ...]:
+        """What budgets decided over time."""
+        return self.rows(
+            LevelRow, "levels", scope, bucket_us=bucket_us, origin_us=scope.start_unix_us
+        )
+
+    def calls(
+        self,
+        scope: Scope = EVERYTHING,
+        *,
+        sort: str = "start",
+        descending: bool = False,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> CallPage:
+        """Calls of the scope.
+
+        Args:
+            scope: What is looked at; its filter chooses calls.
+            sort: ``start``, ``total`` (duration), ``attempts``, ``retries`` or ``hedges``.
+            descending: Greatest first.
+            limit: How many at most.
+            offset: How many to leave out first.
+
+        Raises:
+            ScopeError: The sort is none of these, or the filter cannot be read.
+        """
+        if sort not in _SORTS:
+            raise ScopeError(sort, "sort", "one of " + ", ".join(_SORTS))
+        sign = -1 if descending else 1
+        rows = self.rows(CallRow, "calls", scope, sort=sort, sign=sign, limit=limit, offset=offset)
+        return CallPage(rows=rows, total=rows[0].total if rows else 0)
+
+    def shapes(self, scope: Scope = EVERYTHING, *, limit: int = 50) -> tuple[ShapeRow, ...]:
+        """Calls of the scope by what happened in them, the most frequent first."""
+        return self.rows(ShapeRow, "shapes", scope, limit=limit)
+
+    def call(self, call_id: str) -> WholeCall:
+        """One call with its attempts, budget decisions and hedges.
+
+        Args:
+            call_id: Its id, or as much of the beginning as names only one.
+
+        Raises:
+            CallNotFoundError: No call, or more than one, has such an id.
+        """
+        found = list(self.rows(CallDetail, "call", call_id=call_id)) if call_id else []
+        if not found or (len(found) > 1 and found[0].call_id != call_id):
+            raise CallNotFoundError(call_id, several=bool(found))
+        whole = found[0].call_id
+        return WholeCall(
+            call=found[0],
+            attempts=self.rows(AttemptRow, "call_attempts", call_id=whole),
+            budget=self.rows(BudgetRow, "call_budget", call_id=whole),
+            hedges=self.rows(HedgeRow, "call_hedges", call_id=whole),
+        )
+
+    def transitions(self, scope: Scope = EVERYTHING) -> tuple[TransitionRow, ...]:
+        """Changes of breakers, oldest first."""
+        return self.rows(TransitionRow, "transitions", scope)
+
+    def policies(self, scope: Scope = EVERYTHING) -> tuple[PolicyRow, ...]:
+        """Policies as processes applied them, oldest first."""
+        return self.rows(PolicyRow, "policies", scope)

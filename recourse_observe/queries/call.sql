@@ -1,0 +1,36 @@
+-- The calls whose id starts with a text; two, when the text names more than one.
+-- Parameters: $call_id.
+SELECT
+    call_id,
+    parent_call_id,
+    key,
+    method,
+    idempotent,
+    service,
+    instance,
+    region,
+    policy_id,
+    policy_version,
+    policy_source,
+    policy_mode,
+    policy_normalized_fields,
+    epoch_us(started_at) AS started_unix_us,
+    epoch_us(ended_at) AS ended_unix_us,
+    duration_us,
+    deadline_us,
+    success,
+    disposition,
+    final_outcome,
+    final_reason,
+    attempts_run,
+    retries,
+    hedges,
+    error_type,
+    error_message,
+    trace_id,
+    span_id,
+    attributes
+FROM calls
+WHERE starts_with(call_id, $call_id)
+ORDER BY call_id <> $call_id, call_id
+LIMIT 2

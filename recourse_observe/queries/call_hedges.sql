@@ -1,0 +1,14 @@
+-- The hedges of one call, spawned or denied, in order.
+-- Parameters: $call_id.
+SELECT
+    attempt,
+    hedge_index,
+    epoch_us(spawned_at) AS spawned_unix_us,
+    epoch_us(ended_at) AS ended_unix_us,
+    delay_us,
+    trigger,
+    result,
+    cancel_reason
+FROM hedges
+WHERE call_id = $call_id
+ORDER BY spawned_at, attempt, hedge_index

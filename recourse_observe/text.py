@@ -1,0 +1,206 @@
+"""Numbers, durations and foreign text as a person reads them: one way to write each.
+
+Text of an archive was written by somebody else: it passes :func:`printable` before it is shown.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+__all__ = [
+    "clock",
+    "count",
+    "duration",
+    "fit",
+    "percent",
+    "plural",
+    "printable",
+    "span",
+    "sparkline",
+    "table",
+    "times",
+    "width",
+]
+
+_LONGEST: Final = 4096
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR_S: Final = 3600
+_MINUTE_S: Final = 60
+# Control and format characters: they move the cursor, turn the writing or hide themselves.
+_UNSAFE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str) -> str:
+    r"""The text, safe for a terminal: cut at 4 KiB, every control or hidden character a dot.
+
+    >>> printable("a\x1b[31mb")
+    'a·[31mb'
+    """
+    cut = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return _UNSAFE.sub("·", cut)
+
+
+def count(number: float) -> str:
+    """A whole number with separators.
+
+    >>> count(12307)
+    '12,307'
+    """
+    return f"{number:,.0f}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """A number with its noun.
+
+    >>> plural(1, "call"), plural(2, "call"), plural(3, "retry", "retries")
+    ('1 call', '2 calls', '3 retries')
+    """
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def percent(share: float | None) -> str:
+    """A share of one as a percentage with one decimal; nothing known is a dash.
+
+    >>> percent(0.2999), percent(None)
+    ('30.0%', '—')
+    """
+    return "—" if share is None else f"{100 * share:.1f}%"
+
+
+def times(ratio: float | None) -> str:
+    r"""A ratio with two decimals and a multiplication sign.
+
+    >>> times(2.149) == "2.15\N{MULTIPLICATION SIGN}"
+    True
+    """
+    return "—" if ratio is None else f"{ratio:,.2f}\N{MULTIPLICATION SIGN}"
+
+
+def duration(micros: float | None) -> str:
+    """A short duration with its unit, three digits long where that is possible.
+
+    >>> duration(455_700), duration(1_072_000), duration(90_000_000), duration(85)
+    ('456 ms', '1.07 s', '1m30s', '85 µs')
+    """
+    if micros is None:
+        return "—"
+    if micros < 1_000:  # noqa: PLR2004  # units: a named constant says less than the number
+        return f"{micros:.0f} µs"
+    if micros < 9_950:  # noqa: PLR2004  # below it two digits are kept
+        return f"{micros / 1e3:.1f} ms"
+    if micros < 999_500:  # noqa: PLR2004  # above it the rounded text would say 1000 ms
+        return f"{micros / 1e3:.0f} ms"
+    seconds = micros / 1e6
+    if seconds < 9.995:  # noqa: PLR2004  # three digits
+        return f"{seconds:.2f} s"
+    return f"{seconds:.1f} s" if seconds < _MINUTE_S - 0.05 else span(micros)
+
+
+def span(micros: float) -> str:
+    """A long duration in whole seconds.
+
+    >>> span(1_020_000_000), span(80_000_000), span(7_265_000_000), span(4_000_000)
+    ('17m00s', '1m20s', '2h01m05s', '4s')
+    """
+    whole = round(micros / 1e6)
+    hours, rest = divmod(whole, _HOUR_S)
+    minutes, seconds = divmod(rest, _MINUTE_S)
+    if hours:
+        return f"{hours}h{minutes:02d}m{seconds:02d}s"
+    return f"{minutes}m{seconds:02d}s" if minutes else f"{seconds}s"
+
+
+def moment(unix_us: int) -> datetime:
+    """Microseconds since 1970 as an aware moment in UTC.
+
+    >>> moment(1_500_000).isoformat()
+    '1970-01-01T00:00:01.500000+00:00'
+    """
+    return _EPOCH + timedelta(microseconds=unix_us)
+
+
+def clock(unix_us: int, *, decimals: int = 0) -> str:
+    """The time of day in UTC.
+
+    >>> clock(36_120_600_000), clock(36_120_623_456, decimals=3)
+    ('10:02:00', '10:02:00.623')
+    """
+    day = f"{moment(unix_us):%H:%M:%S.%f}"
+    return day[:8] if decimals == 0 else day[: 9 + decimals]
+
+
+def sparkline(values: Sequence[float | None], *, top: float | None = None) -> str:
+    """A row of bars: ``_`` is zero, a blank is no data.
+
+    Args:
+        values: One bar each.
+        top: The value of the highest bar; the greatest value when left out.
+
+    >>> sparkline([0, 1, 8, None])
+    '_▁█ '
+    """
+    highest = top or max((v for v in values if v), default=0)
+    return "".join(_bar(value, highest) for value in values)
+
+
+def _bar(value: float | None, top: float) -> str:
+    if value is None:
+        return " "
+    if value <= 0 or top <= 0:
+        return "_"
+    return _BARS[min(7, int(value / top * 8 - 1e-9))]
+
+
+def width(text: str) -> int:
+    """Cells that a text takes in a terminal.
+
+    >>> width("abc"), width("日本"), width("e\u0301")
+    (3, 4, 1)
+    """
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def fit(text: str, cells: int, *, right: bool = False) -> str:
+    """The text in exactly so many cells, cut with an ellipsis or filled with blanks.
+
+    >>> fit("payments.Charge", 8), fit("7", 3, right=True)
+    ('payment…', '  7')
+    """
+    while width(text) > cells:
+        text = text[: -2 if text.endswith("…") else -1] + "…"
+        if text == "…":
+            break
+    blanks = " " * (cells - width(text))
+    return blanks + text if right else text + blanks
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: str = "") -> list[str]:
+    """Lines of an aligned table.
+
+    Args:
+        head: The columns' names.
+        rows: The cells, already made safe.
+        right: One letter for each column: ``r`` sets it to the right; left when left out.
+
+    >>> table(["KEY", "N"], [["a", "10"]], right="lr")
+    ['KEY   N', 'a    10']
+    """
+    lines = [head, *rows]
+    widths = [max(width(line[i]) for line in lines) for i in range(len(head))]
+    sides = right.ljust(len(head), "l")
+    return [
+        "  ".join(
+            fit(cell, cells, right=side == "r")
+            for cell, cells, side in zip(line, widths, sides, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
