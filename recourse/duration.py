@@ -9,7 +9,8 @@ from recourse.errors import PolicyError
 
 __all__ = ["is_finite_number", "parse_duration_s", "seconds"]
 
-_UNITS_S: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+# Dividing is exact where multiplying by 0.001 is not: "10us" is 1e-05, not 9.999999999999999e-06.
+_UNITS: Final = {"us": (1, 1_000_000), "ms": (1, 1000), "s": (1, 1), "m": (60, 1), "h": (3600, 1)}
 _TEXT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)", re.ASCII)
 _ALLOWED: Final = "a finite number of seconds or a timedelta"
 
@@ -52,4 +53,5 @@ def parse_duration_s(field: str, text: str) -> float:
     match = _TEXT.fullmatch(text.strip())
     if match is None:
         raise PolicyError(field, text, "a number with a unit, for example '250ms', '1.5s' or '2m'")
-    return float(match[1]) * _UNITS_S[match[2]]
+    times, per = _UNITS[match[2]]
+    return float(match[1]) * times / per
