@@ -27,11 +27,12 @@ class SlidingSum:
         self._sums: dict[float, int] = {}
         self._total = 0
 
-    def add(self, amount: int, now_s: float) -> None:
-        """Count ``amount``, which may be negative, from now on."""
+    def add(self, amount: int, now_s: float) -> int:
+        """Count ``amount``, which may be negative, from now on; gives the new total."""
         self._advance(now_s)
         self._sums[self._slice] = self._sums.get(self._slice, 0) + amount
         self._total += amount
+        return self._total
 
     def total(self, now_s: float) -> int:
         """What was added within the window."""
@@ -44,3 +45,6 @@ class SlidingSum:
             self._slice = current
             for old in [start for start in self._sums if start <= current - SLICES]:
                 self._total -= self._sums.pop(old)
+
+    def __repr__(self) -> str:
+        return f"SlidingSum(window_s={self._slice_s * SLICES:g}, total={self._total})"

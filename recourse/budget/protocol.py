@@ -1,7 +1,7 @@
 """What a budget is, and what it answers."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from recourse.outcome import OutcomeKind
 from recourse.reasons import BudgetKind, BudgetReason
@@ -43,6 +43,7 @@ class Decision(NamedTuple):
     balance_after: float | None = None
 
 
+@runtime_checkable
 class Budget(Protocol):
     """Gates retries and hedges. Called from many threads; must not block."""
 
@@ -51,6 +52,7 @@ class Budget(Protocol):
         ...
 
 
+@runtime_checkable
 class Feedback(Protocol):
     """A budget that learns from every run attempt, the first included, exactly once each."""
 
@@ -59,6 +61,7 @@ class Feedback(Protocol):
         ...
 
 
+@runtime_checkable
 class Tracking(Protocol):
     """A budget that must know of calls, not only of retries: its allowance is a share of them.
 
@@ -74,6 +77,7 @@ class Tracking(Protocol):
         ...
 
 
+@runtime_checkable
 class Peeking(Protocol):
     """A budget that can say beforehand, without taking anything, that a wait would be hopeless."""
 

@@ -1,6 +1,6 @@
 """What a hedge trigger is."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from recourse.policy.model import HedgePolicy
 
@@ -15,6 +15,7 @@ class Trigger(Protocol):
         ...
 
 
+@runtime_checkable
 class Sampling(Protocol):
     """A trigger that learns from latencies."""
 
