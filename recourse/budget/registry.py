@@ -95,6 +95,13 @@ class Budgets:
             return None
         return _guarded(ref.name, None, entry.begin, now_s)
 
+    def learns(self, ref: BudgetRef | None) -> bool:
+        """Whether the budget wants to hear of first attempts, so that a call must tell it."""
+        entry = self._find("" if ref is None else ref.name)
+        return isinstance(entry, _Entry) and (
+            entry.feed is not _silent or entry.begin is not _silent
+        )
+
     def feed(self, ref: BudgetRef | None, kind: OutcomeKind, attempt: int, now_s: float) -> None:
         """Tell the budget how one run attempt ended, if it learns from that."""
         ref = ref or _NO_REF

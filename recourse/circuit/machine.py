@@ -40,6 +40,7 @@ class CircuitBreaker:
         "_growth",
         "_held",
         "_mutex",
+        "_origin",
         "_outbox",
         "_policy",
         "_probes",
@@ -78,30 +79,43 @@ class CircuitBreaker:
         self._draw = 0.0
         self._held = False
         self.generation = 0
+        self._origin: object = None
         self._enter(BreakerState.CLOSED, now_s)
 
-    def admit(self, now_s: float) -> Admission:
-        """Ask to run one attempt; a half-open yes holds a probe slot until it is settled."""
+    def admit(self, now_s: float, origin: object = None) -> Admission:
+        """Ask to run one attempt; a half-open yes holds a probe slot until it is settled.
+
+        ``origin`` is handed on to the listeners of a transition that this causes.
+        """
         free_pass = self.free_pass
         if free_pass is not None:
             return free_pass
         with self._mutex.lock:
-            admission = self._decided(now_s)
+            admission = self._decided(now_s, origin)
         self._outbox.deliver()
         return admission
 
-    def settle(self, admission: Admission, health: Health, duration_s: float, now_s: float) -> None:
+    def settle(
+        self,
+        admission: Admission,
+        health: Health,
+        duration_s: float,
+        now_s: float,
+        origin: object = None,
+    ) -> None:
         """Give an admission back with what it showed, once.
 
         One of an earlier generation is ignored, and so is a probe that was settled before.
+        ``origin`` is handed on to the listeners of a transition that this causes.
         """
         if self.quiet and health is Health.HEALTHY:
             return
         if admission.probe is None and health is Health.NEUTRAL:
             return
         with self._mutex.lock:
+            self._origin = origin
             if admission.generation == self.generation:
-                self._count(admission, Result(health, duration_s, now_s))
+                self._count(admission, Result(health, duration_s, now_s, origin))
         self._outbox.deliver()
 
     def apply(self, policy: CircuitPolicy, attempt_timeout_s: float | None) -> None:
@@ -148,12 +162,13 @@ class CircuitBreaker:
         now_s = self._clock.monotonic_s()
         with self._mutex.lock:
             self._held = held
+            self._origin = None
             if state is not self.state:
-                self._move(state, CircuitCause.MANUAL, now_s)
+                self._move(state, CircuitCause.MANUAL, now_s, None)
             self._forget()
         self._outbox.deliver()
 
-    def _decided(self, now_s: float) -> Admission:
+    def _decided(self, now_s: float, origin: object) -> Admission:
         match self.state:
             case BreakerState.CLOSED | BreakerState.DISABLED:
                 # It closed between the look at the free pass and the lock.
@@ -164,7 +179,7 @@ class CircuitBreaker:
                 wait_s = self.since_s + self._cooldown_s() - now_s
                 if wait_s > 0:
                     return self._refusal(CircuitReason.CIRCUIT_OPEN, retry_after_s=wait_s)
-                self._move(BreakerState.HALF_OPEN, CircuitCause.COOLDOWN_ELAPSED, now_s)
+                self._move(BreakerState.HALF_OPEN, CircuitCause.COOLDOWN_ELAPSED, now_s, origin)
             case BreakerState.HALF_OPEN:
                 pass
             case _:
@@ -191,7 +206,7 @@ class CircuitBreaker:
     def _count(self, admission: Admission, result: Result) -> None:
         if self.state is BreakerState.CLOSED:
             if self._tally.add(result) and not self._held:
-                self._move(BreakerState.OPEN, self._tally.cause, result.at_s)
+                self._move(BreakerState.OPEN, self._tally.cause, result.at_s, result.origin)
             self._notice_quiet()
         elif self._probes.settle(admission.probe) and result.health is not Health.NEUTRAL:
             self._judge(result)
@@ -199,19 +214,25 @@ class CircuitBreaker:
     def _judge(self, result: Result) -> None:
         if result.health is Health.UNHEALTHY or self._tally.is_bad(result):
             self._growth *= self._policy.cooldown_multiplier
-            self._move(BreakerState.OPEN, CircuitCause.PROBE_FAILED, result.at_s)
+            self._move(BreakerState.OPEN, CircuitCause.PROBE_FAILED, result.at_s, result.origin)
             return
         self._successes += 1
         if self._successes >= self._policy.required_successes:
-            self._move(BreakerState.CLOSED, CircuitCause.PROBE_SUCCEEDED, result.at_s)
+            self._move(
+                BreakerState.CLOSED, CircuitCause.PROBE_SUCCEEDED, result.at_s, result.origin
+            )
             self._forget()
 
-    def _move(self, to_state: BreakerState, cause: CircuitCause, now_s: float) -> None:
+    def _move(
+        self, to_state: BreakerState, cause: CircuitCause, now_s: float, origin: object
+    ) -> None:
         from_state, counters = self.state, self._counters()
         self.generation += 1
         self._enter(to_state, now_s)
         self._outbox.put(
-            Transition(self.key, from_state, to_state, cause, self.generation, counters, now_s)
+            Transition(
+                self.key, from_state, to_state, cause, self.generation, counters, now_s, origin
+            )
         )
 
     def _enter(self, state: BreakerState, now_s: float) -> None:

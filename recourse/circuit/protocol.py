@@ -41,6 +41,7 @@ class Transition(NamedTuple):
         generation: The new generation.
         counters: What was counted when it changed, for example ``{"failures": 5}``.
         at_s: Monotonic seconds.
+        origin: What the call that caused it said of itself; ``None`` for a change by hand.
     """
 
     key: str
@@ -50,6 +51,8 @@ class Transition(NamedTuple):
     generation: int
     counters: dict[str, float]
     at_s: float
+    origin: object = None
+    origin: object = None
 
 
 class Breaker(Protocol):
@@ -66,14 +69,25 @@ class Breaker(Protocol):
     free_pass: Admission | None
     quiet: bool
 
-    def admit(self, now_s: float) -> Admission:
-        """Ask to run one attempt; a half-open yes holds a probe slot until it is settled."""
+    def admit(self, now_s: float, origin: object = None) -> Admission:
+        """Ask to run one attempt; a half-open yes holds a probe slot until it is settled.
+
+        ``origin`` is handed on to the listeners of a transition that this causes.
+        """
         ...
 
-    def settle(self, admission: Admission, health: Health, duration_s: float, now_s: float) -> None:
+    def settle(
+        self,
+        admission: Admission,
+        health: Health,
+        duration_s: float,
+        now_s: float,
+        origin: object = None,
+    ) -> None:
         """Give an admission back with what it showed, once.
 
         One of an earlier generation is ignored, and so is a probe that was settled before.
+        ``origin`` is handed on to the listeners of a transition that this causes.
         """
         ...
 

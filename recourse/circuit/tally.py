@@ -16,11 +16,13 @@ class Result(NamedTuple):
         health: Healthy or unhealthy.
         duration_s: How long it ran.
         at_s: When it ended.
+        origin: The call that made it.
     """
 
     health: Health
     duration_s: float
     at_s: float
+    origin: object = None
 
 
 class Tally(Protocol):
