@@ -17,6 +17,7 @@ from recourse.errors import PolicyError
 __all__ = [
     "Field",
     "Kind",
+    "block",
     "checked",
     "choice",
     "count",
@@ -40,6 +41,7 @@ class Kind(StrEnum):
     FLAG = "flag"
     CHOICE = "choice"
     TEXT = "text"
+    BLOCK = "block"
     REF = "ref"
 
 
@@ -55,6 +57,7 @@ class Field:
         high: Greatest value, included.
         optional: ``None`` is a value of its own ("off", or "derived").
         choices: For a closed set, its members.
+        block: For a block, its class; for a reference, the class it becomes.
         doc: One sentence for people.
     """
 
@@ -66,12 +69,15 @@ class Field:
     high: float | None = None
     optional: bool = False
     choices: tuple[str, ...] = ()
+    block: type = object
 
     @property
     def allowed(self) -> str:
         """What the field accepts, as a phrase for an error."""
         bounds = f" from {self.low:g} to {self.high:g}" if self.high is not None else ""
-        return _ALLOWED[self.kind].format(bounds=bounds, choices=", ".join(self.choices))
+        return _ALLOWED[self.kind].format(
+            bounds=bounds, choices=", ".join(self.choices), block=self.block.__name__
+        )
 
 
 def _declare(kind: Kind, default: Any, doc: str, **facts: Any) -> Any:
@@ -94,9 +100,9 @@ def seconds(default: float | None, low: float, high: float | None, doc: str) -> 
     return _declare(Kind.SECONDS, default, doc, low=low, high=high, optional=default is None)
 
 
-def flag(*, default: bool, doc: str) -> Any:
-    """Yes or no."""
-    return _declare(Kind.FLAG, default, doc)
+def flag(*, default: bool | None, doc: str) -> Any:
+    """Yes or no; a default of ``None`` makes it optional."""
+    return _declare(Kind.FLAG, default, doc, optional=default is None)
 
 
 def choice(default: str, choices: type[StrEnum], doc: str) -> Any:
@@ -109,14 +115,19 @@ def text(default: str, doc: str) -> Any:
     return _declare(Kind.TEXT, default, doc)
 
 
-def ref(doc: str) -> Any:
-    """A budget, by name; ``None`` means none."""
-    return _declare(Kind.REF, None, doc, optional=True)
+def ref(target: type, doc: str) -> Any:
+    """Something named, as its name or as a ``target``; ``None`` means none."""
+    return _declare(Kind.REF, None, doc, optional=True, block=target)
 
 
-def table(block: type) -> Iterator[Field]:
+def block(kind: type, doc: str) -> Any:
+    """A block of further fields; ``None`` means that nothing was given."""
+    return _declare(Kind.BLOCK, None, doc, optional=True, block=kind)
+
+
+def table(kind: type) -> Iterator[Field]:
     """The fields of one block, in the order of their declaration."""
-    for declared in dataclasses.fields(block):
+    for declared in dataclasses.fields(kind):
         meta = declared.metadata.get(_META)
         if meta is not None:
             facts: dict[str, Any] = {**meta, "choices": tuple(meta.get("choices", ()))}
@@ -139,7 +150,9 @@ def checked(path: str, field: Field, value: Any) -> Any:
         raise PolicyError(path, value, field.allowed)
     if field.kind is Kind.NUMBER:
         return float(value)
-    return type(field.default)(value) if field.kind is Kind.CHOICE else value
+    if field.kind is Kind.CHOICE:
+        return type(field.default)(value)
+    return field.block(value) if field.kind is Kind.REF and isinstance(value, str) else value
 
 
 _ALLOWED: Final = {
@@ -149,7 +162,8 @@ _ALLOWED: Final = {
     Kind.FLAG: "true or false",
     Kind.CHOICE: "one of {choices}",
     Kind.TEXT: "a name",
-    Kind.REF: "the name of a budget",
+    Kind.BLOCK: "a {block} or None",
+    Kind.REF: "a {block} or the name of a budget",
 }
 
 _ACCEPTS: Final[dict[Kind, Callable[[Field, Any], bool]]] = {
@@ -158,5 +172,6 @@ _ACCEPTS: Final[dict[Kind, Callable[[Field, Any], bool]]] = {
     Kind.FLAG: lambda _, value: isinstance(value, bool),
     Kind.CHOICE: lambda field, value: isinstance(value, str) and value in field.choices,
     Kind.TEXT: lambda _, value: isinstance(value, str),
-    Kind.REF: lambda _field, _value: True,  # the block itself turns it into a BudgetRef
+    Kind.BLOCK: lambda field, value: isinstance(value, field.block),
+    Kind.REF: lambda field, value: isinstance(value, field.block | str),
 }

@@ -9,7 +9,6 @@ from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from recourse.errors import PolicyError
 from recourse.key import PolicyKey
 from recourse.policy import fields
 
@@ -55,8 +54,9 @@ def check_block(block: object, name: str) -> None:
         PolicyError: A value is of the wrong kind; names block and field.
     """
     for field in fields.table(type(block)):
-        given = getattr(block, field.name)
-        object.__setattr__(block, field.name, fields.checked(f"{name}.{field.name}", field, given))
+        path = f"{name}.{field.name}" if name else field.name
+        used = fields.checked(path, field, getattr(block, field.name))
+        object.__setattr__(block, field.name, used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,6 @@ class BudgetRef:
 
     def __post_init__(self) -> None:
         check_block(self, "budget")
-
-
-def _as_ref(value: object, path: str) -> BudgetRef | None:
-    if value is None or isinstance(value, BudgetRef):
-        return value
-    if isinstance(value, str):
-        return BudgetRef(value)
-    raise PolicyError(path, value, "a BudgetRef or the name of a budget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +91,9 @@ class RetryPolicy:
         60.0, 0.0, HOUR_S, "Longest Retry-After that is waited for."
     )
     classifier: str = fields.text("", "Name of the classifier; empty means the executor's default.")
-    budget: BudgetRef | None = fields.ref("Budget that retries draw from.")
+    budget: BudgetRef | None = fields.ref(BudgetRef, "Budget that retries draw from.")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "budget", _as_ref(self.budget, "retry.budget"))
         check_block(self, "retry")
 
     @classmethod
@@ -162,10 +153,9 @@ class HedgePolicy:
     cancel_on_first_terminal: bool = fields.flag(
         default=False, doc="Whether one non-retryable outcome ends the whole group."
     )
-    budget: BudgetRef | None = fields.ref("Budget that hedges draw from.")
+    budget: BudgetRef | None = fields.ref(BudgetRef, "Budget that hedges draw from.")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "budget", _as_ref(self.budget, "hedge.budget"))
         check_block(self, "hedge")
 
 
@@ -228,23 +218,18 @@ class Policy:
 
     key: str | PolicyKey
     _: KW_ONLY
-    retry: RetryPolicy | None = None
-    hedge: HedgePolicy | None = None
-    circuit: CircuitPolicy | None = None
-    idempotent: bool | None = None
-    id: str = ""
+    retry: RetryPolicy | None = fields.block(RetryPolicy, "Attempts, backoff, timeouts, budget.")
+    hedge: HedgePolicy | None = fields.block(HedgePolicy, "Hedging; none means off.")
+    circuit: CircuitPolicy | None = fields.block(CircuitPolicy, "The breaker; none means off.")
+    idempotent: bool | None = fields.flag(
+        default=None,
+        doc="Whether the operation may be repeated; none leaves it to the protocol.",
+    )
+    id: str = fields.text("", "A name for people and logs; empty means the key.")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", str(PolicyKey.parse(self.key)))
-        for name, kind, allowed in (
-            ("retry", RetryPolicy | None, "a RetryPolicy or None"),
-            ("hedge", HedgePolicy | None, "a HedgePolicy or None"),
-            ("circuit", CircuitPolicy | None, "a CircuitPolicy or None"),
-            ("idempotent", bool | None, "true, false or None"),
-            ("id", str, "a text"),
-        ):
-            if not isinstance(getattr(self, name), kind):
-                raise PolicyError(name, getattr(self, name), allowed)
+        check_block(self, "")
 
     @classmethod
     def low_latency(cls, key: str | PolicyKey) -> Self:

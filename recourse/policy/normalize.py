@@ -21,7 +21,7 @@ from recourse.policy.model import (
     RetryPolicy,
 )
 
-__all__ = ["Change", "Normalization", "Why", "normalized"]
+__all__ = ["Change", "Normalization", "Why", "normalized", "version_of"]
 
 _VERSION_LENGTH: Final = 12
 
@@ -79,12 +79,6 @@ def normalized(policy: Policy, source: str) -> EffectivePolicy:
     circuit = _block(policy.circuit, CircuitPolicy(enabled=False), "circuit", changes)
     retry = _consistent_retry(retry, changes)
     circuit = _consistent_circuit(circuit, retry.timeout_per_attempt_s or 0.0, changes)
-    content = {
-        "retry": dataclasses.asdict(retry),
-        "hedge": dataclasses.asdict(hedge),
-        "circuit": dataclasses.asdict(circuit),
-        "idempotent": policy.idempotent,
-    }
     return EffectivePolicy(
         key=str(policy.key),
         id=policy.id or str(policy.key),
@@ -93,9 +87,23 @@ def normalized(policy: Policy, source: str) -> EffectivePolicy:
         hedge=hedge,
         circuit=circuit,
         idempotent=policy.idempotent,
-        version=_version(content),
+        version=version_of(retry, hedge, circuit, idempotent=policy.idempotent),
         normalization=Normalization(tuple(changes.values())),
     )
+
+
+def version_of(
+    retry: RetryPolicy, hedge: HedgePolicy, circuit: CircuitPolicy, *, idempotent: bool | None
+) -> str:
+    """Twelve hexadecimal digits that are the same for the same content, in every process."""
+    content = {
+        "retry": dataclasses.asdict(retry),
+        "hedge": dataclasses.asdict(hedge),
+        "circuit": dataclasses.asdict(circuit),
+        "idempotent": idempotent,
+    }
+    stable = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(stable.encode()).hexdigest()[:_VERSION_LENGTH]
 
 
 def _block(given: Block | None, default: Block, path: str, changes: dict[str, Change]) -> Block:
@@ -155,8 +163,3 @@ def _note(changes: dict[str, Change], path: str, given: Any, used: Any, why: Why
     first = changes.get(path)
     changes[path] = Change(path, given if first is None else first.given, used, why)
     return used
-
-
-def _version(content: dict[str, Any]) -> str:
-    stable = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(stable.encode()).hexdigest()[:_VERSION_LENGTH]
