@@ -40,7 +40,6 @@ class CircuitBreaker:
         "_growth",
         "_held",
         "_mutex",
-        "_origin",
         "_outbox",
         "_policy",
         "_probes",
@@ -79,7 +78,6 @@ class CircuitBreaker:
         self._draw = 0.0
         self._held = False
         self.generation = 0
-        self._origin: object = None
         self._enter(BreakerState.CLOSED, now_s)
 
     def admit(self, now_s: float, origin: object = None) -> Admission:
@@ -113,7 +111,6 @@ class CircuitBreaker:
         if admission.probe is None and health is Health.NEUTRAL:
             return
         with self._mutex.lock:
-            self._origin = origin
             if admission.generation == self.generation:
                 self._count(admission, Result(health, duration_s, now_s, origin))
         self._outbox.deliver()
@@ -162,7 +159,6 @@ class CircuitBreaker:
         now_s = self._clock.monotonic_s()
         with self._mutex.lock:
             self._held = held
-            self._origin = None
             if state is not self.state:
                 self._move(state, CircuitCause.MANUAL, now_s, None)
             self._forget()

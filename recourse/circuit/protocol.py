@@ -52,7 +52,6 @@ class Transition(NamedTuple):
     counters: dict[str, float]
     at_s: float
     origin: object = None
-    origin: object = None
 
 
 class Breaker(Protocol):
