@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from recourse.circuit.consecutive import ConsecutiveFailures
+from recourse.circuit.cooldown import Cooldown
 from recourse.circuit.failure_rate import FAILURE_RATE
 from recourse.circuit.outbox import Listener, Outbox
 from recourse.circuit.probes import Probes
@@ -36,14 +37,12 @@ class CircuitBreaker:
     __slots__ = (
         "_attempt_timeout_s",
         "_clock",
-        "_draw",
-        "_growth",
+        "_cooldown",
         "_held",
         "_mutex",
         "_outbox",
         "_policy",
         "_probes",
-        "_rng",
         "_successes",
         "_tally",
         "free_pass",
@@ -67,15 +66,13 @@ class CircuitBreaker:
         self.key = key
         self._policy = policy
         self._attempt_timeout_s = attempt_timeout_s
-        self._rng = rng
         self._clock = clock
         self._mutex = Mutex()
         self._outbox = Outbox()
         self._tally = _tally(policy)
         self._probes = Probes()
+        self._cooldown = Cooldown(rng)
         self._successes = 0
-        self._growth = 1.0
-        self._draw = 0.0
         self._held = False
         self.generation = 0
         self._enter(BreakerState.CLOSED, now_s)
@@ -172,7 +169,7 @@ class CircuitBreaker:
             case BreakerState.ISOLATED:
                 return self._refusal(CircuitReason.FORCED_OPEN)
             case BreakerState.OPEN:
-                wait_s = self.since_s + self._cooldown_s() - now_s
+                wait_s = self.since_s + self._cooldown.length_s(self._policy) - now_s
                 if wait_s > 0:
                     return self._refusal(CircuitReason.CIRCUIT_OPEN, retry_after_s=wait_s)
                 self._move(BreakerState.HALF_OPEN, CircuitCause.COOLDOWN_ELAPSED, now_s, origin)
@@ -209,7 +206,7 @@ class CircuitBreaker:
 
     def _judge(self, result: Result) -> None:
         if result.health is Health.UNHEALTHY or self._tally.is_bad(result):
-            self._growth *= self._policy.cooldown_multiplier
+            self._cooldown.grow(self._policy)
             self._move(BreakerState.OPEN, CircuitCause.PROBE_FAILED, result.at_s, result.origin)
             return
         self._successes += 1
@@ -237,13 +234,13 @@ class CircuitBreaker:
         self._successes = 0
         self._probes.clear()
         if state is BreakerState.OPEN:
-            self._draw = self._rng.random()
+            self._cooldown.start()
         passes = state in {BreakerState.CLOSED, BreakerState.DISABLED}
         self.free_pass = self._admission() if passes else None
         self._notice_quiet()
 
     def _forget(self) -> None:
-        self._growth = 1.0
+        self._cooldown.reset()
         self._tally.clear()
         self._notice_quiet()
 
@@ -254,11 +251,6 @@ class CircuitBreaker:
         if self.state is BreakerState.CLOSED:
             return self._tally.counters()
         return {"successes": self._successes} if self.state is BreakerState.HALF_OPEN else {}
-
-    def _cooldown_s(self) -> float:
-        policy = self._policy
-        grown_s = min(policy.max_cooldown_s, policy.cooldown_s * self._growth)
-        return grown_s * (1.0 - policy.cooldown_jitter * self._draw)
 
     def _probe_ttl_s(self) -> float:
         given_s = self._policy.probe_ttl_s

@@ -40,7 +40,7 @@ class Listeners:
         for listener in self._listeners:
             try:
                 listener(transition)
-            except Exception:  # a listener's failure is not the call's
+            except Exception:  # noqa: BLE001  # a listener's failure is not the call's
                 _LOG.exception("listener %r of circuit %r raised", listener, transition.key)
 
 

@@ -29,7 +29,7 @@ class Circuits:
     __slots__ = ("_breakers", "_clock", "_listeners", "_mutex", "_rng")
 
     def __init__(self, rng: random.Random | None = None, clock: Clock | None = None) -> None:
-        self._rng = rng or random.Random()  # a spread, no secret
+        self._rng = rng or random.Random()  # noqa: S311  # a spread, no secret
         self._clock = clock or SystemClock()
         self._mutex = Mutex()
         self._listeners = Listeners()

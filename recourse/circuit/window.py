@@ -16,7 +16,7 @@ class CountWindow:
         self._size = size
         self.clear()
 
-    def add(self, at_s: float, *, bad: bool) -> tuple[int, int]:  # the shape of every window
+    def add(self, at_s: float, *, bad: bool) -> tuple[int, int]:  # noqa: ARG002  # the shape of every window
         """Count one attempt; the bad and all in the window."""
         if len(self._attempts) == self._size:
             self._bad -= self._attempts.popleft()
