@@ -1,0 +1,130 @@
+"""Everything a key can do, once: the footer, the help, the palette and the bindings are read from here.
+
+A handler is the name of a Textual action: ``app.`` before it means the app has the method, otherwise the screen has it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from textual.binding import Binding
+
+__all__ = ["ACTIONS", "VIEWS", "Action", "bindings", "footer", "key_name", "of_screen"]
+
+VIEWS: Final = ("triage", "calls", "call")
+"""The screens, by name."""
+ANYWHERE: Final = (*VIEWS, "help")
+"""The screens and what opens over them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing to do: where, by which keys, and what it is called."""
+
+    label: str = ""
+    """What the footer says; empty keeps it out of the footer."""
+    help: str
+    keys: tuple[str, ...]
+    screens: tuple[str, ...] = VIEWS
+    handler: str
+
+
+_ACTIONS: Final = {
+    "help": Action(
+        label="help",
+        help="all keys",
+        keys=("question_mark", "f1"),
+        screens=ANYWHERE,
+        handler="app.help",
+    ),
+    "open_key": Action(
+        label="calls",
+        help="the calls of the marked key",
+        keys=("enter",),
+        screens=("triage",),
+        handler="open",
+    ),
+    "open_call": Action(
+        label="call",
+        help="open the marked call",
+        keys=("enter",),
+        screens=("calls",),
+        handler="open",
+    ),
+    "previous_call": Action(
+        label="previous",
+        help="the call before",
+        keys=("left",),
+        screens=("call",),
+        handler="step(-1)",
+    ),
+    "next_call": Action(
+        label="next", help="the call after", keys=("right",), screens=("call",), handler="step(1)"
+    ),
+    "sort": Action(
+        label="sort",
+        help="sort by the next column",
+        keys=("s",),
+        screens=("calls",),
+        handler="sort",
+    ),
+    "triage": Action(
+        label="triage", help="incidents and keys", keys=("1",), handler="app.visit('triage')"
+    ),
+    "calls": Action(label="calls", help="all calls", keys=("4",), handler="app.visit('calls')"),
+    "call": Action(help="one call, attempt by attempt", keys=("5",), handler="app.visit('call')"),
+    "page_up": Action(help="a page up", keys=("pageup",), screens=ANYWHERE, handler="page(-1)"),
+    "first": Action(help="the first row", keys=("g", "home"), handler="edge(-1)"),
+    "last": Action(help="the last row", keys=("G", "end"), handler="edge(1)"),
+    "next_pane": Action(help="the next pane", keys=("tab",), handler="app.focus_next"),
+    "pane_before": Action(
+        help="the pane before", keys=("shift+tab",), handler="app.focus_previous"
+    ),
+    "reload": Action(help="read the archive again", keys=("r", "f5"), handler="app.reload"),
+    "back": Action(
+        label="back",
+        help="up, or close",
+        keys=("escape", "backspace"),
+        screens=ANYWHERE,
+        handler="app.back",
+    ),
+    "cancel": Action(
+        help="copy what is selected, else stop the query", keys=("ctrl+c",), handler="app.cancel"
+    ),
+    "quit": Action(label="quit", help="leave", keys=("q",), handler="app.quit"),
+}
+ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(_ACTIONS)
+
+_NAMES: Final = {
+    "question_mark": "?", "enter": "⏎", "space": "␣", "tab": "↹", "left": "←", "right": "→", "up": "↑", "down": "↓",
+    "slash": "/", "colon": ":", "semicolon": ";", "left_square_bracket": "[", "right_square_bracket": "]",
+    "escape": "esc", "pagedown": "pgdn", "pageup": "pgup", "shift+tab": "⇧↹", "f1": "F1", "f5": "F5",
+}  # fmt: skip
+
+
+def key_name(key: str) -> str:
+    """What a key is called on the screen: ``⏎`` for ``enter``, ``^n`` for ``ctrl+n``."""
+    return _NAMES.get(key, key.replace("ctrl+", "^").replace("shift+", "⇧"))
+
+
+def of_screen(screen: str) -> Iterator[tuple[str, Action]]:
+    """The actions of one screen with their names, in the order of the registry."""
+    return ((name, action) for name, action in ACTIONS.items() if screen in action.screens)
+
+
+def bindings(screen: str) -> list[Binding]:
+    """What Textual needs to know of a screen's keys."""
+    return [
+        Binding(
+            ",".join(action.keys), action.handler, action.help, show=False, id=f"{screen}.{name}"
+        )
+        for name, action in of_screen(screen)
+    ]
+
+
+def footer(screen: str) -> list[tuple[str, str]]:
+    """Key and label of the actions that a screen's last line names."""
+    return [
+        (key_name(action.keys[0]), action.label) for _, action in of_screen(screen) if action.label
+    ]
