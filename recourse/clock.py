@@ -9,21 +9,27 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
-__all__ = ["Clock", "Mailbox", "SystemClock"]
-
-T = TypeVar("T")
+__all__ = ["Alarm", "Clock", "Mailbox", "SystemClock"]
 
 
-class Mailbox(Protocol[T]):
+class Alarm(Protocol):
+    """A callback that is due at some time."""
+
+    def cancel(self) -> None:
+        """Let it not be called any more."""
+        ...
+
+
+class Mailbox(Protocol):
     """Where one thread waits for what other threads post."""
 
-    def post(self, item: T) -> None:
+    def post(self, item: Any) -> None:
         """Put one item in; never blocks."""
         ...
 
-    def take(self, timeout_s: float | None) -> T | None:
+    def take(self, timeout_s: float | None) -> Any:
         """The oldest item, or ``None`` after ``timeout_s`` seconds (``None``: wait for ever)."""
         ...
 
@@ -39,7 +45,7 @@ class Clock(Protocol):
         """Wall time, nanoseconds since 1970 in UTC."""
         ...
 
-    def mailbox(self) -> Mailbox[object]:
+    def mailbox(self) -> Mailbox:
         """A new mailbox whose waits follow this clock."""
         ...
 
@@ -47,25 +53,39 @@ class Clock(Protocol):
         """Start a daemon thread whose waits follow this clock."""
         ...
 
-    async def asleep(self, seconds: float) -> None:
-        """Wait in a coroutine."""
+    def sleep(self, seconds: float, mailbox: Mailbox) -> Any:
+        """Wait in a thread, unless something is posted before: then that."""
+        ...
+
+    async def asleep(self, seconds: float, wake: asyncio.Future[None]) -> None:
+        """Wait in a coroutine, until ``wake`` is done at the latest."""
+        ...
+
+    def call_later(
+        self, loop: asyncio.AbstractEventLoop, seconds: float, callback: Callable[[], None]
+    ) -> Alarm:
+        """Have ``callback`` called on ``loop`` after ``seconds``."""
         ...
 
 
-class _QueueMailbox(Generic[T]):
-    __slots__ = ("_items",)
+class _QueueMailbox:
+    __slots__ = ("_items", "post")
 
     def __init__(self) -> None:
-        self._items: queue.SimpleQueue[T] = queue.SimpleQueue()
+        self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.post = self._items.put
 
-    def post(self, item: T) -> None:
-        self._items.put(item)
-
-    def take(self, timeout_s: float | None) -> T | None:
+    def take(self, timeout_s: float | None) -> Any:
         try:
             return self._items.get(timeout=None if timeout_s is None else max(0.0, timeout_s))
         except queue.Empty:
             return None
+
+
+def wake_up(wake: "asyncio.Future[None]") -> None:
+    """Let whoever awaits ``wake`` go on; once is enough."""
+    if not wake.done():
+        wake.set_result(None)
 
 
 class SystemClock:
@@ -76,7 +96,7 @@ class SystemClock:
     monotonic_s = staticmethod(time.monotonic)
     time_unix_ns = staticmethod(time.time_ns)
 
-    def mailbox(self) -> Mailbox[object]:
+    def mailbox(self) -> Mailbox:
         """A queue."""
         return _QueueMailbox()
 
@@ -86,9 +106,23 @@ class SystemClock:
         thread.start()
         return thread
 
-    async def asleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, mailbox: Mailbox) -> Any:
+        """Wait for the mailbox, no longer than ``seconds``."""
+        return mailbox.take(seconds)
+
+    async def asleep(self, seconds: float, wake: asyncio.Future[None]) -> None:
         """Wait on the running event loop."""
-        await asyncio.sleep(seconds)
+        alarm = asyncio.get_running_loop().call_later(seconds, wake_up, wake)
+        try:
+            await wake
+        finally:
+            alarm.cancel()
+
+    def call_later(
+        self, loop: asyncio.AbstractEventLoop, seconds: float, callback: Callable[[], None]
+    ) -> Alarm:
+        """The loop's own timer."""
+        return loop.call_later(seconds, callback)
 
     def __repr__(self) -> str:
         return "SystemClock()"

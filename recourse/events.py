@@ -77,6 +77,7 @@ class CallInfo:
         call_id: Unique across processes; sorts in launch order within one executor.
         parent_call_id: The call whose operation made this one.
         key: The policy key as called.
+        label: The key that state and metrics are kept under: ``_overflow`` for a rejected key.
         started_s: Monotonic seconds when the call began.
         started_unix_ns: The same moment on the wall clock.
         policy: The policy it follows, once resolved.
@@ -93,6 +94,7 @@ class CallInfo:
     __slots__ = (
         "call_id",
         "key",
+        "label",
         "message_of",
         "parent_call_id",
         "policy",
@@ -120,6 +122,7 @@ class CallInfo:
         self.call_id = call_id
         self.parent_call_id = parent_call_id
         self.key = key
+        self.label = key
         self.started_s = started_s
         self.started_unix_ns = started_unix_ns
         self.seq: Callable[[], int] = itertools.count().__next__

@@ -133,6 +133,7 @@ class HedgingOff(StrEnum):
     STREAM = "stream"
     SYNC_COOPERATIVE = "sync_cooperative"
     TRIGGER_MISSING = "trigger_missing"
+    DISABLED = "disabled"
 
 
 class PolicyMode(StrEnum):

@@ -32,6 +32,8 @@ class AutoClassifier:
 
     __slots__ = ("_http", "_of_type")
 
+    errors_only: Final = True
+
     def __init__(self, http: HTTPClassifier | None = None) -> None:
         self._http = http or HTTPClassifier()
         # Most errors tell nothing beyond their class, and reading them in full costs 10 us.

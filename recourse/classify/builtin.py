@@ -24,6 +24,8 @@ class AlwaysRetryOnError:
 
     __slots__ = ()
 
+    errors_only: Final = True
+
     def classify(self, value: Any, error: Exception | None) -> Outcome:
         """Success for a value, retryable for an error."""
         del value
@@ -50,6 +52,8 @@ class ByException:
     """
 
     __slots__ = ("_otherwise", "_outcomes")
+
+    errors_only: Final = True
 
     def __init__(
         self,

@@ -46,6 +46,8 @@ class HTTPClassifier:
 
     __slots__ = ("_clock", "_extra", "_replay_safe")
 
+    errors_only: Final = True
+
     def __init__(
         self,
         extra_retryable: Iterable[int] = (),

@@ -9,7 +9,11 @@ __all__ = ["Classifier", "PolicyAware"]
 
 
 class Classifier(Protocol):
-    """Decides what the end of one attempt means. Asked exactly once per finished attempt."""
+    """Decides what the end of one attempt means. Asked exactly once per finished attempt.
+
+    An attribute ``errors_only = True`` promises that every value is a plain success; the executor
+    then need not ask about values.
+    """
 
     def classify(self, value: Any, error: Exception | None) -> Outcome:
         """The outcome of an attempt that returned ``value`` or raised ``error``."""

@@ -25,6 +25,7 @@ class StaticProvider:
     __slots__ = ("_default", "_policies")
 
     immediate: Final = True
+    constant: Final = True
 
     def __init__(self, policies: Iterable[Policy], default: Policy | None = None) -> None:
         self._policies: dict[str, EffectivePolicy] = {}

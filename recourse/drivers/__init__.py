@@ -1,0 +1,1 @@
+"""Drivers carry plans out, in threads or on an event loop. They decide nothing."""

@@ -1,0 +1,245 @@
+"""Carries plans out on an event loop: inline in the caller's task, or beside it in tasks."""
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Coroutine
+from types import CoroutineType
+from typing import Any
+
+from recourse.clock import wake_up
+from recourse.drivers.misuse import MISUSED, plain_in_acall
+from recourse.drivers.threads import inner_cancelled
+from recourse.plan.call import Call, Run
+from recourse.plan.govern import Plan
+from recourse.plan.late import end_late
+from recourse.plan.scopes import Around
+from recourse.plan.steps import Await, Cancel, Finish, Launch, Sleep, Step
+
+__all__ = ["AsyncHands", "adrive", "arun_inline"]
+
+
+async def adrive(call: Call, plan: Plan) -> Any:
+    """Carry a plan out in the caller's task; gives the value or raises the error."""
+    hands = AsyncHands(call)
+    finish = await _finish(plan, hands)
+    error = finish.error
+    if error is None:
+        return finish.value
+    try:
+        raise error
+    finally:
+        del error, finish, hands, call, plan
+
+
+async def _finish(plan: Plan, hands: "AsyncHands") -> Finish:
+    reply: Any = None
+    try:
+        while True:
+            reply = await hands.do(plan.send(reply))
+    except StopIteration as end:
+        finish: Finish = end.value
+        return finish
+
+
+async def _operate(call: Call, run: Run) -> None:
+    try:
+        with Around(call, run):
+            result = call.operation()
+            if type(result) is CoroutineType or isinstance(result, Awaitable):
+                run.value = await result
+            else:
+                run.error, run.given = plain_in_acall(), MISUSED
+    except BaseException as error:  # the plan decides what passes on
+        run.error = error
+        run.given = inner_cancelled(error)
+    run.ended_s = call.runtime.clock.monotonic_s()
+
+
+async def arun_inline(call: Call, run: Run, work: Coroutine[Any, Any, None] | None = None) -> None:
+    """Run the operation in this task, cancelled at its limit as by ``asyncio.timeout``."""
+    working = work or _operate(call, run)
+    task = asyncio.current_task()
+    if run.limit_s is None or task is None:
+        await working
+        return
+    clock = call.runtime.clock
+    before = task.cancelling()
+    fired = False
+
+    def expire() -> None:
+        nonlocal fired
+        fired = True
+        task.cancel()
+
+    alarm = clock.call_later(
+        asyncio.get_running_loop(), max(0.0, run.limit_s - clock.monotonic_s()), expire
+    )
+    try:
+        await working
+    finally:
+        alarm.cancel()
+    if fired:
+        ours = task.uncancel() <= before
+        _cut_off(run, ours=ours)
+
+
+def _cut_off(run: Run, *, ours: bool) -> None:
+    """Read what an operation that was cancelled at its limit made of it."""
+    error = run.error
+    if isinstance(error, asyncio.CancelledError):
+        # When the caller has cancelled too, the cancellation is the caller's.
+        if ours:
+            run.error, run.given, run.expired = None, None, True
+    elif isinstance(error, Exception):
+        run.expired = True
+
+
+class AsyncHands:
+    """Does what a plan asks for."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._runtime = call.runtime
+        self._tasks: dict[Run, asyncio.Task[None]] = {}
+        self._arrived: list[Any] = []
+        self._wake: asyncio.Future[None] | None = None
+
+    async def do(self, step: Step) -> Any:
+        """Carry out one step and give its reply."""
+        match step:
+            case Run():
+                await arun_inline(self._call, step)
+                return None
+            case Sleep():
+                return await self._sleep(step.seconds)
+            case Launch():
+                return self._launch(step.run)
+            case Await():
+                return await self._await(step.until_s)
+            case Cancel():
+                return self._cancel(step.run)
+
+    def _post(self, item: Any) -> None:
+        self._arrived.append(item)
+        if self._wake is not None:
+            wake_up(self._wake)
+
+    async def _sleep(self, seconds: float) -> BaseException | None:
+        loop = asyncio.get_running_loop()
+        self._wake = loop.create_future()
+        self._runtime.sleepers[self] = lambda error: _soon(loop, self._post, error)
+        try:
+            closed = self._runtime.closed_error(self._call.info.key)
+            if closed is not None:
+                return closed
+            await self._runtime.clock.asleep(seconds, self._wake)
+        except BaseException as error:  # the plan decides what passes on
+            return error
+        finally:
+            self._runtime.sleepers.pop(self, None)
+            self._wake = None
+        return next((item for item in self._arrived if isinstance(item, BaseException)), None)
+
+    def _launch(self, run: Run) -> None:
+        loop = asyncio.get_running_loop()
+        if run.work is not None:
+            self._look_up(loop, run)
+            return
+        task = loop.create_task(
+            self._detached_run(run), name="recourse-attempt", context=contextvars.copy_context()
+        )
+        self._tasks[run] = task
+        self._runtime.tasks.add(task)
+        task.add_done_callback(self._runtime.tasks.discard)
+
+    def _look_up(self, loop: asyncio.AbstractEventLoop, run: Run) -> None:
+        """Run a policy look-up: a coroutine in a task, a call that may block in a thread."""
+        if run.is_async_work:
+            task = loop.create_task(self._awaited_work(run), name="recourse-policy")
+            self._tasks[run] = task
+            self._runtime.tasks.add(task)
+            task.add_done_callback(self._runtime.tasks.discard)
+            return
+
+        def body() -> None:
+            try:
+                run.value = run.work() if run.work is not None else None
+            except BaseException as error:  # the waiting call decides
+                run.error = error
+            _soon(loop, self._arrive_unless_dropped, run)
+
+        self._runtime.track(self._runtime.clock.spawn(body, "recourse-policy"))
+
+    async def _awaited_work(self, run: Run) -> None:
+        try:
+            run.value = await run.work() if run.work is not None else None
+        except BaseException as error:  # the waiting call decides
+            run.error = error
+        self._arrive_unless_dropped(run)
+
+    def _arrive_unless_dropped(self, run: Run) -> None:
+        if not run.dropped:
+            self._post(run)
+
+    async def _detached_run(self, run: Run) -> None:
+        own = Run(run.info, run.attempt, run.hedge_index)
+        own.start = run.start
+        await _operate(self._call, own)
+        if run.dropped:
+            rest = end_late(self._call, run, own.value, own.error)
+            if rest is not None:
+                await _quietly(rest)
+            return
+        run.value, run.error, run.given = own.value, own.error, own.given
+        run.ended_s = own.ended_s
+        self._post(run)
+
+    async def _await(self, until_s: float | None) -> list[Run] | BaseException:
+        loop, clock = asyncio.get_running_loop(), self._runtime.clock
+        if not self._arrived:
+            self._wake = loop.create_future()
+            alarm = None
+            if until_s is not None:
+                wake = self._wake
+                delay_s = max(0.0, until_s - clock.monotonic_s())
+                alarm = clock.call_later(loop, delay_s, lambda: wake_up(wake))
+            self._runtime.waiters[self] = lambda error: _soon(loop, self._post, error)
+            try:
+                await self._wake
+            except BaseException as error:  # the plan decides what passes on
+                return error
+            finally:
+                self._runtime.waiters.pop(self, None)
+                self._wake = None
+                if alarm is not None:
+                    alarm.cancel()
+        items, self._arrived = self._arrived, []
+        for item in items:
+            if isinstance(item, BaseException):
+                return item
+        return items
+
+    def _cancel(self, run: Run) -> bool:
+        if run in self._arrived:
+            return False
+        run.dropped = True
+        task = self._tasks.get(run)
+        if task is not None:
+            task.cancel()
+        return True
+
+
+def _soon(loop: asyncio.AbstractEventLoop, callback: Any, item: Any) -> None:
+    """Call back on the loop from any thread; a loop that is gone needs no call."""
+    try:
+        loop.call_soon_threadsafe(callback, item)
+    except RuntimeError:
+        return
+
+
+async def _quietly(rest: Awaitable[Any]) -> None:
+    """Await the closing of a value that nobody waits for."""
+    try:
+        await rest
+    except Exception:  # nobody can use its error
+        return

@@ -1,0 +1,112 @@
+"""Operations of the wrong colour: said at once, never retried."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from types import CoroutineType
+from typing import Any, Final
+
+from recourse.outcome import Outcome, OutcomeKind
+from recourse.reasons import Reason
+
+__all__ = [
+    "MISUSED",
+    "PLAIN",
+    "awaitable_in_call",
+    "check_acall",
+    "check_call",
+    "check_stream",
+    "is_plain",
+    "plain_in_acall",
+]
+
+MISUSED: Final = Outcome(OutcomeKind.ABORT, Reason.ABORT)
+
+_GENERATOR: Final = inspect.CO_GENERATOR
+_ASYNC_GENERATOR: Final = inspect.CO_ASYNC_GENERATOR
+_COROUTINE: Final = inspect.CO_COROUTINE
+# Values of these types are what operations give most often; the look for __await__ is spared them.
+PLAIN: Final = frozenset(
+    {type(None), bool, int, float, str, bytes, list, dict, tuple, set, frozenset}
+)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is surely nothing to await."""
+    kind = type(value)
+    return kind in PLAIN or not hasattr(kind, "__await__")
+
+
+def _flags(operation: Any) -> int:
+    """The code flags of a function, or of what a partial or callable object runs."""
+    while isinstance(operation, functools.partial):
+        operation = operation.func
+    code = getattr(operation, "__code__", None)
+    if code is None:
+        # The class's own method: an attribute of the instance would not be what a call runs.
+        method = inspect.getattr_static(type(operation), "__call__", None)
+        code = getattr(method, "__code__", None)
+    return getattr(code, "co_flags", 0)
+
+
+def check_call(operation: Any, verb: str = "call") -> None:
+    """Refuse what ``call`` cannot run.
+
+    Raises:
+        TypeError: A generator function, or a coroutine function.
+    """
+    _check_callable(operation, verb)
+    flags = _flags(operation)
+    _check_generator(flags, verb)
+    if flags & _COROUTINE:
+        message = f"{verb}() got a coroutine function; use a{verb}()"
+        raise TypeError(message)
+
+
+def check_acall(operation: Any, verb: str = "acall") -> None:
+    """Refuse what ``acall`` cannot run.
+
+    Raises:
+        TypeError: A generator function of either kind.
+    """
+    _check_callable(operation, verb)
+    _check_generator(_flags(operation), verb)
+
+
+def check_stream(operation: Any) -> None:
+    """Refuse what a stream cannot run.
+
+    Raises:
+        TypeError: It is not callable, or a coroutine function.
+    """
+    _check_callable(operation, "stream")
+    if _flags(operation) & _COROUTINE:
+        message = "stream() got a coroutine function; use acall()"
+        raise TypeError(message)
+
+
+def _check_callable(operation: Callable[..., Any], verb: str) -> None:
+    if not callable(operation):
+        message = f"{verb}() needs a callable operation, not {type(operation).__name__}"
+        raise TypeError(message)
+
+
+def _check_generator(flags: int, verb: str) -> None:
+    if flags & _GENERATOR:
+        message = f"{verb}() got a generator function; use stream()"
+        raise TypeError(message)
+    if flags & _ASYNC_GENERATOR:
+        message = f"{verb}() got an async generator function; use astream()"
+        raise TypeError(message)
+
+
+def awaitable_in_call(value: Any) -> TypeError:
+    """The error for an operation of ``call`` that returned an awaitable; a coroutine is closed."""
+    if isinstance(value, CoroutineType):
+        value.close()
+    return TypeError("the operation returned an awaitable; use acall()")
+
+
+def plain_in_acall() -> TypeError:
+    """The error for an operation of ``acall`` that returned no awaitable."""
+    return TypeError("the operation returned a plain value; use call()")

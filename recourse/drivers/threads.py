@@ -1,0 +1,176 @@
+"""Carries plans out in threads: inline in the caller's, or beside it in daemon threads."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+from recourse.drivers.misuse import MISUSED, awaitable_in_call, is_plain
+from recourse.outcome import Outcome, OutcomeKind
+from recourse.plan.call import Call, Run
+from recourse.plan.govern import Plan
+from recourse.plan.late import end_late
+from recourse.plan.scopes import Around
+from recourse.plan.steps import Await, Cancel, Finish, Launch, Sleep, Step
+from recourse.reasons import Reason
+
+__all__ = ["Hands", "drive", "inner_cancelled", "run_inline"]
+
+_INNER_CANCELLED = Outcome(OutcomeKind.ABORT, Reason.INNER_CANCELLED)
+
+
+def drive(call: Call, plan: Plan) -> Any:
+    """Carry a plan out in the caller's thread; gives the value or raises the error."""
+    hands = Hands(call)
+    finish = _finish(plan, hands)
+    error = finish.error
+    if error is None:
+        return finish.value
+    try:
+        # Outside every except block, so that no earlier attempt becomes its __context__.
+        raise error
+    finally:
+        # The traceback holds this frame: without this the error would be part of a cycle.
+        del error, finish, hands, call, plan
+
+
+def _finish(plan: Plan, hands: "Hands") -> Finish:
+    reply: Any = None
+    try:
+        while True:
+            reply = hands.do(plan.send(reply))
+    except StopIteration as end:
+        finish: Finish = end.value
+        return finish
+
+
+def run_inline(call: Call, run: Run) -> None:
+    """Run the operation here and now; what it raises is kept, not raised."""
+    with_value = call.operation
+    try:
+        with Around(call, run):
+            value = with_value()
+    except BaseException as error:  # the plan decides what passes on
+        run.error = error
+        run.given = inner_cancelled(error)
+    else:
+        if is_plain(value):
+            run.value = value
+        else:
+            run.error, run.given = awaitable_in_call(value), MISUSED
+    run.ended_s = call.runtime.clock.monotonic_s()
+
+
+def inner_cancelled(error: BaseException) -> Outcome | None:
+    """The outcome when something inside was cancelled, although the caller was not."""
+    if not isinstance(error, asyncio.CancelledError):
+        return None
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    return _INNER_CANCELLED if task is None or not task.cancelling() else None
+
+
+class Hands:
+    """Does what a plan asks for."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._runtime = call.runtime
+        self._mailbox: Any = None
+        self._arrived: set[Run] = set()
+
+    def do(self, step: Step) -> Any:
+        """Carry out one step and give its reply."""
+        match step:
+            case Run():
+                run_inline(self._call, step)
+                return None
+            case Sleep():
+                return self._sleep(step.seconds)
+            case Launch():
+                return self._launch(step.run)
+            case Await():
+                return self._await(step.until_s)
+            case Cancel():
+                return self._cancel(step.run)
+
+    def _box(self) -> Any:
+        if self._mailbox is None:
+            self._mailbox = self._runtime.clock.mailbox()
+        return self._mailbox
+
+    def _sleep(self, seconds: float) -> BaseException | None:
+        box = self._box()
+        self._runtime.sleepers[self] = box.post
+        try:
+            closed = self._runtime.closed_error(self._call.info.key)
+            woke = closed or self._runtime.clock.sleep(seconds, box)
+        except BaseException as error:  # the plan decides what passes on
+            return error
+        finally:
+            self._runtime.sleepers.pop(self, None)
+        return woke if isinstance(woke, BaseException) else None
+
+    def _launch(self, run: Run) -> None:
+        context = contextvars.copy_context()
+        box = self._box()
+        target = self._detached_work if run.work is not None else self._detached_run
+        thread = self._runtime.clock.spawn(
+            lambda: context.run(target, run, box.post), f"recourse-{run.info.key}"
+        )
+        self._runtime.track(thread)
+
+    def _detached_work(self, run: Run, post: Callable[[Run], None]) -> None:
+        try:
+            run.value = run.work() if run.work is not None else None
+        except BaseException as error:  # the waiting call decides
+            run.error = error
+        self._arrived.add(run)
+        post(run)
+
+    def _detached_run(self, run: Run, post: Callable[[Run], None]) -> None:
+        # A copy is filled, so that a dropped run's record is not changed under the plan's eyes.
+        own = Run(run.info, run.attempt, run.hedge_index)
+        own.start = run.start
+        run_inline(self._call, own)
+        with self._runtime.mutex.lock:
+            dropped = run.dropped
+            if dropped:
+                self._runtime.abandoned -= 1
+            else:
+                self._arrived.add(run)
+                run.value, run.error, run.given = own.value, own.error, own.given
+                run.ended_s = own.ended_s
+        if dropped:
+            end_late(self._call, run, own.value, own.error)
+        else:
+            post(run)
+
+    def _await(self, until_s: float | None) -> list[Run] | BaseException:
+        box, clock = self._box(), self._runtime.clock
+        self._runtime.waiters[self] = box.post
+        try:
+            first = box.take(None if until_s is None else max(0.0, until_s - clock.monotonic_s()))
+            items = []
+            while first is not None:
+                items.append(first)
+                first = box.take(0.0)
+        except BaseException as error:  # the plan decides what passes on
+            return error
+        finally:
+            self._runtime.waiters.pop(self, None)
+        for item in items:
+            if isinstance(item, BaseException):
+                return item
+        return items
+
+    def _cancel(self, run: Run) -> bool:
+        with self._runtime.mutex.lock:
+            if run in self._arrived:
+                return False
+            run.dropped = True
+            if run.work is None:
+                self._runtime.abandoned += 1
+            return True

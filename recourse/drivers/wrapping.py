@@ -1,0 +1,65 @@
+"""Functions that are governed wherever they are called: what ``guard`` makes."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from recourse.key import PolicyKey
+
+__all__ = ["Governor", "guarded"]
+
+
+class Governor(Protocol):
+    """What carries guarded calls out: an executor."""
+
+    def call(self, key: str | PolicyKey, op: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """As :meth:`recourse.Executor.call`."""
+        ...
+
+    def acall(self, key: str | PolicyKey, op: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """As :meth:`recourse.Executor.acall`."""
+        ...
+
+    def stream(self, key: str | PolicyKey, op: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """As :meth:`recourse.Executor.stream`."""
+        ...
+
+    def astream(self, key: str | PolicyKey, op: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """As :meth:`recourse.Executor.astream`."""
+        ...
+
+
+def guarded(governor: Callable[[], Governor], key: str | PolicyKey, function: Any) -> Any:
+    """``function`` with the same signature, governed under ``key``; sync, async or a generator.
+
+    Args:
+        governor: Gives the executor, at each call.
+        key: The policy key.
+        function: A function or method.
+
+    Raises:
+        TypeError: It is a ``staticmethod``, ``classmethod`` or class: guard the function inside.
+    """
+    key = str(PolicyKey.parse(key))
+    if isinstance(function, staticmethod | classmethod | type) or not callable(function):
+        message = f"guard({key!r}) needs a function; put it below @staticmethod and @classmethod"
+        raise TypeError(message)
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def acalling(*args: Any, **kwargs: Any) -> Any:
+            return await governor().acall(key, function, *args, **kwargs)
+
+        return acalling
+    verb = "call"
+    if inspect.isasyncgenfunction(function):
+        verb = "astream"
+    elif inspect.isgeneratorfunction(function):
+        verb = "stream"
+
+    @functools.wraps(function)
+    def calling(*args: Any, **kwargs: Any) -> Any:
+        return getattr(governor(), verb)(key, function, *args, **kwargs)
+
+    return calling

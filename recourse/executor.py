@@ -1,0 +1,375 @@
+"""The executor: configuration, and which driver runs what."""
+
+import os
+import random as random_module
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from datetime import timedelta
+from types import CoroutineType, SimpleNamespace, TracebackType
+from typing import Any, Final, ParamSpec, Self, TypeVar, cast
+
+from recourse.budget.protocol import Budget
+from recourse.circuit.protocol import Admission
+from recourse.circuit.registry import Circuits
+from recourse.classify.protocol import Classifier
+from recourse.clock import Clock, SystemClock
+from recourse.context import AMBIENT, TAPS, AttemptInfo
+from recourse.drivers.aio import adrive
+from recourse.drivers.closing import aclose_runtime, close_runtime
+from recourse.drivers.misuse import (
+    MISUSED,
+    PLAIN,
+    awaitable_in_call,
+    check_acall,
+    check_call,
+    check_stream,
+    is_plain,
+    plain_in_acall,
+)
+from recourse.drivers.streams import adrive_stream, drive_stream
+from recourse.drivers.threads import drive
+from recourse.drivers.wrapping import guarded
+from recourse.duration import seconds
+from recourse.hedge.protocol import Trigger
+from recourse.key import PolicyKey
+from recourse.observer import Observer
+from recourse.plan.call import Call, Run
+from recourse.plan.govern import govern
+from recourse.policy.model import Policy
+from recourse.wiring import Options, resolver_of, runtime_of
+
+__all__ = ["Executor"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Generator, coroutine and async generator functions are not for call(); the former two not for acall().
+_NOT_FOR_CALL: Final = 0x20 | 0x80 | 0x200
+_NOT_FOR_ACALL: Final = 0x20 | 0x200
+# Stands in for the code of a callable that has none: such operations are looked at more closely.
+_NO_CODE: Final = SimpleNamespace(co_flags=_NOT_FOR_CALL)
+
+
+class Executor:
+    """Carries calls out under the policies of their keys.
+
+    Args:
+        policies: One per key; or give ``provider``.
+        provider: Where policies come from: anything with ``get(key)``.
+        default_policy: Followed by keys that have no policy.
+        fallback_policy: Followed with ``missing_policy="fallback"`` when resolution fails.
+        observers: Who is told of everything that happens.
+        classifiers: Further classifiers, by the name that policies use.
+        default_classifier: The classifier of policies that name none.
+        budgets: Budgets by the name that policies use.
+        triggers: Further hedge triggers, by name.
+        circuits: Breakers, to share them between executors.
+        missing_policy: ``deny``, ``allow`` (one plain attempt) or ``fallback``.
+        missing_budget: ``deny`` or ``allow_unsafe``.
+        missing_classifier: ``fallback`` (to ``default_classifier``) or ``deny``.
+        missing_trigger: ``fallback`` (to a fixed delay) or ``deny`` (no hedging).
+        sync_timeout: ``cooperative`` (inline, the operation reads ``remaining_s()``) or ``thread``.
+        max_abandoned: Threads that may still run what nobody waits for any more.
+        resolve_timeout_s: Longest wait for a provider.
+        capture_messages: Whether events carry texts of errors.
+        redact: Cleans such a text before anybody sees it.
+        errors: ``last`` (the last attempt's own exception) or ``wrap`` (:class:`RetryExhausted`).
+        key_guard: ``warn``, ``raise`` or ``off`` for keys that carry request data.
+        max_keys: Keys with state of their own.
+        clock: Time and waiting; the system's by default.
+        random: Source of jitter and ids.
+
+    Raises:
+        PolicyError: An option has a value that is not listed, or contradicts another.
+    """
+
+    def __init__(  # noqa: PLR0913  # the pinned signature
+        self,
+        policies: Iterable[Policy] | None = None,
+        *,
+        provider: Any = None,
+        default_policy: Policy | None = None,
+        fallback_policy: Policy | None = None,
+        observers: Sequence[Observer] = (),
+        classifiers: Mapping[str, Classifier] | None = None,
+        default_classifier: str = "auto",
+        budgets: Mapping[str, Budget | None] | None = None,
+        triggers: Mapping[str, Trigger] | None = None,
+        circuits: Circuits | None = None,
+        missing_policy: str = "deny",
+        missing_budget: str = "deny",
+        missing_classifier: str = "fallback",
+        missing_trigger: str = "fallback",
+        sync_timeout: str = "cooperative",
+        max_abandoned: int = 32,
+        resolve_timeout_s: float | timedelta = 0.25,
+        capture_messages: bool = False,
+        redact: Callable[[str], str] | None = None,
+        errors: str = "last",
+        key_guard: str = "warn",
+        max_keys: int = 1000,
+        clock: Clock | None = None,
+        random: random_module.Random | None = None,
+    ) -> None:
+        options = Options(
+            policies=policies,
+            provider=provider,
+            default_policy=default_policy,
+            fallback_policy=fallback_policy,
+            observers=tuple(observers),
+            classifiers=classifiers,
+            default_classifier=default_classifier,
+            budgets=budgets,
+            triggers=triggers,
+            circuits=circuits,
+            missing_policy=missing_policy,
+            missing_budget=missing_budget,
+            missing_classifier=missing_classifier,
+            missing_trigger=missing_trigger,
+            sync_timeout=sync_timeout,
+            max_abandoned=max_abandoned,
+            resolve_timeout_s=seconds("resolve_timeout_s", resolve_timeout_s),
+            capture_messages=capture_messages,
+            redact=redact,
+            errors=errors,
+            key_guard=key_guard,
+            max_keys=max_keys,
+            clock=clock or SystemClock(),
+            random=random or random_module.Random(),  # noqa: S311  # jitter is no secret
+            environment=os.environ,
+        )
+        self._runtime = runtime_of(options)
+        self._resolver = resolver_of(options, self._runtime)
+        self._bind = self._resolver.bind
+        self._now_s = self._runtime.clock.monotonic_s
+        self._short = self._resolver.short
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that everything here follows."""
+        return self._runtime.clock
+
+    @property
+    def circuits(self) -> Circuits:
+        """The breakers, by key: to look at, isolate, force, disable or reset."""
+        return self._resolver.circuits
+
+    @property
+    def observer_errors(self) -> int:
+        """Exceptions that observers have raised so far."""
+        return self._runtime.observer_errors
+
+    def call(
+        self, key: str | PolicyKey, op: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``op(*args, **kwargs)`` under the policy of ``key`` and return what it gives.
+
+        Raises:
+            Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
+        """
+        bound = self._short.get(key)
+        if bound is None or AMBIENT.get() is not None or TAPS.observers:
+            check_call(op)
+            return self._long(key, lambda: op(*args, **kwargs))
+        breaker = bound.breaker
+        if breaker is not None and not breaker.quiet:
+            check_call(op)
+            return self._long(key, lambda: op(*args, **kwargs))
+        if getattr(op, "__code__", _NO_CODE).co_flags & _NOT_FOR_CALL:
+            check_call(op)
+        # The short path: a first attempt with nobody listening. Whatever is not a plain success is
+        # handed to the plan, which goes on as if it had made this attempt itself.
+        lease = None if breaker is None else breaker.free_pass
+        began_s = self._now_s()
+        info = AttemptInfo(bound, None)
+        failed: Exception | None = None
+        value: T | None = None
+        token = AMBIENT.set(info)
+        try:
+            value = op(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # the plan judges it, outside this block
+            failed = error
+        finally:
+            AMBIENT.reset(token)
+        if failed is None and (type(value) in PLAIN or is_plain(value)):
+            return cast("T", value)
+        run = self._first(info, began_s, lease)
+        if failed is None:
+            run.error, run.given = awaitable_in_call(value), MISUSED
+        else:
+            run.error = failed
+        try:
+            return self._long(key, lambda: op(*args, **kwargs), run)
+        finally:
+            del failed, run
+
+    async def acall(
+        self,
+        key: str | PolicyKey,
+        op: Callable[P, Awaitable[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Await ``op(*args, **kwargs)`` under the policy of ``key`` and return what it gives.
+
+        Raises:
+            Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
+        """
+        bound = self._short.get(key)
+        if bound is None or AMBIENT.get() is not None or TAPS.observers:
+            check_acall(op)
+            return await self._along(key, lambda: op(*args, **kwargs))
+        breaker = bound.breaker
+        if breaker is not None and not breaker.quiet:
+            check_acall(op)
+            return await self._along(key, lambda: op(*args, **kwargs))
+        if getattr(op, "__code__", _NO_CODE).co_flags & _NOT_FOR_ACALL:
+            check_acall(op)
+        lease = None if breaker is None else breaker.free_pass
+        began_s = self._now_s()
+        info = AttemptInfo(bound, None)
+        failed: Exception | None = None
+        result: Any = None
+        token = AMBIENT.set(info)
+        try:
+            result = op(*args, **kwargs)
+            if type(result) is CoroutineType or not is_plain(result):
+                value: T = await result
+                return value
+        except Exception as error:  # noqa: BLE001  # the plan judges it, outside this block
+            failed = error
+        finally:
+            AMBIENT.reset(token)
+        run = self._first(info, began_s, lease)
+        if failed is None:
+            run.error, run.given = plain_in_acall(), MISUSED
+        else:
+            run.error = failed
+        try:
+            return await self._along(key, lambda: op(*args, **kwargs), run)
+        finally:
+            del failed, run
+
+    def stream(
+        self,
+        key: str | PolicyKey,
+        op: Callable[P, Iterable[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Iterator[T]:
+        """Iterate over ``op(*args, **kwargs)``, retried until its first item and committed then.
+
+        Nothing runs before the first item is asked for.
+        """
+        check_stream(op)
+        call = self._new_call(key, lambda: op(*args, **kwargs), is_stream=True)
+        return drive_stream(call, govern(call, self._bind))
+
+    def astream(
+        self,
+        key: str | PolicyKey,
+        op: Callable[P, AsyncIterable[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> AsyncIterator[T]:
+        """Iterate asynchronously over ``op(*args, **kwargs)``, retried until its first item."""
+        check_stream(op)
+        call = self._new_call(key, lambda: op(*args, **kwargs), is_async=True, is_stream=True)
+        return adrive_stream(call, govern(call, self._bind))
+
+    def guard(self, key: str | PolicyKey) -> Callable[[F], F]:
+        """Decorate a function, coroutine function or generator function: every call is governed."""
+
+        def decorate(function: F) -> F:
+            wrapped: F = guarded(lambda: self, key, function)
+            return wrapped
+
+        return decorate
+
+    def _new_call(self, key: str | PolicyKey, operation: Callable[[], Any], **facts: Any) -> Call:
+        ambient = AMBIENT.get()
+        return Call(self._runtime, str(key), operation, ambient, started_s=self._now_s(), **facts)
+
+    def _first(self, info: AttemptInfo, began_s: float, lease: Admission | None) -> Run:
+        """The attempt that the short path has made, for the plan to go on from."""
+        run = Run(info, 0)
+        run.started_s, run.ended_s, run.admission = began_s, self._now_s(), lease
+        return run
+
+    def _long(
+        self, key: str | PolicyKey, operation: Callable[[], T], first: Run | None = None
+    ) -> T:
+        call = self._call_of(key, operation, first, is_async=False)
+        value: T = drive(call, govern(call, self._bind, first))
+        return value
+
+    def _along(
+        self, key: str | PolicyKey, operation: Callable[[], Awaitable[T]], first: Run | None = None
+    ) -> Coroutine[Any, Any, T]:
+        call = self._call_of(key, operation, first, is_async=True)
+        return adrive(call, govern(call, self._bind, first))
+
+    def _call_of(
+        self,
+        key: str | PolicyKey,
+        operation: Callable[[], Any],
+        first: Run | None,
+        *,
+        is_async: bool,
+    ) -> Call:
+        if first is None:
+            return self._new_call(key, operation, is_async=is_async)
+        return Call(
+            self._runtime,
+            str(key),
+            operation,
+            None,
+            started_s=first.started_s,
+            call_id=first.info.asked_call_id,
+            is_async=is_async,
+        )
+
+    def close(self, grace_s: float = 5.0) -> None:
+        """Stop: sleeping calls wake with ``ExecutorClosed``, what runs has ``grace_s`` to end."""
+        self._short.clear()
+        close_runtime(self._runtime, grace_s)
+
+    async def aclose(self, grace_s: float = 5.0) -> None:
+        """As :meth:`close`, without blocking the event loop."""
+        self._short.clear()
+        await aclose_runtime(self._runtime, grace_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()

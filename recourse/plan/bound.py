@@ -1,0 +1,174 @@
+"""What the calls of one key need, looked up once: policy, classifier, breaker, trigger."""
+
+import asyncio
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+from recourse.budget.registry import Budgets
+from recourse.circuit.protocol import Breaker
+from recourse.classify.protocol import Classifier
+from recourse.clock import Clock
+from recourse.errors import ExecutorClosed
+from recourse.events import CallIds
+from recourse.hedge.registry import Triggers
+from recourse.locks import Mutex
+from recourse.observer import Observer, ScopedObserver
+from recourse.outcome import OutcomeKind
+from recourse.plan.release import Releaser
+from recourse.policy.model import EffectivePolicy
+from recourse.reasons import HedgingOff, PolicyMode
+
+__all__ = ["Bound", "Runtime", "Wake"]
+
+Wake: TypeAlias = Callable[[BaseException], None]
+
+_LOG: Final = logging.getLogger("recourse")
+_LOG_EVERY_S: Final = 10.0
+
+
+class Runtime:
+    """What all calls of one executor share.
+
+    Attributes:
+        closed: No attempt starts any more.
+        abandoned: Threads that still run what nobody waits for.
+        sleepers: How to wake each call that waits between attempts.
+        waiters: How to wake each call that waits for detached runs.
+        threads: Threads of runs that go beside their callers.
+        tasks: Tasks of runs that go beside their callers.
+        observer_errors: Exceptions that observers have raised.
+    """
+
+    def __init__(  # noqa: PLR0913  # the executor's one bundle of parts
+        self,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        budgets: Budgets,
+        triggers: Triggers,
+        observers: Sequence[Observer],
+        wrap_errors: bool,
+        threaded: bool,
+        max_abandoned: int,
+        message_of: Callable[[BaseException], str] | None,
+    ) -> None:
+        self.clock = clock
+        self.rng = rng
+        self.budgets = budgets
+        self.triggers = triggers
+        self.observers = tuple(observers)
+        self.scoped = tuple(each for each in observers if isinstance(each, ScopedObserver))
+        self.wrap_errors = wrap_errors
+        self.threaded = threaded
+        self.max_abandoned = max_abandoned
+        self.message_of = message_of
+        self.ids = CallIds(clock, rng)
+        self.releaser = Releaser()
+        self.mutex = Mutex()
+        self.closed = False
+        self.abandoned = 0
+        self.sleepers: dict[object, Wake] = {}
+        self.waiters: dict[object, Wake] = {}
+        self.threads: set[threading.Thread] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.observer_errors = 0
+        self._logged_s = -_LOG_EVERY_S
+
+    def closed_error(self, key: str) -> ExecutorClosed | None:
+        """What a call gets from a closed executor; ``None`` while it is open."""
+        return ExecutorClosed(key) if self.closed else None
+
+    def track(self, thread: threading.Thread) -> None:
+        """Remember a thread for :meth:`Executor.close`; those that have ended are forgotten."""
+        with self.mutex.lock:
+            self.threads = {each for each in self.threads if each.is_alive()} | {thread}
+
+    def observer_failed(self, observer: object, error: Exception) -> None:
+        """Count an observer's exception, and log one now and then."""
+        self.observer_errors += 1
+        now_s = self.clock.monotonic_s()
+        if now_s - self._logged_s >= _LOG_EVERY_S:
+            self._logged_s = now_s
+            _LOG.warning(
+                "observer %s raised %s; %d so far",
+                type(observer).__qualname__,
+                type(error).__name__,
+                self.observer_errors,
+                exc_info=error,
+            )
+
+
+class Bound:
+    """One key under one policy, ready to run.
+
+    Attributes:
+        short: Nothing but classification and the breaker stands between a first success and the
+            caller, so the short path may be taken.
+        hedging_off: Why calls that may be hedged by policy are not; ``None`` when they are.
+    """
+
+    __slots__ = (
+        "breaker",
+        "classifier",
+        "classify",
+        "clock",
+        "errors_only",
+        "feeds",
+        "hedging_off",
+        "key",
+        "mode",
+        "new_call_id",
+        "policy",
+        "policy_id",
+        "retry",
+        "short",
+    )
+
+    def __init__(  # noqa: PLR0913  # the bundle of what a key looks up
+        self,
+        *,
+        key: str,
+        policy: EffectivePolicy,
+        runtime: Runtime,
+        classifier: Classifier,
+        breaker: Breaker | None,
+        hedging_off: HedgingOff | None,
+        mode: PolicyMode,
+    ) -> None:
+        self.key = key
+        self.policy = policy
+        self.policy_id = policy.id
+        self.retry = policy.retry
+        self.clock = runtime.clock
+        self.new_call_id = runtime.ids.next
+        self.classifier = classifier
+        self.classify = classifier.classify
+        self.breaker = breaker
+        self.errors_only = bool(getattr(classifier, "errors_only", False))
+        self.hedging_off = hedging_off
+        self.mode = mode
+        self.feeds = runtime.budgets.learns(policy.retry.budget)
+        self.short = (
+            not runtime.observers
+            and not self.feeds
+            and self.errors_only
+            and not policy.hedge.enabled
+            and policy.retry.timeout_per_attempt_s is None
+            and policy.retry.overall_timeout_s is None
+        )
+
+    def follows(self, policy: EffectivePolicy, mode: PolicyMode) -> bool:
+        """Whether it was built for the same policy, so that it may serve another call."""
+        own = self.policy
+        return own is policy or (
+            (own.version, own.source, own.id) == (policy.version, policy.source, policy.id)
+            and self.mode is mode
+        )
+
+    def feed(self, runtime: Runtime, kind: OutcomeKind, attempt: int, now_s: float) -> None:
+        """Tell the retry budget how one run attempt ended, if it learns from that."""
+        if self.feeds:
+            runtime.budgets.feed(self.retry.budget, kind, attempt, now_s)

@@ -1,0 +1,186 @@
+"""Whether an attempt may start: executor, breaker, budget, in this order."""
+
+from recourse import events
+from recourse.budget.protocol import Decision
+from recourse.circuit.protocol import Admission
+from recourse.context import AttemptInfo
+from recourse.errors import CircuitOpenError
+from recourse.outcome import Health, Outcome, OutcomeKind
+from recourse.plan.bound import Bound
+from recourse.plan.call import Call, Run
+from recourse.plan.judge import settle
+from recourse.policy.model import BudgetRef
+from recourse.reasons import BreakerState, BudgetKind
+
+__all__ = [
+    "attempt_end",
+    "attempt_start",
+    "budget_lets",
+    "hopeless",
+    "lease",
+    "new_run",
+    "open_error",
+    "will_stay_open",
+]
+
+
+def new_run(call: Call, bound: Bound, attempt: int, hedge_index: int = 0) -> Run:
+    """A run with its effective limit: the attempt's own timeout or what is left of the call."""
+    now_s = call.now_s()
+    own_s, limit_s = bound.retry.timeout_per_attempt_s, call.limit_s
+    by_call = limit_s is not None and (own_s is None or limit_s - now_s < own_s)
+    at_s = limit_s if by_call else None if own_s is None else now_s + own_s
+    run = Run(
+        AttemptInfo(bound, call.info, attempt, hedge_index, at_s, call.ambient),
+        attempt,
+        hedge_index,
+    )
+    run.started_s = now_s
+    run.ended_s = now_s
+    run.limit_s = at_s
+    run.limited_by_call = by_call
+    run.timeout_s = own_s if not by_call or limit_s is None else limit_s - now_s
+    return run
+
+
+def lease(call: Call, bound: Bound, run: Run) -> Admission | None:
+    """Take a lease for the run; the refusal when the breaker says no."""
+    breaker = bound.breaker
+    if breaker is None:
+        return None
+    admission = breaker.admit(run.started_s, call)
+    if admission.allowed:
+        run.admission = admission
+    if not admission.allowed or admission.probe is not None:
+        call.tell(
+            events.CircuitDecision(
+                call.info,
+                call.info.seq(),
+                run.started_s,
+                run.attempt,
+                admission.allowed,
+                admission.state,
+                admission.reason,
+                admission.generation,
+                admission.probe is not None,
+            )
+        )
+    return None if admission.allowed else admission
+
+
+def open_error(call: Call, refusal: Admission) -> CircuitOpenError:
+    """What a caller gets whom the breaker refused before any attempt."""
+    return CircuitOpenError(call.info.key, refusal.state, refusal.reason, refusal.retry_after_s)
+
+
+def will_stay_open(call: Call, bound: Bound, delay_s: float) -> bool:
+    """Whether the breaker is sure to refuse after ``delay_s``, so that waiting is hopeless."""
+    breaker = bound.breaker
+    if breaker is None or breaker.state not in (BreakerState.OPEN, BreakerState.ISOLATED):
+        return False
+    now_s = call.now_s()
+    admission = breaker.admit(now_s, call)
+    if admission.allowed:
+        breaker.settle(admission, Health.NEUTRAL, 0.0, now_s, call)
+        return False
+    return admission.retry_after_s is None or admission.retry_after_s > delay_s
+
+
+def budget_lets(call: Call, run: Run, ref: BudgetRef | None, kind: BudgetKind) -> bool:
+    """Ask the budget once, tell its answer, and record a denied run."""
+    decision, mode = call.runtime.budgets.ask(ref, call.info.key, run.attempt, kind, run.started_s)
+    run.budget_name = "" if ref is None else ref.name
+    run.budget_reason = decision.reason
+    run.release = decision.release
+    if run.budget_name:
+        call.tell(_decided(call, run, kind, mode, decision, 1 if ref is None else ref.cost))
+    if not decision.allowed:
+        settle(call, run, Health.NEUTRAL)
+        run.outcome = Outcome(OutcomeKind.ABORT, decision.reason)
+        call.tell(_denied(call, run))
+    return decision.allowed
+
+
+def hopeless(call: Call, run: Run, ref: BudgetRef | None, delay_s: float) -> bool:
+    """Whether the budget already knows that it will deny the retry after ``delay_s``."""
+    if ref is None:
+        return False
+    at_s = call.now_s() + delay_s
+    ahead = run.attempt + 1
+    return not call.runtime.budgets.peek(ref, call.info.key, ahead, BudgetKind.RETRY, at_s)
+
+
+def _decided(
+    call: Call, run: Run, kind: BudgetKind, mode: str, decision: Decision, cost: int
+) -> events.BudgetDecision:
+    return events.BudgetDecision(
+        call.info,
+        call.info.seq(),
+        run.started_s,
+        run.attempt,
+        run.hedge_index,
+        kind,
+        run.budget_name,
+        cost,
+        mode,
+        decision.allowed,
+        decision.reason,
+        decision.balance_after,
+    )
+
+
+def _denied(call: Call, run: Run) -> events.AttemptEnd:
+    return attempt_end(call, run, ran=False, allowed=False)
+
+
+def attempt_end(
+    call: Call,
+    run: Run,
+    *,
+    ran: bool = True,
+    allowed: bool = True,
+    backoff_s: float = 0.0,
+    backoff_source: str | None = None,
+) -> events.AttemptEnd:
+    """The event of a run that has ended, or was denied."""
+    overrun_s = 0.0 if run.limit_s is None else max(0.0, run.ended_s - run.limit_s)
+    late = ran and overrun_s > 0 and run.error is None and not run.expired
+    outcome = run.outcome or Outcome(OutcomeKind.ABORT)
+    return events.AttemptEnd(
+        call.info,
+        call.info.seq(),
+        run.ended_s,
+        run.attempt,
+        run.hedge_index,
+        ran,
+        run.started_s,
+        run.ended_s,
+        outcome,
+        run.error,
+        run.waited_before_s,
+        run.timeout_s,
+        backoff_s,
+        backoff_source,
+        late,
+        overrun_s if late else 0.0,
+        None,
+        run.budget_name,
+        allowed,
+        run.budget_reason,
+        run.info.annotations or {},
+    )
+
+
+def attempt_start(call: Call, run: Run) -> events.AttemptStart:
+    """The event of a run that is about to begin."""
+    run.start = events.AttemptStart(
+        call.info,
+        call.info.seq(),
+        run.started_s,
+        run.attempt,
+        run.hedge_index,
+        run.waited_before_s,
+        run.timeout_s,
+        run.limit_s,
+    )
+    return run.start

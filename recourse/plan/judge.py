@@ -1,0 +1,197 @@
+"""What the end of a run means: outcome, health, and whether the call goes on. Mostly pure."""
+
+import asyncio
+from typing import Final, NamedTuple
+
+from recourse.backoff import backoff_s, retry_after_wait_s
+from recourse.errors import AttemptTimeout, ClassifierError
+from recourse.events import BudgetRelease
+from recourse.outcome import Health, Outcome, OutcomeKind
+from recourse.plan.bound import Bound
+from recourse.plan.call import Call, Run
+from recourse.reasons import Disposition, Reason
+
+__all__ = [
+    "Pause",
+    "give_back",
+    "judge",
+    "pause_after",
+    "sample",
+    "settle",
+    "settle_unused",
+    "severity",
+    "stop_reason",
+    "verdict",
+]
+
+_CLASSIFIED: Final = frozenset(
+    {OutcomeKind.SUCCESS, OutcomeKind.RETRYABLE, OutcomeKind.NON_RETRYABLE, OutcomeKind.ABORT}
+)
+_SEVERITY: Final = {OutcomeKind.ABORT: 3, OutcomeKind.NON_RETRYABLE: 2, OutcomeKind.RETRYABLE: 1}
+_CANCELLED: Final = Outcome(OutcomeKind.CANCELLED, Reason.CANCELLED)
+_INTERRUPTED: Final = Outcome(OutcomeKind.CANCELLED, Reason.INTERRUPTED)
+_CUT_BY_CALL: Final = Outcome(OutcomeKind.CANCELLED, Reason.CONTEXT_DEADLINE_EXCEEDED)
+_LEFT_BY_CALL: Final = Outcome(OutcomeKind.ABANDONED, Reason.CONTEXT_DEADLINE_EXCEEDED)
+_UNKNOWN: Final = Outcome(OutcomeKind.ABORT, Reason.UNKNOWN_OUTCOME)
+
+
+class Pause(NamedTuple):
+    """The wait that was chosen after an attempt."""
+
+    delay_s: float
+    source: str
+    base_s: float
+
+
+def stop_reason(error: BaseException) -> Disposition:
+    """How a call ends that a BaseException stopped: by cancellation, or interrupted."""
+    # trio is not imported here: its cancellation is known by name.
+    cancelled = isinstance(error, asyncio.CancelledError) or type(error).__name__ == "Cancelled"
+    return Disposition.CANCELLED if cancelled else Disposition.INTERRUPTED
+
+
+def judge(call: Call, bound: Bound, run: Run) -> Outcome:
+    """Give a finished run its outcome, the breaker and the budget what it showed.
+
+    Asks the classifier once.
+    """
+    outcome = run.outcome = _outcome(call, bound, run)
+    settle(call, run, _health(run, outcome))
+    call.attempts_run += 1
+    if isinstance(run.error, Exception):
+        call.errors.append(run.error)
+    if run.hedge_index == 0:
+        bound.feed(call.runtime, outcome.kind, run.attempt, run.ended_s)
+    if outcome.kind is OutcomeKind.SUCCESS:
+        sample(call, bound, run, censored=False)
+    if not run.dropped:
+        give_back(call, run)
+    return outcome
+
+
+def settle(call: Call, run: Run, health: Health) -> None:
+    """Give the run's lease back to the breaker; harmless when it has none."""
+    admission, bound = run.admission, call.bound
+    if admission is not None and bound is not None and bound.breaker is not None:
+        run.admission = None
+        bound.breaker.settle(admission, health, run.duration_s, run.ended_s, call)
+
+
+def give_back(call: Call, run: Run) -> None:
+    """Give the run's reservation back to its budget; harmless when it holds none."""
+    release, run.release = run.release, None
+    if release is None:
+        return
+    error = call.runtime.releaser.release(release)
+    if error is not None and not call.over:
+        call.tell(
+            BudgetRelease(
+                call.info,
+                call.info.seq(),
+                call.now_s(),
+                run.attempt,
+                run.hedge_index,
+                run.budget_name,
+                error,
+            )
+        )
+
+
+def settle_unused(call: Call, run: Run | None) -> None:
+    """Give back what a run still holds that will not be carried on."""
+    if run is not None and not run.dropped:
+        settle(call, run, Health.NEUTRAL)
+        give_back(call, run)
+
+
+def sample(call: Call, bound: Bound, run: Run, *, censored: bool) -> None:
+    """Tell the hedge trigger how long a run took, or took at least (``censored``)."""
+    hedge = bound.policy.hedge
+    if hedge.enabled:
+        call.runtime.triggers.observe(call.info.label, hedge, run.duration_s, censored=censored)
+
+
+def _outcome(call: Call, bound: Bound, run: Run) -> Outcome:
+    error = run.error
+    if run.given is not None:
+        return run.given
+    if error is not None and not isinstance(error, Exception):
+        return _CANCELLED if stop_reason(error) is Disposition.CANCELLED else _INTERRUPTED
+    if run.expired:
+        if run.limited_by_call:
+            return _LEFT_BY_CALL if run.dropped and not call.is_async else _CUT_BY_CALL
+        timeout = AttemptTimeout(run.timeout_s or 0.0, run.info.annotations)
+        timeout.__cause__ = error
+        run.error = timeout
+    return _classified(bound, run)
+
+
+def _classified(bound: Bound, run: Run) -> Outcome:
+    error = run.error if isinstance(run.error, Exception) else None
+    try:
+        outcome: object = bound.classify(run.value if error is None else None, error)
+    except Exception as problem:  # any failure of a classifier ends the call the same way
+        if error is None:
+            run.error = ClassifierError(
+                type(bound.classifier).__name__, f"raised {type(problem).__name__}"
+            )
+            run.error.__cause__ = problem
+        return Outcome(OutcomeKind.ABORT, Reason.CLASSIFIER_ERROR)
+    if isinstance(outcome, Outcome) and outcome.kind in _CLASSIFIED:
+        return outcome
+    if error is None:
+        given = outcome.kind if isinstance(outcome, Outcome) else type(outcome).__name__
+        run.error = ClassifierError(type(bound.classifier).__name__, f"gave {given!s}")
+    return _UNKNOWN
+
+
+def _health(run: Run, outcome: Outcome) -> Health:
+    # Cut short by the call's own limit, before it had its full time, it shows nothing.
+    cut_short = run.expired and run.limited_by_call
+    return Health.NEUTRAL if cut_short else outcome.effective_health
+
+
+def severity(run: Run) -> tuple[int, int]:
+    """Orders the failed runs of a group: the greatest speaks for it, the lowest index on a tie."""
+    kind = OutcomeKind.ABORT if run.outcome is None else run.outcome.kind
+    return _SEVERITY.get(kind, 0), -run.hedge_index
+
+
+def verdict(run: Run, max_attempts: int) -> Disposition | None:
+    """How the call ends with this run; ``None`` when it may try again."""
+    if run.error is not None and not isinstance(run.error, Exception) and run.given is None:
+        return stop_reason(run.error)
+    if run.expired and run.limited_by_call:
+        return Disposition.DEADLINE_EXCEEDED
+    match _outcome_of(run).kind:
+        case OutcomeKind.SUCCESS:
+            return Disposition.SUCCESS
+        case OutcomeKind.NON_RETRYABLE:
+            return Disposition.TERMINAL
+        case OutcomeKind.RETRYABLE:
+            return None if run.attempt + 1 < max_attempts else Disposition.EXHAUSTED
+        case _:
+            return Disposition.ABORTED
+
+
+def _outcome_of(run: Run) -> Outcome:
+    return _UNKNOWN if run.outcome is None else run.outcome
+
+
+def pause_after(call: Call, bound: Bound, run: Run, previous_s: float) -> Pause | Disposition:
+    """The wait before the next attempt, or how the call ends because no wait makes sense."""
+    retry, rng = bound.retry, call.runtime.rng
+    base_s = backoff_s(retry, run.attempt, rng, previous_s)
+    pause = Pause(base_s, "policy", base_s)
+    asked_s = _outcome_of(run).retry_after_s
+    if asked_s is not None and asked_s > 0:
+        if asked_s > retry.retry_after_max_s:
+            return Disposition.RETRY_AFTER_TOO_LONG
+        pause = Pause(retry_after_wait_s(asked_s, rng), "retry_after", base_s)
+    if call.limit_s is not None:
+        remaining_s = call.limit_s - call.now_s()
+        if remaining_s <= 0:
+            return Disposition.DEADLINE_EXCEEDED
+        if pause.delay_s >= remaining_s:
+            return Disposition.DEADLINE_WOULD_EXCEED
+    return pause

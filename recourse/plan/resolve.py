@@ -1,0 +1,236 @@
+"""Finding a call's policy: the key's guard, the provider, and what is done when there is none."""
+
+import re
+from collections.abc import Callable, Generator
+from typing import Any, Final, NamedTuple
+
+from recourse.circuit.registry import Circuits
+from recourse.context import AttemptInfo
+from recourse.errors import KeyCardinalityError, PolicyError, PolicyNotFoundError
+from recourse.events import KeyRejected, PolicyResolved
+from recourse.key import OVERFLOW_KEY, PolicyKey, cardinality_problem
+from recourse.locks import Mutex
+from recourse.plan.bound import Bound, Runtime
+from recourse.plan.call import Call, Run
+from recourse.plan.steps import Await, Cancel, Launch, Step
+from recourse.policy.model import EffectivePolicy, Policy, RetryPolicy
+from recourse.provider.protocol import AsyncProvider, Cached
+from recourse.reasons import PolicyMode, PolicySource
+
+__all__ = ["Found", "Resolver"]
+
+_MOST_SHAPES: Final = 1000
+_DATA: Final = re.compile(r"[0-9a-f]*\d[0-9a-f]*", re.IGNORECASE)
+
+
+class Found(NamedTuple):
+    """A provider's answer, or why it could not be used."""
+
+    policy: EffectivePolicy | None
+    failure: str | None = None
+    error: BaseException | None = None
+
+
+class Resolver:
+    """Resolves policies for one executor.
+
+    Args:
+        provider: Where policies come from.
+        default: Followed by keys that the provider does not know.
+        fallback: Followed in mode ``fallback`` when resolution fails.
+        mode: What to do when resolution fails.
+        timeout_s: Longest wait for a provider that is not immediate.
+        guard: ``warn``, ``raise`` or ``off`` for keys that look as if they carried request data.
+        max_keys: Keys with a state of their own; further ones share one.
+        circuits: The breakers that ``make`` hands out.
+        make: Builds what a key's calls need; gives a reason instead when that is impossible.
+    """
+
+    def __init__(  # noqa: PLR0913  # the executor's options that concern policies
+        self,
+        runtime: Runtime,
+        provider: Any,
+        *,
+        default: Policy | None,
+        fallback: Policy | None,
+        mode: PolicyMode,
+        timeout_s: float,
+        guard: str,
+        max_keys: int,
+        make: Callable[[str, EffectivePolicy, str, PolicyMode], Bound | str],
+        circuits: Circuits,
+    ) -> None:
+        self._runtime = runtime
+        self._provider = provider
+        self._default = None if default is None else default.normalize(PolicySource.DEFAULT)
+        self._fallback = None if fallback is None else fallback.normalize(PolicySource.FALLBACK)
+        self._mode = mode
+        self._timeout_s = timeout_s
+        self._guard = guard
+        self._max_keys = max_keys
+        self._make = make
+        self._immediate = bool(getattr(provider, "immediate", False))
+        self._mutex = Mutex()
+        self._shapes: set[str] = set()
+        self._constant = bool(getattr(provider, "constant", False))
+        self.circuits = circuits
+        self.bounds: dict[str, Bound] = {}
+        self.short: dict[
+            str | PolicyKey, Bound
+        ] = {}  # a PolicyKey is never in it: it goes the long way
+
+    def bind(self, call: Call) -> Generator[Step, Any, PolicyResolved | BaseException]:
+        """Set ``call.bound``, or leave it ``None`` when the call must be refused."""
+        key, began_s = call.info.key, call.now_s()
+        label, problem = self._label(key)
+        if problem is not None:
+            self._reject(call, problem)
+            if self._guard == "raise":
+                return KeyCardinalityError(key, problem)
+        found = yield from self._find(call, PolicyKey(key))
+        if isinstance(found, BaseException):
+            return found
+        policy, mode = self._ruled(key, found)
+        failure, error = found.failure, found.error
+        if policy is not None:
+            bound = self._bound(key, label, policy, mode)
+            if isinstance(bound, str):
+                failure = bound
+            else:
+                call.bound = bound
+        info = call.info
+        if call.bound is not None:
+            info.policy, info.policy_source = call.bound.policy, call.bound.policy.source
+        else:
+            mode = PolicyMode.DENY
+        info.policy_mode = mode
+        took_s = call.now_s() - began_s
+        return PolicyResolved(
+            info,
+            info.seq(),
+            call.now_s(),
+            info.policy,
+            info.policy_source,
+            mode,
+            took_s,
+            failure,
+            error,
+        )
+
+    def _label(self, key: str) -> tuple[str, str | None]:
+        """The key that state is kept under, and what is wrong with the call's own."""
+        if key in self.bounds or self._guard == "off":
+            return key, None
+        problem = cardinality_problem(key)
+        if problem is None and len(self.bounds) >= self._max_keys:
+            problem = f"is one more than the {self._max_keys} that may have state of their own"
+        return (key, None) if problem is None else (OVERFLOW_KEY, problem)
+
+    def _reject(self, call: Call, problem: str) -> None:
+        shape = f"{problem}|{_DATA.sub('#', call.info.key)}"
+        with self._mutex.lock:
+            new = shape not in self._shapes and len(self._shapes) < _MOST_SHAPES
+            if new:
+                self._shapes.add(shape)
+        call.info.label = OVERFLOW_KEY
+        if new:
+            call.tell(KeyRejected(call.info, call.info.seq(), call.now_s(), problem))
+
+    def _find(self, call: Call, key: PolicyKey) -> Generator[Step, Any, Found | BaseException]:
+        provider = self._provider
+        if self._immediate:
+            return _found(lambda: provider.get(key))
+        if isinstance(provider, Cached):
+            known = _found(lambda: provider.cached(key))
+            if known.policy is not None or known.failure == "not_found":
+                return known
+        return (yield from self._look_up(call, key))
+
+    def _look_up(self, call: Call, key: PolicyKey) -> Generator[Step, Any, Found | BaseException]:
+        """Ask a provider that may take its time, beside the caller and under a limit."""
+        provider, now_s = self._provider, call.now_s()
+        run = Run(AttemptInfo(_Nowhere(key.text, self._runtime), call.info), 0)
+        run.is_async_work = call.is_async and isinstance(provider, AsyncProvider)
+        run.work = lambda: (provider.aget if run.is_async_work else provider.get)(key)
+        limit_s = now_s + self._timeout_s
+        if call.limit_s is not None:
+            limit_s = min(limit_s, call.limit_s)
+        yield Launch(run)
+        arrived = yield Await(limit_s)
+        if isinstance(arrived, BaseException):
+            yield Cancel(run)
+            return arrived
+        if not arrived and (yield Cancel(run)):
+            return Found(None, "provider_timeout")
+        error = run.error
+        if error is None:
+            return _found(lambda: run.value)
+        if isinstance(error, Exception):
+            return _failed(error)
+        return error
+
+    def _ruled(self, key: str, found: Found) -> tuple[EffectivePolicy | None, PolicyMode]:
+        """The policy to follow, and the rule that gave it."""
+        if found.policy is not None:
+            return found.policy, PolicyMode.STANDARD
+        if self._default is not None and found.failure == "not_found":
+            return self._default, PolicyMode.STANDARD
+        if self._mode is PolicyMode.FALLBACK:
+            return self._fallback, self._mode
+        if self._mode is PolicyMode.ALLOW:
+            alone = Policy(key, retry=RetryPolicy(max_attempts=1), id="allow")
+            return alone.normalize(PolicySource.NONE), self._mode
+        return None, PolicyMode.DENY
+
+    def _bound(
+        self, key: str, label: str, policy: EffectivePolicy, mode: PolicyMode
+    ) -> Bound | str:
+        known = self.bounds.get(label)
+        if known is not None and known.follows(policy, mode):
+            return known
+        bound = self._make(label, policy, key, mode)
+        if isinstance(bound, Bound) and label == key:
+            with self._mutex.lock:
+                if label in self.bounds or len(self.bounds) < self._max_keys:
+                    self.bounds[label] = bound
+                    self._shorten(label, bound)
+        return bound
+
+    def _shorten(self, key: str, bound: Bound) -> None:
+        """Open the short path for a key whose policy never changes and asks for nothing else."""
+        if self._constant and bound.short and not self._runtime.closed:
+            self.short[key] = bound
+
+
+class _Nowhere:
+    """The bearings of a look-up: it has a key, but no policy yet."""
+
+    __slots__ = ("clock", "key", "new_call_id", "policy_id")
+
+    def __init__(self, key: str, runtime: Runtime) -> None:
+        self.key = key
+        self.policy_id = ""
+        self.clock = runtime.clock
+        self.new_call_id = runtime.ids.next
+
+
+def _found(get: Callable[[], Any]) -> Found:
+    try:
+        policy = get()
+        if isinstance(policy, Policy):
+            return Found(policy.normalize())
+    except Exception as error:  # a provider must never raise into a call
+        return _failed(error)
+    if isinstance(policy, EffectivePolicy):
+        return Found(policy)
+    return Found(None, "invalid")
+
+
+def _failed(error: Exception) -> Found:
+    match error:
+        case PolicyNotFoundError():
+            return Found(None, "not_found", error)
+        case PolicyError():
+            return Found(None, "invalid", error)
+        case _:
+            return Found(None, "provider_error", error)

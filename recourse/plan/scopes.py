@@ -1,0 +1,72 @@
+"""What stands around an operation while it runs: ``current_attempt()`` and the observers' scopes."""
+
+from contextlib import AbstractContextManager
+from contextvars import Token
+from types import TracebackType
+from typing import Any, Self
+
+from recourse.context import AMBIENT
+from recourse.events import AttemptStart
+from recourse.plan.call import Call, Run
+
+__all__ = ["Around", "Scopes"]
+
+
+class Scopes:
+    """The observers' attempt scopes, left in reverse order.
+
+    A scope that raises is counted and otherwise ignored.
+    """
+
+    __slots__ = ("_call", "_entered", "_run")
+
+    def __init__(self, call: Call, run: Run) -> None:
+        self._call = call
+        self._run = run
+        self._entered: list[tuple[object, AbstractContextManager[object]]] = []
+
+    def __enter__(self) -> Self:
+        start = self._run.start
+        if start is not None:
+            for observer in self._call.scoped:
+                self._enter(observer, start)
+        return self
+
+    def _enter(self, observer: Any, start: AttemptStart) -> None:
+        try:
+            scope = observer.attempt_scope(start)
+            scope.__enter__()
+            self._entered.append((observer, scope))
+        except Exception as error:  # an observer must not change a call
+            self._call.runtime.observer_failed(observer, error)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for observer, scope in reversed(self._entered):
+            try:
+                scope.__exit__(kind, error, traceback)
+            except Exception as problem:  # likewise
+                self._call.runtime.observer_failed(observer, problem)
+
+
+class Around(Scopes):
+    """The scopes, and the attempt as ``current_attempt()``, in the operation's own context."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> Self:
+        self._token: Token[Any] = AMBIENT.set(self._run.info)
+        return super().__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        AMBIENT.reset(self._token)

@@ -1,0 +1,295 @@
+"""A call's events, folded into one value: what happened, attempt by attempt."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from recourse import events
+from recourse.errors import RecourseError
+from recourse.events import Event
+from recourse.outcome import Outcome
+from recourse.reasons import BudgetReason, Disposition
+
+__all__ = ["AttemptRecord", "ErrorText", "Timeline", "keep", "timeline_of"]
+
+_KEPT: Final = "__recourse_timeline__"
+
+
+class ErrorText(RecourseError):
+    """An error that is remembered by its type and text only, so that nothing keeps it alive."""
+
+    def __init__(self, type_name: str, text: str) -> None:
+        super().__init__(type_name, text)
+        self.type_name = type_name
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"{self.type_name}: {self.text}" if self.text else self.type_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """One attempt: launched, or denied before it could run.
+
+    Attributes:
+        attempt: 0-based retry index; hedges share it.
+        hedge_index: 0 for the primary.
+        ran: False when its budget denied it.
+        started_unix_ns: Wall clock, nanoseconds, UTC.
+        ended_unix_ns: Likewise; of a run that was cut off, the moment it was given up.
+        duration_s: Monotonic seconds; 0 when it never ran.
+        outcome: How it was classified.
+        error: What it raised; ``None`` for a value.
+        error_type: The error's class, with its module unless it is a builtin.
+        backoff_s: Delay chosen after it; 0 for the last.
+        waited_before_s: What was really waited before it.
+        timeout_s: Its effective limit; ``None``: none.
+        budget_name: The budget it asked; empty when there is none.
+        budget_allowed: What the budget said.
+        budget_reason: Why.
+        late: It gave a value after its limit.
+        cancel_reason: Why it was cut off, if it was.
+        annotations: What the operation noted on it.
+    """
+
+    attempt: int
+    hedge_index: int
+    ran: bool
+    started_unix_ns: int
+    ended_unix_ns: int
+    duration_s: float
+    outcome: Outcome
+    error: BaseException | None = None
+    error_type: str | None = None
+    backoff_s: float = 0.0
+    waited_before_s: float = 0.0
+    timeout_s: float | None = None
+    budget_name: str = ""
+    budget_allowed: bool = True
+    budget_reason: str = BudgetReason.FIRST_ATTEMPT
+    late: bool = False
+    cancel_reason: str | None = None
+    annotations: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_hedge(self) -> bool:
+        """Whether it ran beside a primary."""
+        return self.hedge_index > 0
+
+    def line(self) -> str:
+        """What happened to it, without clock values."""
+        name = f"attempt={self.attempt}" + (f" hedge={self.hedge_index}" if self.is_hedge else "")
+        error = "" if self.error_type is None else f" error={self.error_type}"
+        late = " late" if self.late else ""
+        return (
+            f"{name} {self.outcome.kind} reason={self.outcome.reason} "
+            f"budget={self.budget_reason}{error}{late}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """What happened in one call.
+
+    Attributes:
+        call_id: Unique across processes.
+        parent_call_id: The call whose operation made this one.
+        key: The policy key.
+        policy_id: Name of the policy; empty when none was resolved.
+        attributes: Facts about the call, text to text.
+        started_unix_ns: Wall clock, nanoseconds, UTC.
+        ended_unix_ns: Likewise.
+        duration_s: Monotonic seconds.
+        attempts: In launch order, denied ones included.
+        attempts_run: How many of them ran.
+        disposition: How the call ended.
+        error: What the caller got; ``None`` when it got a value.
+    """
+
+    call_id: str
+    parent_call_id: str | None
+    key: str
+    policy_id: str
+    attributes: Mapping[str, str]
+    started_unix_ns: int
+    ended_unix_ns: int
+    duration_s: float
+    attempts: tuple[AttemptRecord, ...]
+    attempts_run: int
+    disposition: Disposition
+    error: BaseException | None
+
+    @classmethod
+    def of(cls, told: Iterable[Event]) -> Self:
+        """Fold the events of one call, which must end with its ``call_end``.
+
+        Raises:
+            ValueError: There is no ``call_end`` among them.
+        """
+        fold = _Fold()
+        for event in told:
+            fold.take(event)
+        return cls(**fold.facts())
+
+    def shape(self) -> str:
+        """The call as text without ids and clock values, for snapshots."""
+        lines = [f"{self.key} {self.disposition}"]
+        lines += [f"  {attempt.line()}" for attempt in self.attempts]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        head = (
+            f"{self.key} {self.disposition} after {self.attempts_run} attempts in "
+            f"{self.duration_s:.3f} s  call={self.call_id}"
+        )
+        rows = [
+            f"  {record.line()} took={record.duration_s * 1e3:.1f}ms "
+            f"waited_before={record.waited_before_s * 1e3:.1f}ms backoff={record.backoff_s * 1e3:.1f}ms"
+            for record in self.attempts
+        ]
+        return "\n".join([head, *rows])
+
+
+class _Fold:
+    def __init__(self) -> None:
+        self.launched: dict[tuple[int, int], int] = {}
+        self.records: list[tuple[int, AttemptRecord]] = []
+        self.attributes: dict[str, str] = {}
+        self.end: events.CallEnd | None = None
+
+    def take(self, event: Event) -> None:
+        match event:
+            case events.PolicyResolved():
+                self._policy(event)
+            case events.CircuitDecision():
+                self.attributes["circuit_state"] = event.state
+            case events.HedgingDisabled():
+                self.attributes["hedging_disabled"] = event.reason
+            case events.AttemptStart():
+                self.launched[event.attempt, event.hedge_index] = len(self.launched)
+            case events.AttemptEnd():
+                self._attempt(event)
+            case events.HedgeCancel():
+                self._cancelled(event)
+            case events.CallEnd():
+                self.end = event
+            case _:
+                pass
+
+    def _policy(self, event: events.PolicyResolved) -> None:
+        self.attributes |= {"policy_mode": event.mode, "policy_source": event.source}
+        clamped = () if event.policy is None else event.policy.normalization.clamped
+        self.attributes["policy_normalized"] = "true" if clamped else "false"
+        self.attributes["policy_normalized_fields"] = ",".join(clamped)
+        if event.failure is not None:
+            self.attributes["policy_failure"] = event.failure
+
+    def _position(self, attempt: int, hedge_index: int) -> int:
+        # A denied attempt was never launched: it stands where it would have been.
+        return self.launched.setdefault((attempt, hedge_index), len(self.launched))
+
+    def _attempt(self, event: events.AttemptEnd) -> None:
+        record = AttemptRecord(
+            attempt=event.attempt,
+            hedge_index=event.hedge_index,
+            ran=event.ran,
+            started_unix_ns=event.call.unix_ns(event.started_s),
+            ended_unix_ns=event.call.unix_ns(event.ended_s),
+            duration_s=event.ended_s - event.started_s,
+            outcome=event.outcome,
+            error=event.error,
+            error_type=_type_of(event),
+            backoff_s=event.backoff_s,
+            waited_before_s=event.waited_before_s,
+            timeout_s=event.timeout_s,
+            budget_name=event.budget_name,
+            budget_allowed=event.budget_allowed,
+            budget_reason=event.budget_reason,
+            late=event.late,
+            cancel_reason=event.cancel_reason,
+            annotations=event.annotations,
+        )
+        self.records.append((self._position(event.attempt, event.hedge_index), record))
+
+    def _cancelled(self, event: events.HedgeCancel) -> None:
+        record = AttemptRecord(
+            attempt=event.attempt,
+            hedge_index=event.hedge_index,
+            ran=True,
+            started_unix_ns=event.call.unix_ns(event.started_s),
+            ended_unix_ns=event.call.unix_ns(event.ended_s),
+            duration_s=event.ended_s - event.started_s,
+            outcome=event.outcome,
+            waited_before_s=event.waited_before_s,
+            timeout_s=event.timeout_s,
+            budget_name=event.budget_name,
+            budget_reason=event.budget_reason,
+            cancel_reason=event.reason,
+            annotations=event.annotations,
+        )
+        self.records.append((self._position(event.attempt, event.hedge_index), record))
+
+    def facts(self) -> dict[str, Any]:
+        end = self.end
+        if end is None:
+            message = "the call has not ended; fold a timeline after its call_end"
+            raise ValueError(message)
+        attempts = tuple(record for _, record in sorted(self.records, key=lambda pair: pair[0]))
+        return {
+            "call_id": end.call_id,
+            "parent_call_id": end.parent_call_id,
+            "key": end.key,
+            "policy_id": end.policy_id,
+            "attributes": self.attributes,
+            "started_unix_ns": end.call.started_unix_ns,
+            "ended_unix_ns": end.t_wall_ns,
+            "duration_s": end.at_s - end.call.started_s,
+            "attempts": attempts,
+            "attempts_run": end.attempts_run,
+            "disposition": end.disposition,
+            "error": end.error,
+        }
+
+
+def _type_of(event: events.AttemptEnd) -> str | None:
+    error = event.error
+    return error.type_name if isinstance(error, ErrorText) else event.error_type
+
+
+def _forgotten() -> None:
+    return None
+
+
+class _Kept:
+    """Events attached to an exception; they stay behind when the exception is pickled."""
+
+    __slots__ = ("told",)
+
+    def __init__(self, told: tuple[Event, ...]) -> None:
+        self.told = told
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        return _forgotten, ()
+
+
+def _without_error(event: Event) -> Event:
+    match event:
+        case events.AttemptEnd() | events.CallEnd() if event.error is not None:
+            remembered = ErrorText(str(event.error_type), event.error_message or "")
+            return event._replace(error=remembered)
+        case _:
+            return event
+
+
+def keep(error: BaseException, told: Iterable[Event]) -> None:
+    """Attach a call's events to the exception that its caller gets, for :func:`timeline_of`."""
+    error.__dict__[_KEPT] = _Kept(tuple(map(_without_error, told)))
+
+
+def timeline_of(error: BaseException) -> Timeline | None:
+    """The timeline of the call that raised ``error``; ``None`` when no call did, or after pickling.
+
+    It refers to errors by :class:`ErrorText`, so that it keeps nothing alive.
+    """
+    kept = error.__dict__.get(_KEPT)
+    return Timeline.of(kept.told) if isinstance(kept, _Kept) else None

@@ -1,0 +1,189 @@
+"""Puts an executor together: checks its options and builds what its calls share."""
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from recourse.budget.protocol import Budget
+from recourse.budget.registry import Budgets
+from recourse.circuit.protocol import Transition
+from recourse.circuit.registry import Circuits
+from recourse.classify.protocol import Classifier, PolicyAware
+from recourse.classify.registry import ClassifierRegistry
+from recourse.clock import Clock
+from recourse.errors import PolicyError
+from recourse.events import CircuitState
+from recourse.hedge.protocol import Trigger
+from recourse.hedge.registry import Triggers
+from recourse.messages import message_of
+from recourse.observer import Observer
+from recourse.plan.bound import Bound, Runtime
+from recourse.plan.call import Call
+from recourse.plan.resolve import Resolver
+from recourse.policy.model import EffectivePolicy, Policy
+from recourse.provider.static import StaticProvider
+from recourse.reasons import HedgingOff, PolicyMode
+
+__all__ = ["Options", "resolver_of", "runtime_of"]
+
+_CHOICES: Final = {
+    "missing_policy": ("deny", "allow", "fallback"),
+    "missing_classifier": ("fallback", "deny"),
+    "sync_timeout": ("cooperative", "thread"),
+    "errors": ("last", "wrap"),
+    "key_guard": ("warn", "raise", "off"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What :class:`recourse.Executor` was given; it documents each."""
+
+    policies: Iterable[Policy] | None
+    provider: Any
+    default_policy: Policy | None
+    fallback_policy: Policy | None
+    observers: tuple[Observer, ...]
+    classifiers: Mapping[str, Classifier] | None
+    default_classifier: str
+    budgets: Mapping[str, Budget | None] | None
+    triggers: Mapping[str, Trigger] | None
+    circuits: Circuits | None
+    missing_policy: str
+    missing_budget: str
+    missing_classifier: str
+    missing_trigger: str
+    sync_timeout: str
+    max_abandoned: int
+    resolve_timeout_s: float
+    capture_messages: bool
+    redact: Callable[[str], str] | None
+    errors: str
+    key_guard: str
+    max_keys: int
+    clock: Clock
+    random: random.Random
+    environment: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise PolicyError(name, getattr(self, name), "one of " + ", ".join(allowed))
+        if self.policies is not None and self.provider is not None:
+            field = "provider"
+            raise PolicyError(field, self.provider, "either policies or a provider, not both")
+        if self.missing_policy == "fallback" and self.fallback_policy is None:
+            field = "fallback_policy"
+            raise PolicyError(field, None, "a policy, because missing_policy is 'fallback'")
+        for name in ("max_abandoned", "max_keys"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise PolicyError(name, value, "a whole number from 1")
+        for observer in self.observers:
+            if not callable(getattr(observer, "on_event", None)):
+                field = "observers"
+                raise PolicyError(field, observer, "objects with on_event")
+
+
+def runtime_of(options: Options) -> Runtime:
+    """What all calls of an executor share."""
+    return Runtime(
+        clock=options.clock,
+        rng=options.random,
+        budgets=Budgets(options.budgets, options.missing_budget),
+        triggers=Triggers(options.triggers, options.missing_trigger),
+        observers=options.observers,
+        wrap_errors=options.errors == "wrap",
+        threaded=options.sync_timeout == "thread",
+        max_abandoned=options.max_abandoned,
+        message_of=message_of(options.redact) if options.capture_messages else None,
+    )
+
+
+def resolver_of(options: Options, runtime: Runtime) -> Resolver:
+    """What finds the policies of an executor's calls."""
+    provider = options.provider
+    if provider is None:
+        provider = StaticProvider(options.policies or ())
+    maker = _Maker(options, runtime)
+    return Resolver(
+        runtime,
+        provider,
+        default=options.default_policy,
+        fallback=options.fallback_policy,
+        mode=PolicyMode(options.missing_policy),
+        timeout_s=options.resolve_timeout_s,
+        guard=options.key_guard,
+        max_keys=options.max_keys,
+        make=maker.make,
+        circuits=maker.circuits,
+    )
+
+
+class _Maker:
+    """Looks up, for a key and its policy, the parts that its calls need."""
+
+    def __init__(self, options: Options, runtime: Runtime) -> None:
+        self._options = options
+        self._runtime = runtime
+        self._classifiers = ClassifierRegistry(options.classifiers, options.clock)
+        if self._classifiers.find(options.default_classifier) is None:
+            field, allowed = "default_classifier", ", ".join(self._classifiers.names)
+            raise PolicyError(field, options.default_classifier, f"one of {allowed}")
+        self.circuits = options.circuits or Circuits(options.random, options.clock)
+        self.circuits.subscribe(self._tell)
+
+    def make(self, label: str, policy: EffectivePolicy, key: str, mode: PolicyMode) -> Bound | str:
+        """The parts for one key; or the reason why its calls must be refused.
+
+        Args:
+            label: What state is kept under: the key, or the overflow key.
+            policy: The policy to follow.
+            key: The key as called.
+            mode: The rule that gave the policy.
+        """
+        classifier = self._classifier(policy)
+        if classifier is None:
+            return "classifier_not_found"
+        breaker = None
+        if policy.circuit.enabled and mode is not PolicyMode.ALLOW:
+            timeout_s = policy.retry.timeout_per_attempt_s
+            now_s = self._runtime.clock.monotonic_s()
+            breaker = self.circuits.get(label, policy.circuit, timeout_s, now_s)
+        return Bound(
+            key=key,
+            policy=policy,
+            runtime=self._runtime,
+            classifier=classifier,
+            breaker=breaker,
+            hedging_off=HedgingOff.MODE_ALLOW if mode is PolicyMode.ALLOW else None,
+            mode=mode,
+        )
+
+    def _classifier(self, policy: EffectivePolicy) -> Classifier | None:
+        name = policy.retry.classifier or self._options.default_classifier
+        found = self._classifiers.find(name)
+        if found is None and self._options.missing_classifier == "fallback":
+            found = self._classifiers.find(self._options.default_classifier)
+        return found.bound_to(policy) if isinstance(found, PolicyAware) else found
+
+    def _tell(self, transition: Transition) -> None:
+        """Pass a breaker's transition on: to the call that caused it, or as done by hand."""
+        runtime = self._runtime
+        origin = transition.origin
+        call = Call.by_hand(runtime, transition.key) if origin is None else origin
+        if not isinstance(call, Call) or call.runtime is not runtime:
+            return  # another executor shares the breaker, and tells it
+        call.tell(
+            CircuitState(
+                call.info,
+                call.info.seq(),
+                transition.at_s,
+                transition.from_state,
+                transition.to_state,
+                transition.cause,
+                transition.generation,
+                transition.counters,
+            )
+        )
