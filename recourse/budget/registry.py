@@ -134,7 +134,7 @@ class _Entry(NamedTuple):
 def _entry(name: str, budget: Budget | None) -> _Entry | BudgetReason:
     if budget is None:
         return BudgetReason.BUDGET_NIL
-    if not callable(getattr(budget, "ask", None)):
+    if isinstance(budget, type) or not callable(getattr(budget, "ask", None)):
         field = f"budgets.{name}"
         raise PolicyError(field, budget, "an object with ask")
     return _Entry(

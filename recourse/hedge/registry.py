@@ -50,7 +50,7 @@ class Triggers:
         self._triggers: dict[str, Trigger] = {"fixed_delay": FixedDelay()}
         self._triggers |= {name: LatencyPercentile(name) for name in _PERCENTILES}
         for name, trigger in (triggers or {}).items():
-            if not callable(getattr(trigger, "delay_s", None)):
+            if isinstance(trigger, type) or not callable(getattr(trigger, "delay_s", None)):
                 field = f"triggers.{name}"
                 raise PolicyError(field, trigger, "an object with delay_s")
             self._triggers[name] = trigger
