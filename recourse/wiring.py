@@ -9,7 +9,7 @@ from recourse.budget.protocol import Budget
 from recourse.budget.registry import Budgets
 from recourse.circuit.protocol import Transition
 from recourse.circuit.registry import Circuits
-from recourse.classify.protocol import Classifier, PolicyAware
+from recourse.classify.protocol import Classifier
 from recourse.classify.registry import ClassifierRegistry
 from recourse.clock import Clock
 from recourse.errors import PolicyError
@@ -166,7 +166,9 @@ class _Maker:
         found = self._classifiers.find(name)
         if found is None and self._options.missing_classifier == "fallback":
             found = self._classifiers.find(self._options.default_classifier)
-        return found.bound_to(policy) if isinstance(found, PolicyAware) else found
+        bind = getattr(found, "bound_to", None)
+        bound: Classifier | None = found if bind is None else bind(policy)
+        return bound
 
     def _tell(self, transition: Transition) -> None:
         """Pass a breaker's transition on: to the call that caused it, or as done by hand."""
