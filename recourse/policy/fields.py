@@ -107,7 +107,8 @@ def flag(*, default: bool | None, doc: str) -> Any:
 
 def choice(default: str, choices: type[StrEnum], doc: str) -> Any:
     """One word of a closed set."""
-    return _declare(Kind.CHOICE, choices(default), doc, choices=choices)
+    words = tuple(word.value for word in choices)
+    return _declare(Kind.CHOICE, choices(default), doc, choices=words)
 
 
 def text(default: str, doc: str) -> Any:
@@ -130,8 +131,7 @@ def table(kind: type) -> Iterator[Field]:
     for declared in dataclasses.fields(kind):
         meta = declared.metadata.get(_META)
         if meta is not None:
-            facts: dict[str, Any] = {**meta, "choices": tuple(meta.get("choices", ()))}
-            yield Field(name=declared.name, **facts)
+            yield Field(name=declared.name, **meta)
 
 
 def checked(path: str, field: Field, value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Clients and formats of others: one module each, imported only when asked for."""

@@ -1,0 +1,128 @@
+"""What is allowed in a policy and yet unwise."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from recourse.duration import is_finite_number
+from recourse.key import cardinality_problem
+from recourse.policy.model import BudgetRef, EffectivePolicy, Policy
+from recourse.policy.normalize import Why
+from recourse.policy.parse import PolicyFile
+from recourse.policy.problems import Problem, shown
+
+__all__ = ["lint"]
+
+# What a kind of budget calls the most that it can ever hold.
+_CAPACITIES: Final = ("capacity", "max_tokens")
+
+
+def lint(file: PolicyFile) -> tuple[Problem, ...]:
+    """Everything unwise in a policy file, in the order of its lines."""
+    found = [problem for policy in file.policies for problem in _Lint(file, policy).problems()]
+    for name, policy in (("default", file.default), ("fallback", file.fallback)):
+        if policy is not None:
+            found += _Lint(file, policy, section=name).problems()
+    return tuple(sorted(found, key=lambda problem: problem.line or 0))
+
+
+class _Lint:
+    def __init__(self, file: PolicyFile, policy: Policy, section: str = "") -> None:
+        self._file = file
+        self._section = section
+        self._key = str(policy.key)
+        self._policy: EffectivePolicy = policy.normalize("file")
+
+    def problems(self) -> Iterator[Problem]:
+        """One policy's problems, rule by rule."""
+        yield from self._clamped()
+        yield from self._key_looks_dynamic()
+        yield from self._no_timeout()
+        yield from self._attempts_do_not_fit()
+        yield from self._repeats_what_it_must_not()
+        yield from self._hedges_without_budget()
+        yield from self._cost_exceeds_capacity("retry", self._policy.retry.budget)
+        yield from self._cost_exceeds_capacity("hedge", self._policy.hedge.budget)
+
+    def _clamped(self) -> Iterator[Problem]:
+        for change in self._policy.normalization.changes:
+            if change.why is not Why.DEFAULT:
+                wrong = f"is not followed ({change.why})"
+                yield self._problem(
+                    "clamped",
+                    change.path,
+                    change.given,
+                    wrong,
+                    f"{shown(change.used)} is used; write that",
+                )
+
+    def _key_looks_dynamic(self) -> Iterator[Problem]:
+        if not self._section and (problem := cardinality_problem(self._key)) is not None:
+            advice = "name the operation, for example 'user-service.GetUser'"
+            yield self._problem("dynamic_key", "", None, problem, advice)
+
+    def _no_timeout(self) -> Iterator[Problem]:
+        retry = self._policy.retry
+        if retry.timeout_per_attempt_s is None and retry.overall_timeout_s is None:
+            advice = "set retry.timeout_per_attempt or retry.overall_timeout"
+            yield self._problem("no_timeout", "retry", None, "has no timeout at all", advice)
+
+    def _attempts_do_not_fit(self) -> Iterator[Problem]:
+        retry = self._policy.retry
+        attempt_s, overall_s = retry.timeout_per_attempt_s, retry.overall_timeout_s
+        if attempt_s is None or overall_s is None or retry.max_attempts * attempt_s <= overall_s:
+            return
+        wrong = f"is less than {retry.max_attempts} attempts of {attempt_s:g} s need"
+        advice = f"set it to {retry.max_attempts * attempt_s:g} s or more, or shorten the attempts"
+        yield self._problem(
+            "attempts_do_not_fit", "retry.overall_timeout_s", overall_s, wrong, advice
+        )
+
+    def _repeats_what_it_must_not(self) -> Iterator[Problem]:
+        policy = self._policy
+        if policy.idempotent is not False:
+            return
+        if policy.retry.max_attempts > 1:
+            wrong = "allows retries of an operation that must not be repeated"
+            advice = "set it to 1, or say idempotent = true"
+            value = policy.retry.max_attempts
+            yield self._problem("not_idempotent", "retry.max_attempts", value, wrong, advice)
+        if policy.hedge.enabled:
+            wrong = "hedges an operation that must not be repeated"
+            yield self._problem(
+                "not_idempotent", "hedge", None, wrong, "remove it, or say idempotent = true"
+            )
+
+    def _hedges_without_budget(self) -> Iterator[Problem]:
+        budget = self._policy.hedge.budget
+        if self._policy.hedge.enabled and (budget is None or not budget.name):
+            advice = "name one in hedge.budget, or a slow dependency gets twice the load"
+            yield self._problem("hedge_without_budget", "hedge", None, "has no budget", advice)
+
+    def _cost_exceeds_capacity(self, block: str, budget: BudgetRef | None) -> Iterator[Problem]:
+        given = self._file.budgets.get(budget.name) if budget is not None else None
+        capacity = _capacity(given) if given is not None else None
+        if budget is None or capacity is None or budget.cost <= capacity:
+            return
+        wrong = f"is more than budget {budget.name!r} can ever hold ({capacity:g})"
+        advice = "lower the cost or raise the capacity, or every retry is denied"
+        yield self._problem(
+            "cost_exceeds_capacity", f"{block}.budget.cost", budget.cost, wrong, advice
+        )
+
+    def _problem(self, rule: str, field: str, value: Any, wrong: str, advice: str) -> Problem:
+        section = (self._section,) if self._section else ("policies", self._key)
+        return Problem(
+            file=self._file.name,
+            line=self._file.line(section, field),
+            rule=rule,
+            key=self._key,
+            field=field,
+            value=value,
+            wrong=wrong,
+            advice=advice,
+        )
+
+
+def _capacity(budget: Mapping[str, Any]) -> float | None:
+    found = (budget[name] for name in _CAPACITIES if is_finite_number(budget.get(name)))
+    return next(found, None)
