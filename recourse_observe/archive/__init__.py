@@ -7,11 +7,13 @@ if TYPE_CHECKING:
     from recourse_observe.archive.build import write_archive
     from recourse_observe.archive.errors import ArchiveError
     from recourse_observe.archive.reader import Survey, open_store, survey
+    from recourse_observe.archive.writer import ArchiveObserver
 
-__all__ = ["ArchiveError", "Survey", "open_store", "survey", "write_archive"]
+__all__ = ["ArchiveError", "ArchiveObserver", "Survey", "open_store", "survey", "write_archive"]
 
 _HOMES = {
     "ArchiveError": "errors",
+    "ArchiveObserver": "writer",
     "Survey": "reader",
     "open_store": "reader",
     "survey": "reader",

@@ -20,7 +20,6 @@ from recourse_observe.archive.schema import (
     WRITER,
     Kind,
     Table,
-    arrow_schema,
 )
 
 __all__ = [
@@ -194,13 +193,15 @@ def write_parquet(
 ) -> None:
     """Write one Parquet file, encoded as the columns' kinds ask for.
 
+    Its strings may be dictionary-encoded already; in the file that makes no difference.
+
     Raises:
         OSError: It could not be written, or holds fewer rows than it was given.
     """
     words = [column.name for column in spec.columns if column.kind is Kind.WORD]
     with pq.ParquetWriter(
         str(path),
-        arrow_schema(spec.name),
+        rows.schema,
         compression="zstd",
         compression_level=level,
         use_dictionary=words,  # pyright: ignore[reportArgumentType]  # a list is documented

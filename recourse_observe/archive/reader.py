@@ -4,7 +4,7 @@ import glob
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +17,8 @@ from recourse_observe.archive.errors import (
     ArchiveVersionError,
     NotAnArchiveError,
 )
-from recourse_observe.archive.files import MARKER
+from recourse_observe.archive.files import MARKER, FileName
+from recourse_observe.archive.live import FoundSegment, unpublished_segments
 from recourse_observe.archive.schema import MAJOR, TABLES
 from recourse_observe.archive.validate import (
     BadFileError,
@@ -41,19 +42,22 @@ class Survey:
     Attributes:
         path: The archive as it was given.
         files: Readable files of every table, in the order of their names.
+        segments: What writers have not published yet.
         warnings: One sentence about each thing that was left out.
         skipped: How many files were left out.
     """
 
     path: str
     files: Mapping[str, tuple[FoundFile, ...]]
+    segments: tuple[FoundSegment, ...] = ()
     warnings: tuple[str, ...] = ()
     skipped: int = 0
 
     @property
     def rows(self) -> int:
-        """Rows of all files together."""
-        return sum(file.rows for files in self.files.values() for file in files)
+        """Rows of all files and segments together."""
+        in_files = sum(file.rows for files in self.files.values() for file in files)
+        return in_files + sum(segment.rows for segment in self.segments)
 
     @property
     def size_bytes(self) -> int:
@@ -66,6 +70,7 @@ class _Findings:
     files: dict[str, list[FoundFile]] = field(default_factory=lambda: {t: [] for t in TABLES})
     warnings: list[str] = field(default_factory=list)
     bad: list[BadFileError] = field(default_factory=list)
+    segments: list[FoundSegment] = field(default_factory=list)
     is_archive: bool = False
 
     def take(self, path: Path, shown: str, table: str | None) -> None:
@@ -95,30 +100,36 @@ def survey(path: str | os.PathLike[str]) -> Survey:
         else:
             findings.is_archive = True
             findings.take(root, root.name, None)
-    if not any(findings.files.values()):
+    if not any(findings.files.values()) and not any(s.rows for s in findings.segments):
         raise _nothing_readable(given, findings)
-    files = {table: _without_doubles(found) for table, found in findings.files.items()}
+    unpublished = {(segment.instance, segment.sequence) for segment in findings.segments}
     return Survey(
-        path=given, files=files, warnings=tuple(findings.warnings), skipped=len(findings.bad)
+        path=given,
+        files={table: _each_once(found, unpublished) for table, found in findings.files.items()},
+        segments=tuple(findings.segments),
+        warnings=tuple(findings.warnings),
+        skipped=len(findings.bad),
     )
 
 
 def open_store(found: Survey) -> Store:
-    """The archive's tables as views of a database; a table without files is there and empty."""
-    return Store({table: _view(table, found.files.get(table, ())) for table in TABLES})
+    """The archive's tables as views of a database; a table without rows is there and empty."""
+    return Store({table: _view(table, found) for table in TABLES})
 
 
-def _view(table: str, files: Sequence[FoundFile]) -> View:
+def _view(table: str, found: Survey) -> View:
     def columns(file: FoundFile) -> tuple[tuple[str, str], ...]:
         return file.columns
 
-    alike = groupby(sorted(files, key=columns), key=columns)
+    alike = groupby(sorted(found.files.get(table, ()), key=columns), key=columns)
+    files = tuple(
+        Files(paths=tuple(file.path for file in group), columns=frozenset(dict(shape)))
+        for shape, group in alike
+    )
+    live = tuple(segment.tables[table] for segment in found.segments if table in segment.tables)
     return View(
         columns={column.name: column.kind.sql for column in TABLES[table].columns},
-        parts=tuple(
-            Files(paths=tuple(file.path for file in group), columns=frozenset(dict(shape)))
-            for shape, group in alike
-        ),
+        parts=files + live,
     )
 
 
@@ -146,6 +157,21 @@ def _look_into(root: Path, findings: _Findings) -> None:
     for name in tables:
         findings.is_archive = True
         _look_into_table(root / name, name, findings)
+    _look_into_live(root, findings)
+
+
+def _look_into_live(root: Path, findings: _Findings) -> None:
+    published = {place for file in findings.files["calls"] for place in _published(file)}
+    for segment in unpublished_segments(root, published):
+        findings.segments.append(segment)
+        if segment.warning:
+            findings.warnings.append(segment.warning)
+
+
+def _published(file: FoundFile) -> Iterator[tuple[str, int]]:
+    """Whose segments a file of ``calls`` stands for."""
+    names = [file.name, *map(FileName.parse, file.replaces)]
+    return ((name.instance, name.sequence) for name in names if name is not None)
 
 
 def _check_marker(root: Path, findings: _Findings, *, expected: bool) -> None:
@@ -202,15 +228,23 @@ def _parquet_files(folder: Path, odd: list[str], depth: int) -> Iterator[Path]:
             odd.append(entry.name)
 
 
-def _without_doubles(files: list[FoundFile]) -> tuple[FoundFile, ...]:
-    """Each row once: what a compacted file replaces, and a file published twice, is left out."""
+def _each_once(
+    files: list[FoundFile], unpublished: Collection[tuple[str, int]]
+) -> tuple[FoundFile, ...]:
+    """Files whose rows stand nowhere else.
+
+    Left out: what a compacted file replaces, a file published twice, and the tables of a segment
+    whose publication did not get as far as ``calls``.
+    """
     replaced = frozenset[str]().union(*(file.replaces for file in files))
     kept: dict[object, FoundFile] = {}
     for file in files:
         if file.path.name in replaced:
             continue
-        whose = file.path if file.name is None else (file.name.instance, file.name.sequence)
-        kept.setdefault(whose, file)
+        if file.name is None:
+            kept[file.path] = file
+        elif (whose := (file.name.instance, file.name.sequence)) not in unpublished:
+            kept.setdefault(whose, file)
     return tuple(kept.values())
 
 

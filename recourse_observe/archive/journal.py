@@ -1,0 +1,172 @@
+"""One writer's segments: where they lie, when one ends, and what becomes of it."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from recourse.clock import Clock
+from recourse_observe.archive.columns import Row
+from recourse_observe.archive.disk import Disk, DiskLost
+from recourse_observe.archive.files import LIVE, Source, write_marker
+from recourse_observe.archive.instance import Lock, new_instance, segment_name, segments_of
+from recourse_observe.archive.segment import SegmentHead, SegmentWriter
+
+__all__ = ["Journal", "JournalOptions"]
+
+_MOST_WORDS: Final = 50_000
+_HOUR_US: Final = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalOptions:
+    """How a writer writes.
+
+    Attributes:
+        service: Name of the service.
+        instance: Name of this incarnation; ``None`` makes one up.
+        region: Where it runs.
+        rotate_s: Seconds after which a segment with rows is published.
+        rotate_rows: Rows after which it is.
+        synced: Whether each batch is put on the disk, not only handed to the operating system.
+    """
+
+    service: str = ""
+    instance: str | None = None
+    region: str | None = None
+    rotate_s: float = 60.0
+    rotate_rows: int = 100_000
+    synced: bool = False
+
+
+class Journal:
+    """Appends rows to the current segment; makes folders, the lock and the segment when needed.
+
+    Attributes:
+        source: Who writes.
+        rows: Rows written by this instance.
+        ended: Segments that are closed and not yet published, oldest first.
+    """
+
+    def __init__(self, root: Path, options: JournalOptions, clock: Clock, disk: Disk) -> None:
+        self._root = root
+        self._options = options
+        self._clock = clock
+        self._disk = disk
+        self._lock: Lock | None = None
+        self._segment: SegmentWriter | None = None
+        self._sequence = 0
+        self.ended: deque[Path] = deque()
+        self.rows = 0
+        self.source = Source(
+            service=options.service,
+            instance=self._name(options.instance),
+            region=options.region,
+        )
+
+    @property
+    def folder(self) -> Path:
+        """Where the segments are written."""
+        return self._root / LIVE / self.source.instance
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the next rows begin a segment, which must not depend on an earlier one."""
+        return self._segment is None
+
+    def append(self, batch: Mapping[str, list[Row]]) -> None:
+        """Write rows, and take out of ``batch`` what is written.
+
+        Raises:
+            OSError: The disk refused. What was written is whole; the next try begins a new segment.
+        """
+        try:
+            if self._segment is None:
+                self._segment = self._begin()
+            segment, before = self._segment, self._segment.rows
+            try:
+                segment.append(batch, self._clock.time_unix_ns(), self._monotonic_ns())
+            finally:
+                self.rows += segment.rows - before
+            if self._options.synced:
+                segment.sync()
+        except OSError as error:
+            self._abandon(lost=isinstance(error, DiskLost))
+            raise
+
+    def is_due(self) -> bool:
+        """Whether the current segment should end: it is old, long, or of another hour."""
+        segment = self._segment
+        if segment is None:
+            return False
+        now_ns = self._clock.time_unix_ns()
+        if now_ns // 1000 // _HOUR_US != segment.head.wall_ns // 1000 // _HOUR_US:
+            return True
+        if segment.rows >= self._options.rotate_rows or segment.words >= _MOST_WORDS:
+            return True
+        age_ns = self._monotonic_ns() - segment.head.monotonic_ns
+        return segment.has_detail and age_ns >= self._options.rotate_s * 1e9
+
+    def end_segment(self) -> None:
+        """Close the current segment, so that it can be published."""
+        if self._segment is not None:
+            segment, self._segment = self._segment, None
+            segment.close()
+            self.ended.append(segment.path)
+
+    def leave(self) -> None:
+        """Release the lock, and remove the folder when nothing is left in it."""
+        if self._lock is not None:
+            lock, self._lock = self._lock, None
+            try:
+                if not segments_of(self.folder):
+                    self._disk.remove(self.folder / "lock")
+                    self._disk.remove_folder(self.folder)
+            finally:
+                lock.release()
+
+    def forget(self) -> None:
+        """In a forked child: close what belongs to the parent, without a trace on the disk."""
+        if self._lock is not None:
+            self._lock.release()
+        if self._segment is not None:
+            self._segment.close()
+
+    def _begin(self) -> SegmentWriter:
+        self._disk.folder(self.folder)
+        if self._lock is None:
+            self._lock = Lock(self.folder)
+        write_marker(self._root)
+        head = SegmentHead(
+            source=self.source,
+            sequence=self._sequence,
+            wall_ns=self._clock.time_unix_ns(),
+            monotonic_ns=self._monotonic_ns(),
+        )
+        self._sequence += 1  # also of a segment that fails: a number is used once
+        return SegmentWriter(self._disk, self.folder / segment_name(head.sequence), head)
+
+    def _abandon(self, *, lost: bool) -> None:
+        if self._segment is not None:
+            segment, self._segment = self._segment, None
+            segment.close()
+            if not lost:
+                self.ended.append(segment.path)
+        if lost and self._lock is not None:  # the folder is gone, and the lock with it
+            lock, self._lock = self._lock, None
+            lock.release()
+
+    def _monotonic_ns(self) -> int:
+        return round(self._clock.monotonic_s() * 1e9)
+
+    def _name(self, given: str | None) -> str:
+        wall_ns = self._clock.time_unix_ns()
+        if given is None or self._was_used(given):
+            return new_instance(self._options.service, wall_ns, given)
+        return given
+
+    def _was_used(self, instance: str) -> bool:
+        if (self._root / LIVE / instance).exists():
+            return True
+        return any(self._root.glob(f"calls/date=*/hour=*/*-{instance}-??????.parquet"))

@@ -1,0 +1,203 @@
+"""What the recorder's thread does, one step at a time, without the thread."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from recourse.clock import Clock
+from recourse_observe.archive.columns import Row, row
+from recourse_observe.archive.disk import Disk
+from recourse_observe.archive.fold import Fold
+from recourse_observe.archive.journal import Journal, JournalOptions
+from recourse_observe.archive.publish import publish_segment, recover
+from recourse_observe.archive.queue import EventQueue
+from recourse_observe.archive.trouble import Trouble
+
+__all__ = ["Recording"]
+
+_LOG: Final = logging.getLogger("recourse.archive")
+_HEARTBEAT_S: Final = 10.0
+_STEP: Final = 256
+
+
+class Recording:
+    """Events from a queue to segments, segments to tables; asks the disk, and waits when it refuses.
+
+    Args:
+        root: The archive.
+        pause: Called between steps of the work, so that other threads get a turn.
+    """
+
+    def __init__(  # every effect comes in
+        self,
+        root: Path,
+        options: JournalOptions,
+        queue: EventQueue,
+        clock: Clock,
+        disk: Disk,
+        pause: Callable[[], object],
+    ) -> None:
+        self._root = root
+        self._queue = queue
+        self._clock = clock
+        self._disk = disk
+        self._pause = pause
+        self._fold = Fold()
+        self._journal = Journal(root, options, clock, disk)
+        self._trouble = Trouble(f"archive {root} cannot be written")
+        self._unpublished = Trouble(f"archive {root}: segments cannot be published")
+        self._rows: dict[str, list[Row]] = {}  # encoded by nobody yet, because the disk refused
+        self._events = 0  # what these rows came from
+        self._told_dropped = 0
+        self._next_heartbeat_s = 0.0
+        self._begun = False
+
+    @property
+    def source(self) -> Any:
+        """Who writes."""
+        return self._journal.source
+
+    def wait_s(self) -> float:
+        """Seconds until there is something to do even if nothing happens."""
+        now_s = self._clock.monotonic_s()
+        return max(self._trouble.waits_s(now_s), self._next_heartbeat_s - now_s, 0.0)
+
+    def step(self, *, late: bool = False) -> None:
+        """Take what waits and write it, unless the disk refused a moment ago."""
+        if self._trouble.waits_s(self._clock.monotonic_s()) > 0:
+            return
+        if not self._begun:
+            self._begin()
+        self._fold_waiting()
+        if self._journal.is_fresh:
+            self._fold.tell_again()
+        self._collect(self._clock.time_unix_ns() // 1000)
+        self._write(late=late)
+
+    def rotate_if_due(self) -> None:
+        """End the segment when it is time."""
+        if self._journal.is_due():
+            self._report("segment")
+            self._write(late=False)
+            self._journal.end_segment()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is a segment to publish, and the disk is worth asking."""
+        return bool(self._journal.ended) and not self._unpublished.waits_s(
+            self._clock.monotonic_s()
+        )
+
+    def publish_ended(self, *, unfinished: bool = False) -> None:
+        """Publish segments that have ended; one that the disk refuses is tried again later."""
+        ended = self._journal.ended
+        while ended:
+            path, last = ended[0], len(ended) == 1
+            try:
+                publish_segment(self._root, path, unfinished=unfinished and last, pause=self._pause)
+            except FileNotFoundError:
+                pass  # somebody removed it
+            except OSError as error:
+                self._unpublished.failed(error, self._clock.monotonic_s())
+                return
+            except Exception:
+                _LOG.exception("segment %s cannot be published; readers read it as it is", path)
+            else:
+                self._unpublished.over()
+            ended.popleft()
+
+    def finish(self, *, leave: bool) -> None:
+        """Write everything, and count what cannot be written.
+
+        Args:
+            leave: Whether nothing will follow: calls in flight become ``unfinished`` and all is
+                published. Otherwise the segment is published only if nothing is in flight.
+        """
+        self._fold_waiting()
+        self._collect(None)
+        self._report("closed")
+        if not self._write(late=False):
+            self._queue.settle(dropped=self._events, reason="io_error")
+            self._events = 0
+            self._rows = {}
+        if leave or not self._fold.in_flight:
+            try:
+                self._journal.end_segment()
+                self.publish_ended(unfinished=True)
+                self._journal.leave()
+            except OSError as error:
+                self._trouble.failed(error, self._clock.monotonic_s())
+
+    def forget(self) -> None:
+        """In a forked child: let go of what is the parent's."""
+        self._journal.forget()
+
+    def _begin(self) -> None:
+        self._begun = True
+        self._report("started")
+        try:
+            recovered = recover(self._root)
+        except OSError:  # it will be seen again when we write ourselves
+            recovered = {}
+        if recovered:
+            self._report("recovered", json.dumps(recovered, sort_keys=True))
+
+    def _fold_waiting(self) -> None:
+        items, cut = self._queue.take()
+        before = self._fold.unreadable
+        for start in range(0, len(items), _STEP):
+            if start:
+                self._pause()
+            self._fold.feed(items[start : start + _STEP])
+        for call_id in cut:
+            self._fold.cut(call_id)
+        unreadable = self._fold.unreadable - before
+        self._events += len(items) - unreadable
+        if unreadable:
+            self._queue.settle(dropped=unreadable, reason="encode")
+
+    def _collect(self, now_us: int | None) -> None:
+        for table, rows in self._fold.take(now_us).items():
+            self._rows.setdefault(table, []).extend(rows)
+        dropped = sum(self._queue.counts().dropped.values())
+        if dropped != self._told_dropped:
+            self._told_dropped = dropped
+            self._report("dropped", json.dumps(self._queue.counts().dropped, sort_keys=True))
+        if self._clock.monotonic_s() >= self._next_heartbeat_s:
+            self._report("heartbeat")
+
+    def _write(self, *, late: bool) -> bool:
+        try:
+            if self._rows:
+                self._journal.append(self._rows)
+        except OSError as error:
+            self._trouble.failed(error, self._clock.monotonic_s())
+            return False
+        self._rows = {}
+        self._queue.settle(written=self._events, late=late)
+        self._events = 0
+        if self._trouble.now:
+            dropped = sum(self._queue.counts().dropped.values())
+            self._trouble.over(f"; {dropped} events were dropped")
+        return True
+
+    def _report(self, event: str, detail: str | None = None) -> None:
+        """A row about the recorder itself; each of them is a sign of life."""
+        now_s = self._clock.monotonic_s()
+        self._next_heartbeat_s = now_s + _HEARTBEAT_S
+        counts = self._queue.counts()
+        wall_ns = self._clock.time_unix_ns()
+        told = row(
+            "recorder",
+            recorded_at=wall_ns // 1000,
+            event=event,
+            rows=self._journal.rows,
+            dropped_events=sum(counts.dropped.values()),
+            queue_high_water=counts.high_water,
+            monotonic_ns=round(now_s * 1e9),
+            wall_ns=wall_ns,
+            detail=detail,
+        )
+        self._rows.setdefault("recorder", []).append(told)

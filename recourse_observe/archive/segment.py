@@ -1,0 +1,186 @@
+"""Write-ahead segments: what a process has told, appended batch by batch, checksummed.
+
+A segment is a sequence of frames: the four bytes ``RCS1``, the payload's length and its CRC-32 as
+little-endian 32-bit numbers, the payload. A payload is a JSON head (its length in front, again 32
+bits) and the packed columns that the head describes, in its order. The first frame's head says
+whose segment it is. A frame that is short, or whose checksum is wrong, ends the segment: that is
+how a crash looks.
+
+Beside the tables of the schema a segment has ``open_calls`` and ``open_attempts``: rows of calls in
+flight, told again whenever something is known of them. A row of the real table, or a later segment,
+takes their place.
+"""
+
+import json
+import struct
+import sys
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from recourse_observe.archive.columns import Row, pack
+from recourse_observe.archive.disk import Disk
+from recourse_observe.archive.files import Source
+from recourse_observe.archive.schema import MAJOR
+
+__all__ = ["FRAME", "LENGTH", "MAGIC", "OPEN", "SegmentHead", "SegmentWriter"]
+
+OPEN: Final = {"open_calls": "calls", "open_attempts": "attempts"}
+_SIGNS_OF_LIFE: Final = frozenset({"recorder", "rollups"})
+MAGIC: Final = b"RCS1"
+FRAME: Final = struct.Struct("<4sII")
+LENGTH: Final = struct.Struct("<I")
+_STEP: Final = 512  # rows per frame: a step that holds the interpreter for well under a millisecond
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=str).encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentHead:
+    """Whose segment it is, and when it began on both clocks."""
+
+    source: Source
+    sequence: int
+    wall_ns: int
+    monotonic_ns: int
+
+    def as_json(self) -> dict[str, Any]:
+        """As the first frame says it."""
+        return {
+            "format": "recourse.segment",
+            "major": MAJOR,
+            "service": self.source.service,
+            "instance": self.source.instance,
+            "region": self.source.region,
+            "sequence": self.sequence,
+            "wall_ns": self.wall_ns,
+            "monotonic_ns": self.monotonic_ns,
+        }
+
+    @classmethod
+    def of_json(cls, said: Mapping[str, Any]) -> "SegmentHead":
+        """As the first frame said it.
+
+        Raises:
+            ValueError: It is not a segment's head, or of another major version.
+        """
+        if said.get("format") != "recourse.segment" or said.get("major") != MAJOR:
+            message = "is no segment of this version"
+            raise ValueError(message)
+        region = said["region"]
+        return cls(
+            source=Source(
+                service=str(said["service"]),
+                instance=str(said["instance"]),
+                region=None if region is None else str(region),
+            ),
+            sequence=int(said["sequence"]),
+            wall_ns=int(said["wall_ns"]),
+            monotonic_ns=int(said["monotonic_ns"]),
+        )
+
+
+class SegmentWriter:
+    """Appends to one segment; after an error it is dead, and what it wrote before is whole.
+
+    Attributes:
+        path: The file.
+        head: Whose it is.
+        rows: Rows written, those in flight not counted.
+        has_detail: Whether it holds more than counts and signs of life.
+    """
+
+    def __init__(self, disk: Disk, path: Path, head: SegmentHead) -> None:
+        self.path = path
+        self.head = head
+        self.rows = 0
+        self.has_detail = False
+        self._disk = disk
+        self._size = 0
+        self._codes: dict[str, dict[tuple[Any, ...], int]] = {}
+        self._descriptor = disk.create(path)
+        try:
+            self._append(_frame(_encode(head.as_json()).encode(), []))
+        except OSError:
+            with suppress(OSError):
+                disk.remove(path)
+            raise
+
+    @property
+    def words(self) -> int:
+        """Entries of all dictionaries, which live in memory as long as the segment."""
+        return sum(map(len, self._codes.values()))
+
+    def append(self, batch: Mapping[str, list[Row]], wall_ns: int, monotonic_ns: int) -> None:
+        """Write rows by table, in steps, and take out of ``batch`` what is written.
+
+        Raises:
+            OSError: The disk refused; what was written before stays whole.
+        """
+        anchor = {"wall_ns": wall_ns, "monotonic_ns": monotonic_ns}
+        for table, rows in batch.items():
+            while rows:
+                step = rows[:_STEP]
+                self._append(self._packed(table, step, anchor))
+                self.rows += 0 if table in OPEN else len(step)
+                self.has_detail |= table not in _SIGNS_OF_LIFE
+                del rows[:_STEP]
+
+    def sync(self) -> None:
+        """Put what was appended on the disk."""
+        self._disk.sync(self._descriptor)
+
+    def close(self) -> None:
+        """Stop writing; the file stays.
+
+        Raises:
+            OSError: The operating system says so, as it may of any earlier write.
+        """
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            self._disk.close(descriptor)
+
+    def _packed(self, table: str, rows: Sequence[Row], anchor: Mapping[str, int]) -> bytes:
+        codes = self._codes.setdefault(table, {})
+        known = len(codes)
+        for row in rows:
+            if row[0] not in codes:
+                codes[row[0]] = len(codes)
+        part = pack(OPEN.get(table, table), rows, [codes[row[0]] for row in rows])
+        head = {
+            **anchor,
+            "table": table,
+            "rows": part.rows,
+            "first_word": known,
+            "words": list(islice(codes, known, None)),
+            "longs": list(part.longs),
+            "others": part.others,
+        }
+        return _frame(_encode(head).encode(), [part.codes.tobytes(), *part.longs.values()])
+
+    def _append(self, frame: bytes) -> None:
+        try:
+            self._disk.append(self._descriptor, frame)
+        except OSError:
+            self._cut_back()
+            raise
+        self._size += len(frame)
+
+    def _cut_back(self) -> None:
+        with suppress(OSError):  # a reader drops the torn frame as well
+            self._disk.cut(self._descriptor, self._size)
+        with suppress(OSError):
+            self.close()
+
+
+def _frame(head: bytes, blocks: Sequence[bytes]) -> bytes:
+    payload = b"".join((LENGTH.pack(len(head)), head, *blocks))
+    return FRAME.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
+
+
+if sys.byteorder != "little":  # pragma: no cover  # the columns are copied as they are
+    message = "segments are little-endian; this machine is not"
+    raise ImportError(message)

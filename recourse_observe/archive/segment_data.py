@@ -1,0 +1,162 @@
+"""Segments read back: everything up to the first batch that is not whole."""
+
+import json
+import struct
+import zlib
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from recourse_observe.archive.columns import Part, layout
+from recourse_observe.archive.schema import Column, Kind
+from recourse_observe.archive.segment import FRAME, LENGTH, MAGIC, OPEN, SegmentHead
+
+__all__ = ["SegmentData", "read_segment"]
+
+_LARGEST_FRAME: Final = 64 << 20
+_BAD: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, struct.error)
+_VALUES: Final[Mapping[Kind, Any]] = {
+    Kind.WORD: str | None,
+    Kind.INT: int | None,
+    Kind.FLAG: bool | None,
+    Kind.REAL: float | int | None,
+    Kind.TEXT: str | None,
+}
+
+
+@dataclass(slots=True)
+class SegmentData:
+    """What can be read of a segment.
+
+    Attributes:
+        head: Whose it is.
+        parts: Rows by table, those of calls in flight included.
+        words: The dictionaries of each table.
+        wall_ns: When its last whole batch was written.
+        torn_bytes: Length of the tail that is no whole batch.
+    """
+
+    head: SegmentHead
+    parts: dict[str, list[Part]] = field(default_factory=dict)
+    words: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    wall_ns: int = 0
+    torn_bytes: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows of all tables, calls in flight not counted."""
+        return sum(
+            p.rows for table, parts in self.parts.items() if table not in OPEN for p in parts
+        )
+
+    def take(self, payload: bytes) -> None:
+        """Add one batch.
+
+        Raises:
+            ValueError: It does not say what a batch says; ``KeyError`` and ``TypeError`` likewise.
+        """
+        (length,) = LENGTH.unpack_from(payload)
+        said = json.loads(payload[LENGTH.size : LENGTH.size + length])
+        table, rows = said["table"], int(said["rows"])
+        where = layout(OPEN.get(table, table))
+        words = self.words.setdefault(table, [])
+        if said["first_word"] != len(words):
+            message = "words are missing"
+            raise ValueError(message)
+        new = [_word(word, where.words) for word in said["words"]]
+        blocks = _blocks(
+            payload, LENGTH.size + length, [4 * rows, *(8 * rows for _ in said["longs"])]
+        )
+        codes = array("i", next(blocks))
+        if rows and not 0 <= min(codes) <= max(codes) < len(words) + len(new):
+            message = "a word is missing"
+            raise ValueError(message)
+        longs = {c.name: next(blocks) for c in where.longs if c.name in said["longs"]}
+        others = {
+            c.name: _listed(said["others"][c.name], rows, c)
+            for c in where.others
+            if c.name in said["others"]
+        }
+        words += new
+        self.parts.setdefault(table, []).append(Part(rows, codes, longs, others))
+        self.wall_ns = int(said["wall_ns"])
+
+
+def _blocks(payload: bytes, at: int, sizes: Sequence[int]) -> Iterator[bytes]:
+    if at + sum(sizes) != len(payload):
+        message = "the columns have another length"
+        raise ValueError(message)
+    for size in sizes:
+        yield payload[at : at + size]
+        at += size
+
+
+def _word(word: Any, columns: Sequence[Column]) -> tuple[Any, ...]:
+    if not isinstance(word, list):
+        message = "a word is no list"
+        raise TypeError(message)
+    for value, column in zip(word, columns, strict=True):
+        if not isinstance(value, _VALUES[column.kind]):
+            message = f"{column.name} is of another kind"
+            raise TypeError(message)
+    return tuple(word)
+
+
+def _listed(values: Any, rows: int, column: Column) -> list[Any]:
+    if not isinstance(values, list) or len(values) != rows:
+        message = "a column has another length"
+        raise ValueError(message)
+    kind = _VALUES[column.kind]
+    if not all(isinstance(value, kind) for value in values):
+        message = f"{column.name} is of another kind"
+        raise TypeError(message)
+    return values
+
+
+def read_segment(path: Path, pause: Callable[[], object] = lambda: None) -> SegmentData:
+    """A segment's whole batches, up to the first that is not whole.
+
+    Args:
+        path: The file.
+        pause: Called between batches, so that other threads get a turn.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: Not even its head is there; the text is a phrase that follows the file's name.
+    """
+    with path.open("rb") as file:
+        frames = _frames(file)
+        first = next(frames, None)
+        if first is None:
+            message = "has no whole batch"
+            raise ValueError(message)
+        try:
+            (length,) = LENGTH.unpack_from(first)
+            said = json.loads(first[LENGTH.size : LENGTH.size + length])
+            data = SegmentData(SegmentHead.of_json(said), wall_ns=int(said["wall_ns"]))
+        except _BAD:
+            message = "is no segment of this version"
+            raise ValueError(message) from None
+        whole = file.tell()
+        for payload in frames:
+            try:
+                data.take(payload)
+            except _BAD:
+                break
+            whole = file.tell()
+            pause()
+        data.torn_bytes = path.stat().st_size - whole
+    return data
+
+
+def _frames(file: BinaryIO) -> Iterator[bytes]:
+    while len(start := file.read(FRAME.size)) == FRAME.size:
+        magic, length, checksum = FRAME.unpack(start)
+        if magic != MAGIC or length > _LARGEST_FRAME:
+            return
+        payload = file.read(length)
+        if len(payload) != length or zlib.crc32(payload) != checksum:
+            return
+        yield payload

@@ -1,0 +1,276 @@
+"""The archive's observer: records every event without ever delaying or failing a call."""
+
+import atexit
+import contextlib
+import logging
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, Self
+
+from recourse import events
+from recourse.clock import Clock, SystemClock
+from recourse.events import Event
+from recourse_observe.archive.disk import Disk
+from recourse_observe.archive.errors import NotAnArchiveError
+from recourse_observe.archive.fold import Failure
+from recourse_observe.archive.journal import JournalOptions
+from recourse_observe.archive.queue import Counts, EventQueue
+from recourse_observe.archive.recording import Recording
+
+__all__ = ["ArchiveObserver", "Durability"]
+
+_LOG: Final = logging.getLogger("recourse.archive")
+_EXIT_S: Final = 5.0
+_PAUSE_S: Final = 0.0005
+_LONGEST: Final = 4096
+_WAKE: Final = "wake"
+_STOP: Final = "stop"
+_FAILABLE: Final[frozenset[type]] = frozenset(
+    {events.PolicyResolved, events.AttemptEnd, events.AttemptLate, events.CallEnd}
+)
+
+
+class Durability(StrEnum):
+    """What a crash may cost."""
+
+    BATCH = "batch"  # the flush interval, when the process dies; more, when the machine does
+    FSYNC = "fsync"  # the flush interval, whatever dies
+    JOURNAL = "journal"  # nothing, when the process dies: the caller's thread writes each event
+
+
+class ArchiveObserver:
+    """Writes what an executor tells into an archive, from one background thread.
+
+    Nothing is touched before the first event, and everything after it happens in the background:
+    a full queue drops the newest events, a disk that refuses is tried again with patience, and both
+    are counted. A forked child records into an instance of its own.
+
+    Args:
+        path: The archive's directory; it is made when needed.
+        service: Name of the service.
+        instance: Name of this incarnation of the process; made up when it is left out or was used.
+        region: Where it runs.
+        flush_interval_s: The longest that an event waits for the operating system to have it.
+        rotate_s: Seconds after which a segment is published into the tables.
+        rotate_rows: Rows after which it is.
+        queue_size: The most events that may wait; each holds a few hundred bytes.
+        durability: ``batch``, ``fsync`` or ``journal``; see :class:`Durability`.
+        clock: For tests.
+        disk: For tests.
+
+    Raises:
+        NotAnArchiveError: The path is a file.
+        ValueError: ``durability`` is another word.
+    """
+
+    def __init__(  # noqa: PLR0913  # all of them optional, by name
+        self,
+        path: str | os.PathLike[str],
+        *,
+        service: str = "",
+        instance: str | None = None,
+        region: str | None = None,
+        flush_interval_s: float = 0.05,
+        rotate_s: float = 60.0,
+        rotate_rows: int = 100_000,
+        queue_size: int = 32_768,
+        durability: str = Durability.BATCH,
+        clock: Clock | None = None,
+        disk: Disk | None = None,
+    ) -> None:
+        self._root = Path(path).absolute()
+        if os.path.exists(self._root) and not self._root.is_dir():  # noqa: PTH110  # it never raises
+            raise NotAnArchiveError(os.fspath(path), "is a file; give a directory to write into")
+        self._durability = Durability(durability)
+        self._options = JournalOptions(
+            service=service,
+            instance=instance,
+            region=region,
+            rotate_s=rotate_s,
+            rotate_rows=rotate_rows,
+            synced=self._durability is Durability.FSYNC,
+        )
+        self._flush_interval_s = flush_interval_s
+        self._queue_size = queue_size
+        self._clock = clock or SystemClock()
+        self._disk = disk or Disk()
+        self._hooked = False
+        self._fresh()
+        forked = weakref.WeakMethod(self._after_fork)
+        os.register_at_fork(after_in_child=lambda: _call(forked()))
+
+    def _fresh(self) -> None:
+        """The state of a process that has recorded nothing yet."""
+        self._mailbox = self._clock.mailbox()
+        self._queue = EventQueue(self._queue_size, self._wake)
+        self._recording: Recording | None = None
+        self._thread: threading.Thread | None = None
+        self._publisher: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._working = threading.RLock()  # who folds and writes
+        self._busy = False
+        self._closed = False
+        self._exiting = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"ArchiveObserver({str(self._root)!r}, service={self._options.service!r})"
+
+    @property
+    def counts(self) -> Counts:
+        """The account of every event that this process has told."""
+        return self._queue.counts()
+
+    def on_event(self, event: Event) -> None:
+        """Take one event; never waits, never raises."""
+        if self._closed and not self._exiting:
+            self._queue.refuse("after_close")
+            return
+        item: Any = event
+        if type(event) in _FAILABLE and item.error is not None:
+            item = _without_error(item)
+        if self._queue.put(item) and (self._exiting or self._durability is Durability.JOURNAL):
+            self._work(late=self._exiting)
+
+    def flush(self) -> bool:
+        """Have everything told so far written, in this thread; false when the disk refuses."""
+        self._work()
+        return self.counts.queued == 0
+
+    def close(self, timeout_s: float = _EXIT_S) -> None:
+        """Write and publish everything; calls in flight become ``unfinished``. Later events are dropped.
+
+        Args:
+            timeout_s: How long to wait for the background thread; what it has not done by then is
+                left to readers and to the next start.
+        """
+        with self._starting:
+            closed, self._closed = self._closed, True
+        if closed:
+            return
+        atexit.unregister(self._at_exit)
+        if self._stopped(timeout_s):
+            self._finish(leave=True)
+
+    def _stopped(self, timeout_s: float) -> bool:
+        """Whether both threads have ended within the time."""
+        until_s = self._clock.monotonic_s() + timeout_s
+        self._mailbox.post(_STOP)
+        for thread in (self._thread, self._publisher):
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(max(0.0, until_s - self._clock.monotonic_s()))
+                if thread.is_alive():
+                    _LOG.warning("archive %s was not finished within %g s", self._root, timeout_s)
+                    return False
+        return True
+
+    def _finish(self, *, leave: bool) -> None:
+        with self._working:
+            if self._recording is not None or self.counts.queued:
+                self._opened().finish(leave=leave)
+
+    def _at_exit(self) -> None:
+        """Write everything; whatever is told from now on is written at once, by who tells it."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._stopped(_EXIT_S):
+            self._finish(leave=False)
+            self._exiting = True
+
+    def _after_fork(self) -> None:
+        recording = self._recording
+        self._options = replace(self._options, instance=None)
+        self._fresh()
+        if recording is not None:
+            recording.forget()
+
+    def _wake(self) -> None:
+        if self._thread is None and not self._closed:
+            self._start()
+        self._mailbox.post(_WAKE)
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is not None or self._closed:
+                return
+            try:
+                self._thread = self._clock.spawn(self._run, "recourse-archive")
+            except (
+                RuntimeError
+            ):  # no thread to be had: a fuller queue asks again, and so does the end
+                return
+        if not self._hooked:
+            self._hooked = True
+            atexit.register(self._at_exit)
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:  # its children run these at their end, and no exit handlers
+            util.Finalize(None, self._at_exit, exitpriority=0)
+
+    def _run(self) -> None:
+        message: object = _WAKE
+        while message is not _STOP:
+            if message is _WAKE:  # gather, unless a fuller queue or the end cuts it short
+                message = self._mailbox.take(self._flush_interval_s)
+            try:
+                self._work()
+            except Exception:
+                _LOG.exception("archive %s: the recorder failed; it goes on", self._root)
+            if message is not _STOP:
+                message = self._mailbox.take(self._opened().wait_s())
+
+    def _work(self, *, late: bool = False) -> None:
+        with self._working:
+            if self._busy:  # a signal handler or a finalizer made a call in the middle of this
+                return
+            self._busy = True
+            try:
+                recording = self._opened()
+                recording.step(late=late)
+                recording.rotate_if_due()
+                if recording.has_ended and not late:
+                    self._publish(recording)
+            finally:
+                self._busy = False
+
+    def _publish(self, recording: Recording) -> None:
+        if self._publisher is not None and self._publisher.is_alive():
+            return
+        with contextlib.suppress(RuntimeError):  # no thread to be had: later
+            self._publisher = self._clock.spawn(recording.publish_ended, "recourse-archive-publish")
+
+    def _opened(self) -> Recording:
+        if self._recording is None:
+            quiet = self._clock.mailbox()
+            self._recording = Recording(
+                self._root,
+                self._options,
+                self._queue,
+                self._clock,
+                self._disk,
+                pause=lambda: quiet.take(_PAUSE_S),
+            )
+        return self._recording
+
+
+def _call(method: Callable[[], None] | None) -> None:
+    if method is not None:
+        method()
+
+
+def _without_error(event: Any) -> Failure:
+    message = event.error_message
+    if message is not None:
+        message = message[:_LONGEST]
+    return Failure(event._replace(error=None), event.error_type, message)
