@@ -81,6 +81,7 @@ class CallInfo:
         started_s: Monotonic seconds when the call began.
         started_unix_ns: The same moment on the wall clock.
         policy: The policy it follows, once resolved.
+        policy_failure: Why the provider's answer could not be used; ``None`` when it could.
         policy_source: Where the policy came from.
         policy_mode: Which rule gave it.
         trace_id: 32 hexadecimal digits, when a tracing observer has set them.
@@ -98,6 +99,7 @@ class CallInfo:
         "message_of",
         "parent_call_id",
         "policy",
+        "policy_failure",
         "policy_mode",
         "policy_source",
         "process_id",
@@ -127,6 +129,7 @@ class CallInfo:
         self.started_unix_ns = started_unix_ns
         self.seq: Callable[[], int] = itertools.count().__next__
         self.policy: EffectivePolicy | None = None
+        self.policy_failure: str | None = None
         self.policy_source: str = PolicySource.NONE
         self.policy_mode: str = PolicyMode.STANDARD
         self.trace_id: str | None = None

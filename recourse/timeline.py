@@ -159,8 +159,6 @@ class _Fold:
 
     def take(self, event: Event) -> None:
         match event:
-            case events.PolicyResolved():
-                self._policy(event)
             case events.CircuitDecision():
                 self.attributes["circuit_state"] = event.state
             case events.HedgingDisabled():
@@ -176,13 +174,16 @@ class _Fold:
             case _:
                 pass
 
-    def _policy(self, event: events.PolicyResolved) -> None:
-        self.attributes |= {"policy_mode": event.mode, "policy_source": event.source}
-        clamped = () if event.policy is None else event.policy.normalization.clamped
-        self.attributes["policy_normalized"] = "true" if clamped else "false"
-        self.attributes["policy_normalized_fields"] = ",".join(clamped)
-        if event.failure is not None:
-            self.attributes["policy_failure"] = event.failure
+    def _policy(self, call: events.CallInfo) -> dict[str, str]:
+        clamped = () if call.policy is None else call.policy.normalization.clamped
+        facts = {
+            "policy_mode": call.policy_mode,
+            "policy_source": call.policy_source,
+            "policy_normalized": "true" if clamped else "false",
+            "policy_normalized_fields": ",".join(clamped),
+        }
+        failure = call.policy_failure
+        return facts if failure is None else {**facts, "policy_failure": failure}
 
     def _position(self, attempt: int, hedge_index: int) -> int:
         # A denied attempt was never launched: it stands where it would have been.
@@ -240,7 +241,7 @@ class _Fold:
             "parent_call_id": end.parent_call_id,
             "key": end.key,
             "policy_id": end.policy_id,
-            "attributes": self.attributes,
+            "attributes": {**self._policy(end.call), **self.attributes},
             "started_unix_ns": end.call.started_unix_ns,
             "ended_unix_ns": end.t_wall_ns,
             "duration_s": end.at_s - end.call.started_s,

@@ -13,11 +13,11 @@ from recourse.classify.protocol import Classifier
 from recourse.classify.registry import ClassifierRegistry
 from recourse.clock import Clock
 from recourse.errors import PolicyError
-from recourse.events import CircuitState
 from recourse.hedge.protocol import Trigger
 from recourse.hedge.registry import Triggers
 from recourse.messages import message_of
 from recourse.observer import Observer
+from recourse.plan import telling
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Call
 from recourse.plan.resolve import Resolver
@@ -177,15 +177,4 @@ class _Maker:
         call = Call.by_hand(runtime, transition.key) if origin is None else origin
         if not isinstance(call, Call) or call.runtime is not runtime:
             return  # another executor shares the breaker, and tells it
-        call.tell(
-            CircuitState(
-                call.info,
-                call.info.seq(),
-                transition.at_s,
-                transition.from_state,
-                transition.to_state,
-                transition.cause,
-                transition.generation,
-                transition.counters,
-            )
-        )
+        telling.circuit_state(call, transition)

@@ -8,7 +8,7 @@ from recourse.context import TAPS, Ambient, AttemptInfo, Capture
 from recourse.events import AttemptStart, CallInfo, Event
 from recourse.outcome import Outcome
 from recourse.plan.bound import Bound, Runtime
-from recourse.reasons import BudgetReason
+from recourse.reasons import BudgetReason, CancelReason
 
 __all__ = ["Call", "Run"]
 
@@ -35,6 +35,7 @@ class Run:
         "attempt",
         "budget_name",
         "budget_reason",
+        "cancel_reason",
         "dropped",
         "ended_s",
         "error",
@@ -75,6 +76,7 @@ class Run:
         self.given: Outcome | None = None
         self.outcome: Outcome | None = None
         self.dropped = False
+        self.cancel_reason: CancelReason | None = None
         self.work: Callable[[], Any] | None = None
         self.is_async_work = False
         self.start: AttemptStart | None = None
@@ -94,6 +96,7 @@ class Call:
         "bound",
         "capture",
         "errors",
+        "heard",
         "hedges",
         "info",
         "is_async",
@@ -139,6 +142,7 @@ class Call:
         self.listeners = (*runtime.observers, *TAPS.observers)
         self.scoped = runtime.scoped
         self.capture: Capture | None = None if ambient is None else ambient.capture
+        self.heard = bool(self.listeners) or self.capture is not None
         self.overrides = None if ambient is None else ambient.overrides
         if self.overrides is not None and key in self.overrides.scripts:
             self.operation = scripted(self.overrides.scripts[key], is_async=is_async)

@@ -3,8 +3,8 @@
 from typing import Final
 
 from recourse.errors import DeadlineExceeded, ExecutorClosed, ResultRejected, RetryExhausted
-from recourse.events import CallEnd
 from recourse.outcome import SUCCESS, Outcome, OutcomeKind
+from recourse.plan import telling
 from recourse.plan.call import Call, Run
 from recourse.plan.judge import stop_reason
 from recourse.plan.steps import Finish
@@ -92,19 +92,7 @@ def _explain(call: Call, error: Exception, disposition: Disposition, why: str) -
 def _tell(
     call: Call, disposition: Disposition, outcome: Outcome, error: BaseException | None
 ) -> None:
-    call.tell(
-        CallEnd(
-            call.info,
-            call.info.seq(),
-            call.now_s(),
-            disposition,
-            outcome,
-            error,
-            call.attempts_run,
-            call.hedges,
-            call.limit_s,
-        )
-    )
+    telling.call_end(call, disposition, outcome, error)
     call.over = True
     if call.capture is not None:
         call.capture.record(tuple(call.told))

@@ -1,11 +1,10 @@
 """Whether an attempt may start: executor, breaker, budget, in this order."""
 
-from recourse import events
-from recourse.budget.protocol import Decision
 from recourse.circuit.protocol import Admission
 from recourse.context import AttemptInfo
 from recourse.errors import CircuitOpenError
 from recourse.outcome import Health, Outcome, OutcomeKind
+from recourse.plan import telling
 from recourse.plan.bound import Bound
 from recourse.plan.call import Call, Run
 from recourse.plan.judge import settle
@@ -13,8 +12,6 @@ from recourse.policy.model import BudgetRef
 from recourse.reasons import BreakerState, BudgetKind
 
 __all__ = [
-    "attempt_end",
-    "attempt_start",
     "budget_lets",
     "hopeless",
     "lease",
@@ -52,19 +49,7 @@ def lease(call: Call, bound: Bound, run: Run) -> Admission | None:
     if admission.allowed:
         run.admission = admission
     if not admission.allowed or admission.probe is not None:
-        call.tell(
-            events.CircuitDecision(
-                call.info,
-                call.info.seq(),
-                run.started_s,
-                run.attempt,
-                admission.allowed,
-                admission.state,
-                admission.reason,
-                admission.generation,
-                admission.probe is not None,
-            )
-        )
+        telling.circuit_decision(call, run, admission)
     return None if admission.allowed else admission
 
 
@@ -93,11 +78,12 @@ def budget_lets(call: Call, run: Run, ref: BudgetRef | None, kind: BudgetKind) -
     run.budget_reason = decision.reason
     run.release = decision.release
     if run.budget_name:
-        call.tell(_decided(call, run, kind, mode, decision, 1 if ref is None else ref.cost))
+        cost = 1 if ref is None else ref.cost
+        telling.budget_decision(call, run, kind, mode, cost, decision)
     if not decision.allowed:
         settle(call, run, Health.NEUTRAL)
         run.outcome = Outcome(OutcomeKind.ABORT, decision.reason)
-        call.tell(_denied(call, run))
+        telling.attempt_end(call, run, allowed=False)
     return decision.allowed
 
 
@@ -108,79 +94,3 @@ def hopeless(call: Call, run: Run, ref: BudgetRef | None, delay_s: float) -> boo
     at_s = call.now_s() + delay_s
     ahead = run.attempt + 1
     return not call.runtime.budgets.peek(ref, call.info.key, ahead, BudgetKind.RETRY, at_s)
-
-
-def _decided(
-    call: Call, run: Run, kind: BudgetKind, mode: str, decision: Decision, cost: int
-) -> events.BudgetDecision:
-    return events.BudgetDecision(
-        call.info,
-        call.info.seq(),
-        run.started_s,
-        run.attempt,
-        run.hedge_index,
-        kind,
-        run.budget_name,
-        cost,
-        mode,
-        decision.allowed,
-        decision.reason,
-        decision.balance_after,
-    )
-
-
-def _denied(call: Call, run: Run) -> events.AttemptEnd:
-    return attempt_end(call, run, ran=False, allowed=False)
-
-
-def attempt_end(
-    call: Call,
-    run: Run,
-    *,
-    ran: bool = True,
-    allowed: bool = True,
-    backoff_s: float = 0.0,
-    backoff_source: str | None = None,
-) -> events.AttemptEnd:
-    """The event of a run that has ended, or was denied."""
-    overrun_s = 0.0 if run.limit_s is None else max(0.0, run.ended_s - run.limit_s)
-    late = ran and overrun_s > 0 and run.error is None and not run.expired
-    outcome = run.outcome or Outcome(OutcomeKind.ABORT)
-    return events.AttemptEnd(
-        call.info,
-        call.info.seq(),
-        run.ended_s,
-        run.attempt,
-        run.hedge_index,
-        ran,
-        run.started_s,
-        run.ended_s,
-        outcome,
-        run.error,
-        run.waited_before_s,
-        run.timeout_s,
-        backoff_s,
-        backoff_source,
-        late,
-        overrun_s if late else 0.0,
-        None,
-        run.budget_name,
-        allowed,
-        run.budget_reason,
-        run.info.annotations or {},
-    )
-
-
-def attempt_start(call: Call, run: Run) -> events.AttemptStart:
-    """The event of a run that is about to begin."""
-    run.start = events.AttemptStart(
-        call.info,
-        call.info.seq(),
-        run.started_s,
-        run.attempt,
-        run.hedge_index,
-        run.waited_before_s,
-        run.timeout_s,
-        run.limit_s,
-    )
-    return run.start

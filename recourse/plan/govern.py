@@ -10,13 +10,11 @@ from recourse.errors import (
     KeyCardinalityError,
     NoPolicyError,
 )
-from recourse.events import CallStart, HedgingDisabled, PolicyResolved, RetryScheduled
-from recourse.plan import ending
+from recourse.events import PolicyResolved
+from recourse.plan import ending, telling
 from recourse.plan.bound import Bound
 from recourse.plan.call import Call, Run
 from recourse.plan.gate import (
-    attempt_end,
-    attempt_start,
     budget_lets,
     hopeless,
     lease,
@@ -47,13 +45,13 @@ def govern(call: Call, bind: Bind, first: Run | None = None) -> Plan:
     Returns:
         What the caller gets.
     """
-    call.tell(CallStart(call.info, call.info.seq(), call.info.started_s, call.limit_s))
+    telling.call_start(call)
     resolved = yield from bind(call)
     if isinstance(resolved, KeyCardinalityError):
         return ending.refused(call, Disposition.POLICY_DENIED, resolved, Reason.NO_POLICY)
     if isinstance(resolved, BaseException):
         return ending.interrupted(call, resolved)
-    call.tell(resolved)
+    telling.policy_resolved(call, resolved)
     if call.bound is None:
         error = NoPolicyError(call.info.key, resolved.failure or Reason.NO_POLICY)
         error.__cause__ = resolved.error
@@ -99,7 +97,7 @@ class _Course:
                 refusal = self._refusal(run)
                 if refusal is not None:
                     return refusal
-            self._call.tell(attempt_start(self._call, run))
+            telling.attempt_start(self._call, run)
             interruption = yield from self._carry_out(run, has_run=first is not None)
             if interruption is not None:
                 return ending.interrupted(self._call, interruption)
@@ -180,7 +178,7 @@ class _Course:
         if off is not None and not self._off_told:
             self._off_told = True
             call = self._call
-            call.tell(HedgingDisabled(call.info, call.info.seq(), call.now_s(), off))
+            telling.hedging_disabled(call, off)
         return off is None and self._bound.policy.hedge.enabled
 
     def _hedging_off(self, run: Run) -> HedgingOff | None:
@@ -212,12 +210,12 @@ class _Course:
         if isinstance(pause, Pause) and will_stay_open(call, bound, pause.delay_s):
             pause = Disposition.CIRCUIT_OPEN
         if isinstance(pause, Disposition):
-            call.tell(attempt_end(call, self._closing))
+            telling.attempt_end(call, self._closing)
             return pause
         if hopeless(call, last, bound.retry.budget, pause.delay_s):
             pause = Pause(0.0, pause.source, pause.base_s)
-        call.tell(
-            attempt_end(call, self._closing, backoff_s=pause.delay_s, backoff_source=pause.source)
+        telling.attempt_end(
+            call, self._closing, backoff_s=pause.delay_s, backoff_source=pause.source
         )
         return pause
 
@@ -225,19 +223,7 @@ class _Course:
         """Sleep before the next attempt; gives what ended the sleep early, if anything did."""
         call = self._call
         now_s = call.now_s()
-        left_s = None if call.limit_s is None else call.limit_s - now_s
-        scheduled = RetryScheduled(
-            call.info,
-            call.info.seq(),
-            now_s,
-            self._attempt,
-            pause.delay_s,
-            pause.source,
-            pause.base_s,
-            self._bound.retry.jitter,
-            left_s,
-        )
-        call.tell(scheduled)
+        telling.retry_scheduled(call, self._last, pause.delay_s, pause.source, pause.base_s)
         self._previous_s = pause.base_s
         self._attempt += 1
         self._waited_s = pause.delay_s

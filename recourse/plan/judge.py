@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 from recourse.backoff import backoff_s, retry_after_wait_s
 from recourse.errors import AttemptTimeout, ClassifierError
-from recourse.events import BudgetRelease
 from recourse.outcome import Health, Outcome, OutcomeKind
+from recourse.plan import telling
 from recourse.plan.bound import Bound
 from recourse.plan.call import Call, Run
 from recourse.reasons import Disposition, Reason
@@ -83,18 +83,8 @@ def give_back(call: Call, run: Run) -> None:
     if release is None:
         return
     error = call.runtime.releaser.release(release)
-    if error is not None and not call.over:
-        call.tell(
-            BudgetRelease(
-                call.info,
-                call.info.seq(),
-                call.now_s(),
-                run.attempt,
-                run.hedge_index,
-                run.budget_name,
-                error,
-            )
-        )
+    if error is not None:
+        telling.budget_release(call, run, error)
 
 
 def settle_unused(call: Call, run: Run | None) -> None:

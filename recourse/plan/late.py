@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from recourse.events import AttemptLate
+from recourse.plan import telling
 from recourse.plan.call import Call, Run
 from recourse.plan.judge import give_back
 
@@ -20,18 +20,7 @@ def end_late(
     """
     give_back(call, run)
     if error is None or isinstance(error, Exception):
-        call.tell(
-            AttemptLate(
-                call.info,
-                call.info.seq(),
-                call.now_s(),
-                run.attempt,
-                run.hedge_index,
-                run.started_s,
-                error is None,
-                error,
-            )
-        )
+        telling.attempt_late(call, run, error)
     if error is not None or value is None or value is call.result:
         return None
     return _disposal(call, value)

@@ -3,12 +3,12 @@
 from collections.abc import Generator
 from typing import Any, Final
 
-from recourse import events
 from recourse.errors import ExecutorClosed
 from recourse.outcome import Health, Outcome, OutcomeKind
+from recourse.plan import telling
 from recourse.plan.bound import Bound
 from recourse.plan.call import Call, Run
-from recourse.plan.gate import attempt_end, attempt_start, budget_lets, lease, new_run
+from recourse.plan.gate import budget_lets, lease, new_run
 from recourse.plan.judge import judge, sample, settle, severity
 from recourse.plan.steps import Await, Cancel, Launch, Step
 from recourse.reasons import BudgetKind, CancelReason, Reason
@@ -106,7 +106,7 @@ class Race:
                 yield from self._drop(CancelReason.TERMINAL_OUTCOME, arrived)
                 return True
             if self._flight:
-                self._call.tell(attempt_end(self._call, run))
+                telling.attempt_end(self._call, run)
         return not self._flight and self._over(self._ended[-1])
 
     def _over(self, closing: Run) -> bool:
@@ -136,7 +136,7 @@ class Race:
             self._ended.append(run)
             if self._over(run):
                 return True
-            self._call.tell(attempt_end(self._call, run))
+            telling.attempt_end(self._call, run)
         return False
 
     def _hedge(self) -> Generator[Step, Any, None]:
@@ -150,17 +150,8 @@ class Race:
         if not budget_lets(call, run, bound.policy.hedge.budget, BudgetKind.HEDGE):
             return
         call.hedges += 1
-        spawned = events.HedgeSpawn(
-            call.info,
-            call.info.seq(),
-            run.started_s,
-            run.attempt,
-            run.hedge_index,
-            since_s,
-            bound.policy.hedge.trigger,
-        )
-        call.tell(spawned)
-        call.tell(attempt_start(call, run))
+        telling.hedge_spawn(call, run, since_s, bound.policy.hedge.trigger)
+        telling.attempt_start(call, run)
         self._flight.append(run)
         yield Launch(run)
 
@@ -178,34 +169,15 @@ class Race:
             settle(call, run, Health.NEUTRAL)
             self._sample_loser(run, reason)
             if self._hedged:
-                call.tell(_hedge_cancel(call, run, reason))
+                telling.hedge_cancel(call, run, reason)
             else:
                 run.outcome = Outcome(OutcomeKind.ABANDONED, run.outcome.reason)
-                call.tell(attempt_end(call, run))
+                telling.attempt_end(call, run)
         self._flight.clear()
 
     def _sample_loser(self, run: Run, reason: CancelReason) -> None:
         if reason is CancelReason.WINNER_SUCCESS:
             sample(self._call, self._bound, run, censored=True)
-
-
-def _hedge_cancel(call: Call, run: Run, reason: CancelReason) -> events.HedgeCancel:
-    return events.HedgeCancel(
-        call.info,
-        call.info.seq(),
-        run.ended_s,
-        run.attempt,
-        run.hedge_index,
-        reason,
-        run.started_s,
-        run.ended_s,
-        run.outcome or _LOST,
-        run.waited_before_s,
-        run.timeout_s,
-        run.budget_name,
-        run.budget_reason,
-        run.info.annotations or {},
-    )
 
 
 def _why(error: BaseException) -> CancelReason:

@@ -7,9 +7,10 @@ from typing import Any, Final, NamedTuple
 from recourse.circuit.registry import Circuits
 from recourse.context import AttemptInfo
 from recourse.errors import KeyCardinalityError, PolicyError, PolicyNotFoundError
-from recourse.events import KeyRejected, PolicyResolved
+from recourse.events import PolicyResolved
 from recourse.key import OVERFLOW_KEY, PolicyKey, cardinality_problem
 from recourse.locks import Mutex
+from recourse.plan import telling
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Call, Run
 from recourse.plan.steps import Await, Cancel, Launch, Step
@@ -134,7 +135,7 @@ class Resolver:
                 self._shapes.add(shape)
         call.info.label = OVERFLOW_KEY
         if new:
-            call.tell(KeyRejected(call.info, call.info.seq(), call.now_s(), problem))
+            telling.key_rejected(call, problem)
 
     def _find(self, call: Call, key: PolicyKey) -> Generator[Step, Any, Found | BaseException]:
         provider = self._provider
