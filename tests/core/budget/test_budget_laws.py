@@ -1,7 +1,8 @@
 """What holds for every budget, whatever happens to its clock, from every thread."""
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -62,11 +63,20 @@ def test_r45_no_balance_is_negative_above_capacity_or_nan_wherever_the_clock_jum
             release()
 
 
+@pytest.fixture
+def switch_threads_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
 @pytest.mark.parametrize(
     "make",
     [lambda: TokenBucket(1000, 0), lambda: AdaptiveCredit(1000), lambda: RetryRatio(0, 100)],
     ids=["token_bucket", "adaptive_credit", "retry_ratio"],
 )
+@pytest.mark.usefixtures("switch_threads_often")
 def test_r76_eight_threads_get_exactly_what_is_there(make: Callable[[], Any]) -> None:
     budget = make()
 
@@ -80,6 +90,7 @@ def test_r76_eight_threads_get_exactly_what_is_there(make: Callable[[], Any]) ->
     assert allowed == 1000
 
 
+@pytest.mark.usefixtures("switch_threads_often")
 def test_r76_eight_threads_lose_no_feedback() -> None:
     budget = GrpcThrottle(1000, 1)
     credit = AdaptiveCredit(1600, 1)
