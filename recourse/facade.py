@@ -7,6 +7,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
+    Generator,
     Iterable,
     Iterator,
 )
@@ -85,7 +86,7 @@ def get_executor() -> Executor:
 
 
 @contextmanager
-def using(executor: Executor) -> Iterator[Executor]:
+def using(executor: Executor) -> Generator[Executor]:
     """Let the module-level functions use ``executor`` inside the block, in this context only."""
     token = _OVERRIDE.set(executor)
     try:

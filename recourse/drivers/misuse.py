@@ -17,6 +17,7 @@ __all__ = [
     "check_call",
     "check_stream",
     "is_plain",
+    "misused",
     "plain_in_acall",
 ]
 
@@ -31,7 +32,7 @@ PLAIN: Final = frozenset(
 )
 
 
-def is_plain(value: Any) -> bool:
+def is_plain(value: object) -> bool:
     """Whether a value is surely nothing to await."""
     kind = type(value)
     return kind in PLAIN or not hasattr(kind, "__await__")
@@ -44,9 +45,13 @@ def _flags(operation: Any) -> int:
     code = getattr(operation, "__code__", None)
     if code is None:
         # The class's own method: an attribute of the instance would not be what a call runs.
-        method = inspect.getattr_static(type(operation), "__call__", None)
+        method = inspect.getattr_static(_kind(operation), "__call__", None)
         code = getattr(method, "__code__", None)
     return getattr(code, "co_flags", 0)
+
+
+def _kind(value: object) -> type[object]:
+    return type(value)
 
 
 def check_call(operation: Any, verb: str = "call") -> None:
@@ -57,6 +62,8 @@ def check_call(operation: Any, verb: str = "call") -> None:
     """
     _check_callable(operation, verb)
     flags = _flags(operation)
+    if not flags & (_GENERATOR | _ASYNC_GENERATOR | _COROUTINE):
+        return
     _check_generator(flags, verb)
     if flags & _COROUTINE:
         message = f"{verb}() got a coroutine function; use a{verb}()"
@@ -100,13 +107,22 @@ def _check_generator(flags: int, verb: str) -> None:
         raise TypeError(message)
 
 
-def awaitable_in_call(value: Any) -> TypeError:
+class Misuse(TypeError):
+    """An operation of the wrong colour; raised as what it is, a ``TypeError`` of the caller's."""
+
+
+def misused(error: Exception) -> Outcome | None:
+    """The outcome of an error that says an operation was of the wrong colour."""
+    return MISUSED if isinstance(error, Misuse) else None
+
+
+def awaitable_in_call(value: Any) -> Misuse:
     """The error for an operation of ``call`` that returned an awaitable; a coroutine is closed."""
     if isinstance(value, CoroutineType):
         value.close()
-    return TypeError("the operation returned an awaitable; use acall()")
+    return Misuse("the operation returned an awaitable; use acall()")
 
 
-def plain_in_acall() -> TypeError:
+def plain_in_acall() -> Misuse:
     """The error for an operation of ``acall`` that returned no awaitable."""
-    return TypeError("the operation returned a plain value; use call()")
+    return Misuse("the operation returned a plain value; use call()")

@@ -1,7 +1,7 @@
 """What the end of a run means: outcome, health, and whether the call goes on. Mostly pure."""
 
 import asyncio
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from recourse.backoff import backoff_s, retry_after_wait_s
 from recourse.errors import AttemptTimeout, ClassifierError
@@ -24,8 +24,11 @@ __all__ = [
     "verdict",
 ]
 
-_CLASSIFIED: Final = frozenset(
-    {OutcomeKind.SUCCESS, OutcomeKind.RETRYABLE, OutcomeKind.NON_RETRYABLE, OutcomeKind.ABORT}
+_CLASSIFIED: Final = (
+    OutcomeKind.SUCCESS,
+    OutcomeKind.RETRYABLE,
+    OutcomeKind.NON_RETRYABLE,
+    OutcomeKind.ABORT,
 )
 _SEVERITY: Final = {OutcomeKind.ABORT: 3, OutcomeKind.NON_RETRYABLE: 2, OutcomeKind.RETRYABLE: 1}
 _CANCELLED: Final = Outcome(OutcomeKind.CANCELLED, Reason.CANCELLED)
@@ -119,7 +122,7 @@ def _outcome(call: Call, bound: Bound, run: Run) -> Outcome:
 def _classified(bound: Bound, run: Run) -> Outcome:
     error = run.error if isinstance(run.error, Exception) else None
     try:
-        outcome: object = bound.classify(run.value if error is None else None, error)
+        given: object = bound.classify(run.value if error is None else None, error)
     except Exception as problem:  # any failure of a classifier ends the call the same way
         if error is None:
             run.error = ClassifierError(
@@ -127,12 +130,17 @@ def _classified(bound: Bound, run: Run) -> Outcome:
             )
             run.error.__cause__ = problem
         return Outcome(OutcomeKind.ABORT, Reason.CLASSIFIER_ERROR)
-    if isinstance(outcome, Outcome) and outcome.kind in _CLASSIFIED:
-        return outcome
+    if _is_known(given):
+        return given
     if error is None:
-        given = outcome.kind if isinstance(outcome, Outcome) else type(outcome).__name__
-        run.error = ClassifierError(type(bound.classifier).__name__, f"gave {given!s}")
+        kind = getattr(given, "kind", type(given).__name__)
+        run.error = ClassifierError(type(bound.classifier).__name__, f"gave {kind}")
     return _UNKNOWN
+
+
+def _is_known(given: object) -> TypeGuard[Outcome]:
+    """Whether it is an outcome, of a kind that is a classifier's to give."""
+    return isinstance(given, Outcome) and any(given.kind is kind for kind in _CLASSIFIED)
 
 
 def _health(run: Run, outcome: Outcome) -> Health:
