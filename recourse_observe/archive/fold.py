@@ -63,8 +63,8 @@ class Fold:
         self._rows: dict[str, list[Row]] = {}
         self._policies = Policies()
         self._rollups = Rollups()
-        self._open: dict[str, _Open] = {}
-        self._touched: dict[str, _Open] = {}
+        self._open: dict[CallInfo, _Open] = {}  # by identity: an id would have to be made first
+        self._touched: dict[CallInfo, _Open] = {}
         self._plans: dict[tuple[int, str, str], tuple[Any, tuple[Any, ...]]] = {}
         self._error = _NO_ERROR
         # What is not here has no row: a scheduled retry stands in its attempt's, a late end in none.
@@ -120,22 +120,22 @@ class Fold:
         """Have every call in flight told with the next rows: a segment stands alone."""
         self._touched.update(self._open)
 
-    def cut(self, call_id: str) -> None:
+    def cut(self, info: CallInfo) -> None:
         """Note that an event of this call was dropped."""
-        call = self._open.get(call_id)
+        call = self._open.get(info)
         if call is not None:
             call.attributes["truncated"] = "true"
-            self._touched[call_id] = call
+            self._touched[info] = call
 
     def _call(self, event: Any) -> _Open:
         info: CallInfo = event.call
-        call = self._open.get(info.call_id)
+        call = self._open.get(info)
         if call is None:
             if len(self._open) >= _MOST_OPEN:  # their ends were dropped
                 self._open.pop(next(iter(self._open)))
-            call = self._open[info.call_id] = _Open(info)
+            call = self._open[info] = _Open(info)
         call.last_s = event.at_s
-        self._touched[info.call_id] = call
+        self._touched[info] = call
         return call
 
     def _add(self, table: str, row: Row) -> None:
@@ -177,7 +177,7 @@ class Fold:
 
     def _budget_release(self, event: events.BudgetRelease) -> None:
         # After the call's end it has no row to stand in any more.
-        call = self._open.get(event.call.call_id)
+        call = self._open.get(event.call)
         if call is not None:
             call.attributes["release_error"] = events.error_type(event.release_error)
 
@@ -208,8 +208,8 @@ class Fold:
 
     def _call_end(self, event: events.CallEnd) -> None:
         info = event.call
-        call = self._open.pop(info.call_id, None) or _Open(info)
-        self._touched.pop(info.call_id, None)
+        call = self._open.pop(info, None) or _Open(info)
+        self._touched.pop(info, None)
         call.last_s = event.at_s
         runs, hedges = event.attempts_run, event.hedges
         retries = max(0, runs - hedges - 1)

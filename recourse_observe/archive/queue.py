@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from recourse import events
+from recourse.events import CallInfo
 from recourse.outcome import OutcomeKind
 from recourse_observe.archive.fold import Failure
 
@@ -71,7 +72,7 @@ class EventQueue:
         self._late = 0
         self._high_water = 0
         self._dropped: Counter[str] = Counter()
-        self._cut: set[str] = set()
+        self._cut: set[CallInfo] = set()
 
     def put(self, item: Any) -> bool:
         """Have an item wait; false when it was dropped."""
@@ -91,7 +92,7 @@ class EventQueue:
         self._high_water = self._limit
         event = item.event if isinstance(item, Failure) else item
         if len(self._cut) < _MOST_CUT:
-            self._cut.add(event.call.call_id)
+            self._cut.add(event.call)
 
     def refuse(self, reason: str) -> None:
         """Account for an event that was not let in."""
@@ -99,7 +100,7 @@ class EventQueue:
             self._refused += 1
             self._dropped[reason] += 1
 
-    def take(self) -> tuple[list[Any], set[str]]:
+    def take(self) -> tuple[list[Any], set[CallInfo]]:
         """Everything that waits, now in hand, and the calls that lost an event meanwhile."""
         with self._lock:
             items, self._items = self._items, []

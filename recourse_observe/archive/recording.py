@@ -151,8 +151,8 @@ class Recording:
             if start:
                 self._pause()
             self._fold.feed(items[start : start + _STEP])
-        for call_id in cut:
-            self._fold.cut(call_id)
+        for call in cut:
+            self._fold.cut(call)
         unreadable = self._fold.unreadable - before
         self._events += len(items) - unreadable
         if unreadable:

@@ -73,6 +73,7 @@ class SegmentData:
         if rows and not 0 <= min(codes) <= max(codes) < len(words) + len(new):
             message = "a word is missing"
             raise ValueError(message)
+        wall_ns = int(said["wall_ns"])
         longs = {c.name: next(blocks) for c in where.longs if c.name in said["longs"]}
         others = {
             c.name: _listed(said["others"][c.name], rows, c)
@@ -81,7 +82,7 @@ class SegmentData:
         }
         words += new
         self.parts.setdefault(table, []).append(Part(rows, codes, longs, others))
-        self.wall_ns = int(said["wall_ns"])
+        self.wall_ns = wall_ns
 
 
 def _blocks(payload: bytes, at: int, sizes: Sequence[int]) -> Iterator[bytes]:
