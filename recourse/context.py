@@ -147,7 +147,7 @@ class Capture:
 class Ambient:
     """What a block outside or inside an attempt has set for the calls in it."""
 
-    __slots__ = ("capture", "deadline", "overrides", "running")
+    __slots__ = ("capture", "deadline", "only_captures", "overrides", "running")
 
     def __init__(
         self,
@@ -160,6 +160,7 @@ class Ambient:
         self.capture = capture
         self.deadline = deadline
         self.overrides = overrides
+        self.only_captures = running is None and deadline is None and overrides is None
 
     @classmethod
     def inside(
@@ -216,16 +217,9 @@ class AttemptInfo:
         annotations: What the operation noted; see :meth:`annotate`.
     """
 
-    __slots__ = (
-        "_bearings",
-        "_call",
-        "_call_id",
-        "_outer",
-        "annotations",
-        "attempt",
-        "deadline",
-        "hedge_index",
-    )
+    only_captures = False
+    annotations: dict[str, Any] | None = None
+    _call_id: str | None = None
 
     def __init__(
         self,
@@ -242,24 +236,21 @@ class AttemptInfo:
         self.attempt = attempt
         self.hedge_index = hedge_index
         self.deadline = deadline
-        self.annotations: dict[str, Any] | None = None
 
     @property
     def call_id(self) -> str:
         """The call's id."""
         if self._call is not None:
             return self._call.call_id
-        try:
-            return self._call_id
-        except AttributeError:
+        if self._call_id is None:
             # The short path gives a call its id only when somebody asks for it.
-            self._call_id: str = self._bearings.new_call_id()
-            return self._call_id
+            self._call_id = self._bearings.new_call_id()
+        return self._call_id
 
     @property
     def asked_call_id(self) -> str | None:
         """The id that the operation has asked for, if it has."""
-        return getattr(self, "_call_id", None)
+        return self._call_id
 
     @property
     def key(self) -> str:
@@ -328,7 +319,7 @@ class Taps:
     __slots__ = ("observers",)
 
     def __init__(self) -> None:
-        self.observers: tuple["Observer", ...] = ()
+        self.observers: tuple[Observer, ...] = ()
 
     @contextmanager
     def added(self, observer: "Observer") -> Iterator[None]:

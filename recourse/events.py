@@ -6,7 +6,9 @@ through :class:`Told`; times inside are monotonic seconds of the executor's cloc
 """
 
 import itertools
+import os
 import random
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -59,27 +61,31 @@ class CallIds:
     """
 
     def __init__(self, clock: Clock, rng: random.Random) -> None:
-        self._clock = clock
         self._origin_us = clock.time_unix_ns() // 1000 - int(clock.monotonic_s() * 1e6)
-        self._count = itertools.count()
+        self.count = itertools.count().__next__
         self._tag = f"{rng.getrandbits(32):08x}"
 
-    def next(self) -> str:
-        """A new id, 24 hexadecimal digits."""
-        at_us = self._origin_us + int(self._clock.monotonic_s() * 1e6)
-        return f"{at_us:013x}{next(self._count) & 0xFFF:03x}{self._tag}"
+    def of(self, number: int, started_s: float) -> str:
+        """The id of a call: 24 hexadecimal digits.
+
+        Args:
+            number: Its own, from :attr:`count`.
+            started_s: Monotonic seconds when it began.
+        """
+        at_us = self._origin_us + int(started_s * 1e6)
+        return f"{at_us:013x}{number & 0xFFF:03x}{self._tag}"
 
 
 class CallInfo:
     """What all events of one call share.
 
     Attributes:
-        call_id: Unique across processes; sorts in launch order within one executor.
         parent_call_id: The call whose operation made this one.
         key: The policy key as called.
         label: The key that state and metrics are kept under: ``_overflow`` for a rejected key.
         started_s: Monotonic seconds when the call began.
         started_unix_ns: The same moment on the wall clock.
+        seq: Numbers the call's events.
         policy: The policy it follows, once resolved.
         policy_failure: Why the provider's answer could not be used; ``None`` when it could.
         policy_source: Where the policy came from.
@@ -88,56 +94,46 @@ class CallInfo:
         span_id: 16 hexadecimal digits, likewise.
         process_id: Of the caller.
         thread_id: Of the caller.
-        task_name: Of the caller's asyncio task, if it has one.
         message_of: Gives an error's redacted text; ``None`` unless messages are captured.
     """
 
-    __slots__ = (
-        "call_id",
-        "key",
-        "label",
-        "message_of",
-        "parent_call_id",
-        "policy",
-        "policy_failure",
-        "policy_mode",
-        "policy_source",
-        "process_id",
-        "seq",
-        "span_id",
-        "started_s",
-        "started_unix_ns",
-        "task_name",
-        "thread_id",
-        "trace_id",
-    )
+    # Defaults stand on the class, so that a call sets only what is its own.
+    parent_call_id: str | None = None
+    policy: EffectivePolicy | None = None
+    policy_failure: str | None = None
+    policy_source: str = PolicySource.NONE
+    policy_mode: str = PolicyMode.STANDARD
+    trace_id: str | None = None
+    span_id: str | None = None
+    message_of: Callable[[BaseException], str] | None = None
+    _call_id: str | None = None
 
     def __init__(
         self,
-        call_id: str,
+        ids: CallIds,
         key: str,
         started_s: float,
         started_unix_ns: int,
-        *,
-        parent_call_id: str | None = None,
+        call_id: str | None = None,
     ) -> None:
-        self.call_id = call_id
-        self.parent_call_id = parent_call_id
         self.key = key
         self.label = key
         self.started_s = started_s
         self.started_unix_ns = started_unix_ns
         self.seq: Callable[[], int] = itertools.count().__next__
-        self.policy: EffectivePolicy | None = None
-        self.policy_failure: str | None = None
-        self.policy_source: str = PolicySource.NONE
-        self.policy_mode: str = PolicyMode.STANDARD
-        self.trace_id: str | None = None
-        self.span_id: str | None = None
-        self.process_id = 0
-        self.thread_id = 0
-        self.task_name: str | None = None
-        self.message_of: Callable[[BaseException], str] | None = None
+        self.process_id = os.getpid()
+        self.thread_id = threading.get_ident()
+        self._ids = ids
+        self._number = ids.count()
+        if call_id is not None:
+            self._call_id = call_id
+
+    @property
+    def call_id(self) -> str:
+        """Unique across processes; sorts in launch order within one executor."""
+        if self._call_id is None:
+            self._call_id = self._ids.of(self._number, self.started_s)
+        return self._call_id
 
     def unix_ns(self, at_s: float) -> int:
         """A monotonic moment of this call on the wall clock."""
@@ -210,11 +206,6 @@ class Told:
     def thread_id(self) -> int:
         """The caller's thread."""
         return self.call.thread_id
-
-    @property
-    def task_name(self) -> str | None:
-        """The caller's asyncio task."""
-        return self.call.task_name
 
     @property
     def trace_id(self) -> str | None:

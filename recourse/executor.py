@@ -22,28 +22,30 @@ from recourse.circuit.protocol import Admission
 from recourse.circuit.registry import Circuits
 from recourse.classify.protocol import Classifier
 from recourse.clock import Clock, SystemClock
-from recourse.context import AMBIENT, TAPS, AttemptInfo
-from recourse.drivers.aio import adrive
+from recourse.context import AMBIENT, TAPS, Ambient, AttemptInfo
+from recourse.drivers.aio import adrive, arun_inline
 from recourse.drivers.closing import aclose_runtime, close_runtime
 from recourse.drivers.misuse import (
-    MISUSED,
     PLAIN,
     awaitable_in_call,
     check_acall,
     check_call,
     check_stream,
     is_plain,
+    misused,
     plain_in_acall,
 )
 from recourse.drivers.streams import adrive_stream, drive_stream
-from recourse.drivers.threads import drive
+from recourse.drivers.threads import drive, run_inline
 from recourse.drivers.wrapping import guarded
 from recourse.duration import seconds
 from recourse.hedge.protocol import Trigger
 from recourse.key import PolicyKey
 from recourse.observer import Observer
+from recourse.plan.bound import Bound
 from recourse.plan.call import Call, Run
 from recourse.plan.govern import govern
+from recourse.plan.opening import first_run, opened, succeeded
 from recourse.policy.model import Policy
 from recourse.wiring import Options, resolver_of, runtime_of
 
@@ -153,6 +155,7 @@ class Executor:
         self._bind = self._resolver.bind
         self._now_s = self._runtime.clock.monotonic_s
         self._short = self._resolver.short
+        self._observers = self._runtime.observers
 
     @property
     def clock(self) -> Clock:
@@ -178,40 +181,36 @@ class Executor:
             Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
         """
         bound = self._short.get(key)
-        if bound is None or AMBIENT.get() is not None or TAPS.observers:
-            check_call(op)
-            return self._long(key, lambda: op(*args, **kwargs))
-        breaker = bound.breaker
-        if breaker is not None and not breaker.quiet:
+        ambient = AMBIENT.get()
+        if (
+            bound is None
+            or (bound.breaker is not None and not bound.breaker.quiet)
+            or (ambient is not None and not ambient.only_captures)
+        ):
             check_call(op)
             return self._long(key, lambda: op(*args, **kwargs))
         if getattr(op, "__code__", _NO_CODE).co_flags & _NOT_FOR_CALL:
             check_call(op)
-        # The short path: a first attempt with nobody listening. Whatever is not a plain success is
-        # handed to the plan, which goes on as if it had made this attempt itself.
-        lease = None if breaker is None else breaker.free_pass
+        if ambient is not None or self._observers or TAPS.observers:
+            return self._heard(bound, ambient, lambda: op(*args, **kwargs))
+        # Nobody listens: nothing is built. Whatever is not a plain success is handed to the plan,
+        # which goes on as if it had made this attempt itself.
+        lease = None if bound.breaker is None else bound.breaker.free_pass
         began_s = self._now_s()
         info = AttemptInfo(bound, None)
-        failed: Exception | None = None
-        value: T | None = None
         token = AMBIENT.set(info)
         try:
             value = op(*args, **kwargs)
+            if type(value) in PLAIN or is_plain(value):
+                return value
+            failed: Exception = awaitable_in_call(value)
         except Exception as error:  # noqa: BLE001  # the plan judges it, outside this block
             failed = error
         finally:
             AMBIENT.reset(token)
-        if failed is None and (type(value) in PLAIN or is_plain(value)):
-            return cast("T", value)
-        run = self._first(info, began_s, lease)
-        if failed is None:
-            run.error, run.given = awaitable_in_call(value), MISUSED
-        else:
-            run.error = failed
-        try:
-            return self._long(key, lambda: op(*args, **kwargs), run)
-        finally:
-            del failed, run
+        run = self._tried(info, began_s, lease, failed)
+        del failed
+        return self._resumed(bound, run, lambda: op(*args, **kwargs))
 
     async def acall(
         self,
@@ -227,39 +226,34 @@ class Executor:
             Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
         """
         bound = self._short.get(key)
-        if bound is None or AMBIENT.get() is not None or TAPS.observers:
-            check_acall(op)
-            return await self._along(key, lambda: op(*args, **kwargs))
-        breaker = bound.breaker
-        if breaker is not None and not breaker.quiet:
+        ambient = AMBIENT.get()
+        if (
+            bound is None
+            or (bound.breaker is not None and not bound.breaker.quiet)
+            or (ambient is not None and not ambient.only_captures)
+        ):
             check_acall(op)
             return await self._along(key, lambda: op(*args, **kwargs))
         if getattr(op, "__code__", _NO_CODE).co_flags & _NOT_FOR_ACALL:
             check_acall(op)
-        lease = None if breaker is None else breaker.free_pass
+        if ambient is not None or self._observers or TAPS.observers:
+            return await self._aheard(bound, ambient, lambda: op(*args, **kwargs))
+        lease = None if bound.breaker is None else bound.breaker.free_pass
         began_s = self._now_s()
         info = AttemptInfo(bound, None)
-        failed: Exception | None = None
-        result: Any = None
         token = AMBIENT.set(info)
         try:
             result = op(*args, **kwargs)
             if type(result) is CoroutineType or not is_plain(result):
-                value: T = await result
-                return value
+                return await result
+            failed: Exception = plain_in_acall()
         except Exception as error:  # noqa: BLE001  # the plan judges it, outside this block
             failed = error
         finally:
             AMBIENT.reset(token)
-        run = self._first(info, began_s, lease)
-        if failed is None:
-            run.error, run.given = plain_in_acall(), MISUSED
-        else:
-            run.error = failed
-        try:
-            return await self._along(key, lambda: op(*args, **kwargs), run)
-        finally:
-            del failed, run
+        run = self._tried(info, began_s, lease, failed)
+        del failed
+        return await self._aresumed(bound, run, lambda: op(*args, **kwargs))
 
     def stream(
         self,
@@ -274,7 +268,8 @@ class Executor:
         Nothing runs before the first item is asked for.
         """
         check_stream(op)
-        call = self._new_call(key, lambda: op(*args, **kwargs), is_stream=True)
+        call = self._new_call(key, lambda: op(*args, **kwargs))
+        call.is_stream = True
         return drive_stream(call, govern(call, self._bind))
 
     def astream(
@@ -287,7 +282,8 @@ class Executor:
     ) -> AsyncIterator[T]:
         """Iterate asynchronously over ``op(*args, **kwargs)``, retried until its first item."""
         check_stream(op)
-        call = self._new_call(key, lambda: op(*args, **kwargs), is_async=True, is_stream=True)
+        call = self._new_call(key, lambda: op(*args, **kwargs))
+        call.is_async = call.is_stream = True
         return adrive_stream(call, govern(call, self._bind))
 
     def guard(self, key: str | PolicyKey) -> Callable[[F], F]:
@@ -299,48 +295,82 @@ class Executor:
 
         return decorate
 
-    def _new_call(self, key: str | PolicyKey, operation: Callable[[], Any], **facts: Any) -> Call:
-        ambient = AMBIENT.get()
-        return Call(self._runtime, str(key), operation, ambient, started_s=self._now_s(), **facts)
+    def _new_call(self, key: str | PolicyKey, operation: Callable[[], Any]) -> Call:
+        return Call(self._runtime, str(key), operation, AMBIENT.get(), started_s=self._now_s())
 
-    def _first(self, info: AttemptInfo, began_s: float, lease: Admission | None) -> Run:
-        """The attempt that the short path has made, for the plan to go on from."""
-        run = Run(info, 0)
-        run.started_s, run.ended_s, run.admission = began_s, self._now_s(), lease
-        return run
-
-    def _long(
-        self, key: str | PolicyKey, operation: Callable[[], T], first: Run | None = None
-    ) -> T:
-        call = self._call_of(key, operation, first, is_async=False)
-        value: T = drive(call, govern(call, self._bind, first))
+    def _long(self, key: str | PolicyKey, operation: Callable[[], T]) -> T:
+        call = self._new_call(key, operation)
+        value: T = drive(call, govern(call, self._bind))
         return value
 
     def _along(
-        self, key: str | PolicyKey, operation: Callable[[], Awaitable[T]], first: Run | None = None
+        self, key: str | PolicyKey, operation: Callable[[], Awaitable[T]]
     ) -> Coroutine[Any, Any, T]:
-        call = self._call_of(key, operation, first, is_async=True)
-        return adrive(call, govern(call, self._bind, first))
+        call = self._new_call(key, operation)
+        call.is_async = True
+        return adrive(call, govern(call, self._bind))
 
-    def _call_of(
+    def _heard(
+        self, bound: Bound, ambient: Ambient | AttemptInfo | None, operation: Callable[[], T]
+    ) -> T:
+        """A call that somebody listens to, ended at once when its first attempt succeeds."""
+        call = Call(self._runtime, bound.key, operation, ambient, started_s=self._now_s())
+        opened(call, bound)
+        run = first_run(call, bound, ambient)
+        run_inline(call, run)
+        if succeeded(call, run):
+            return cast("T", run.value)
+        value: T = drive(call, govern(call, self._bind, run))
+        return value
+
+    async def _aheard(
         self,
-        key: str | PolicyKey,
-        operation: Callable[[], Any],
-        first: Run | None,
-        *,
-        is_async: bool,
-    ) -> Call:
-        if first is None:
-            return self._new_call(key, operation, is_async=is_async)
-        return Call(
+        bound: Bound,
+        ambient: Ambient | AttemptInfo | None,
+        operation: Callable[[], Awaitable[T]],
+    ) -> T:
+        call = Call(self._runtime, bound.key, operation, ambient, started_s=self._now_s())
+        call.is_async = True
+        opened(call, bound)
+        run = first_run(call, bound, ambient)
+        await arun_inline(call, run)
+        if succeeded(call, run):
+            return cast("T", run.value)
+        value: T = await adrive(call, govern(call, self._bind, run))
+        return value
+
+    def _tried(
+        self, info: AttemptInfo, began_s: float, lease: Admission | None, failed: Exception
+    ) -> Run:
+        """The failed attempt that a silent short path has made, for the plan to go on from."""
+        run = Run(info, 0, 0, began_s)
+        run.ended_s, run.admission, run.error = self._now_s(), lease, failed
+        run.given = misused(failed)
+        return run
+
+    def _resumed(self, bound: Bound, run: Run, operation: Callable[[], T]) -> T:
+        call = self._call_after(bound, run, operation)
+        value: T = drive(call, govern(call, self._bind, run))
+        return value
+
+    def _aresumed(
+        self, bound: Bound, run: Run, operation: Callable[[], Awaitable[T]]
+    ) -> Coroutine[Any, Any, T]:
+        call = self._call_after(bound, run, operation)
+        call.is_async = True
+        return adrive(call, govern(call, self._bind, run))
+
+    def _call_after(self, bound: Bound, run: Run, operation: Callable[[], Any]) -> Call:
+        call = Call(
             self._runtime,
-            str(key),
+            bound.key,
             operation,
             None,
-            started_s=first.started_s,
-            call_id=first.info.asked_call_id,
-            is_async=is_async,
+            started_s=run.started_s,
+            call_id=run.info.asked_call_id,
         )
+        opened(call, bound)
+        return call
 
     def close(self, grace_s: float = 5.0) -> None:
         """Stop: sleeping calls wake with ``ExecutorClosed``, what runs has ``grace_s`` to end."""

@@ -7,12 +7,13 @@ from types import CoroutineType
 from typing import Any
 
 from recourse.clock import wake_up
-from recourse.drivers.misuse import MISUSED, plain_in_acall
+from recourse.context import AMBIENT
+from recourse.drivers.misuse import MISUSED, is_plain, plain_in_acall
 from recourse.drivers.threads import inner_cancelled
 from recourse.plan.call import Call, Run
 from recourse.plan.govern import Plan
 from recourse.plan.late import end_late
-from recourse.plan.scopes import Around
+from recourse.plan.scopes import Scopes
 from recourse.plan.steps import Await, Cancel, Finish, Launch, Sleep, Step
 
 __all__ = ["AsyncHands", "adrive", "arun_inline"]
@@ -42,17 +43,27 @@ async def _finish(plan: Plan, hands: "AsyncHands") -> Finish:
 
 
 async def _operate(call: Call, run: Run) -> None:
+    token = AMBIENT.set(run.info)
     try:
-        with Around(call, run):
-            result = call.operation()
-            if type(result) is CoroutineType or isinstance(result, Awaitable):
-                run.value = await result
-            else:
-                run.error, run.given = plain_in_acall(), MISUSED
+        if call.scoped:
+            with Scopes(call, run):
+                await _awaited(call, run)
+        else:
+            await _awaited(call, run)
     except BaseException as error:  # the plan decides what passes on
         run.error = error
         run.given = inner_cancelled(error)
+    finally:
+        AMBIENT.reset(token)
     run.ended_s = call.runtime.clock.monotonic_s()
+
+
+async def _awaited(call: Call, run: Run) -> None:
+    result = call.operation()
+    if type(result) is CoroutineType or not is_plain(result):
+        run.value = await result
+    else:
+        run.error, run.given = plain_in_acall(), MISUSED
 
 
 async def arun_inline(call: Call, run: Run, work: Coroutine[Any, Any, None] | None = None) -> None:

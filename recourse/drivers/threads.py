@@ -5,12 +5,13 @@ import contextvars
 from collections.abc import Callable
 from typing import Any
 
-from recourse.drivers.misuse import MISUSED, awaitable_in_call, is_plain
+from recourse.context import AMBIENT
+from recourse.drivers.misuse import MISUSED, PLAIN, awaitable_in_call, is_plain
 from recourse.outcome import Outcome, OutcomeKind
 from recourse.plan.call import Call, Run
 from recourse.plan.govern import Plan
 from recourse.plan.late import end_late
-from recourse.plan.scopes import Around
+from recourse.plan.scopes import Scopes
 from recourse.plan.steps import Await, Cancel, Finish, Launch, Sleep, Step
 from recourse.reasons import Reason
 
@@ -46,18 +47,22 @@ def _finish(plan: Plan, hands: "Hands") -> Finish:
 
 def run_inline(call: Call, run: Run) -> None:
     """Run the operation here and now; what it raises is kept, not raised."""
-    with_value = call.operation
+    token = AMBIENT.set(run.info)
     try:
-        with Around(call, run):
-            value = with_value()
-    except BaseException as error:  # the plan decides what passes on
-        run.error = error
-        run.given = inner_cancelled(error)
-    else:
-        if is_plain(value):
+        if call.scoped:
+            with Scopes(call, run):
+                value = call.operation()
+        else:
+            value = call.operation()
+        if type(value) in PLAIN or is_plain(value):
             run.value = value
         else:
             run.error, run.given = awaitable_in_call(value), MISUSED
+    except BaseException as error:  # the plan decides what passes on
+        run.error = error
+        run.given = inner_cancelled(error)
+    finally:
+        AMBIENT.reset(token)
     run.ended_s = call.runtime.clock.monotonic_s()
 
 

@@ -52,14 +52,23 @@ def guarded(governor: Callable[[], Governor], key: str | PolicyKey, function: An
             return await governor().acall(key, function, *args, **kwargs)
 
         return acalling
-    verb = "call"
     if inspect.isasyncgenfunction(function):
-        verb = "astream"
-    elif inspect.isgeneratorfunction(function):
-        verb = "stream"
+
+        @functools.wraps(function)
+        def astreaming(*args: Any, **kwargs: Any) -> Any:
+            return governor().astream(key, function, *args, **kwargs)
+
+        return astreaming
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def streaming(*args: Any, **kwargs: Any) -> Any:
+            return governor().stream(key, function, *args, **kwargs)
+
+        return streaming
 
     @functools.wraps(function)
     def calling(*args: Any, **kwargs: Any) -> Any:
-        return getattr(governor(), verb)(key, function, *args, **kwargs)
+        return governor().call(key, function, *args, **kwargs)
 
     return calling

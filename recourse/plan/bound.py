@@ -81,6 +81,10 @@ class Runtime:
         """What a call gets from a closed executor; ``None`` while it is open."""
         return ExecutorClosed(key) if self.closed else None
 
+    def new_call_id(self) -> str:
+        """An id for a call of which nothing else is recorded so far."""
+        return self.ids.of(self.ids.count(), self.clock.monotonic_s())
+
     def track(self, thread: threading.Thread) -> None:
         """Remember a thread for :meth:`Executor.close`; those that have ended are forgotten."""
         with self.mutex.lock:
@@ -143,7 +147,7 @@ class Bound:
         self.policy_id = policy.id
         self.retry = policy.retry
         self.clock = runtime.clock
-        self.new_call_id = runtime.ids.next
+        self.new_call_id = runtime.new_call_id
         self.classifier = classifier
         self.classify = classifier.classify
         self.breaker = breaker
@@ -152,8 +156,7 @@ class Bound:
         self.mode = mode
         self.feeds = runtime.budgets.learns(policy.retry.budget)
         self.short = (
-            not runtime.observers
-            and not self.feeds
+            not self.feeds
             and self.errors_only
             and not policy.hedge.enabled
             and policy.retry.timeout_per_attempt_s is None

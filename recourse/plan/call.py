@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from recourse.circuit.protocol import Admission
-from recourse.context import TAPS, Ambient, AttemptInfo, Capture
+from recourse.clock import Clock
+from recourse.context import TAPS, Ambient, AttemptInfo, Capture, Overrides
 from recourse.events import AttemptStart, CallInfo, Event
+from recourse.observer import ScopedObserver
 from recourse.outcome import Outcome
 from recourse.plan.bound import Bound, Runtime
 from recourse.reasons import BudgetReason, CancelReason
@@ -18,68 +20,58 @@ class Run:
 
     Attributes:
         info: What the operation sees as ``current_attempt()``.
+        attempt: 0-based retry index.
+        hedge_index: 0 for the primary.
+        started_s: When it began, monotonic.
+        ended_s: When it ended or was given up.
         limit_s: When it must end (monotonic); ``None``: never.
         limited_by_call: The limit is the call's, not the attempt's own.
+        timeout_s: The time it has; ``None``: without limit.
+        waited_before_s: What was really waited before it.
+        admission: The breaker's lease, until it is settled.
+        release: Gives a budget's reservation back, until that is done.
+        budget_name: The budget that was asked.
+        budget_reason: What it said.
+        value: What the operation returned, when it raised nothing.
         error: What it raised.
-        value: What it returned, when it raised nothing.
         expired: It was cut off at its limit.
         given: An outcome that only the driver can know, so that no classifier is asked.
+        outcome: How it was judged.
         dropped: Nobody waits for it any more.
+        cancel_reason: Why it was cut off, if it was.
         work: Runs in place of the operation (a policy look-up); ``None`` for attempts.
         is_async_work: ``work`` gives an awaitable.
         start: The event that told of its start.
     """
 
-    __slots__ = (
-        "admission",
-        "attempt",
-        "budget_name",
-        "budget_reason",
-        "cancel_reason",
-        "dropped",
-        "ended_s",
-        "error",
-        "expired",
-        "given",
-        "hedge_index",
-        "info",
-        "is_async_work",
-        "limit_s",
-        "limited_by_call",
-        "outcome",
-        "release",
-        "start",
-        "started_s",
-        "timeout_s",
-        "value",
-        "waited_before_s",
-        "work",
-    )
+    # Defaults stand on the class, so that a run sets only what is its own.
+    ended_s = 0.0
+    limit_s: float | None = None
+    limited_by_call = False
+    timeout_s: float | None = None
+    waited_before_s = 0.0
+    admission: Admission | None = None
+    release: Callable[[], None] | None = None
+    budget_name = ""
+    budget_reason: str = BudgetReason.FIRST_ATTEMPT
+    value: Any = None
+    error: BaseException | None = None
+    expired = False
+    given: Outcome | None = None
+    outcome: Outcome | None = None
+    dropped = False
+    cancel_reason: CancelReason | None = None
+    work: Callable[[], Any] | None = None
+    is_async_work = False
+    start: AttemptStart | None = None
 
-    def __init__(self, info: AttemptInfo, attempt: int, hedge_index: int = 0) -> None:
+    def __init__(
+        self, info: AttemptInfo, attempt: int, hedge_index: int = 0, started_s: float = 0.0
+    ) -> None:
         self.info = info
         self.attempt = attempt
         self.hedge_index = hedge_index
-        self.started_s = 0.0
-        self.ended_s = 0.0
-        self.limit_s: float | None = None
-        self.limited_by_call = False
-        self.timeout_s: float | None = None
-        self.waited_before_s = 0.0
-        self.admission: Admission | None = None
-        self.release: Callable[[], None] | None = None
-        self.budget_name = ""
-        self.budget_reason: str = BudgetReason.FIRST_ATTEMPT
-        self.value: Any = None
-        self.error: BaseException | None = None
-        self.expired = False
-        self.given: Outcome | None = None
-        self.outcome: Outcome | None = None
-        self.dropped = False
-        self.cancel_reason: CancelReason | None = None
-        self.work: Callable[[], Any] | None = None
-        self.is_async_work = False
-        self.start: AttemptStart | None = None
+        self.started_s = started_s
 
     @property
     def duration_s(self) -> float:
@@ -88,33 +80,44 @@ class Run:
 
 
 class Call:
-    """One call on its way: who listens, what binds it, what it has done so far."""
+    """One call on its way: who listens, what binds it, what it has done so far.
 
-    __slots__ = (
-        "ambient",
-        "attempts_run",
-        "bound",
-        "capture",
-        "errors",
-        "heard",
-        "hedges",
-        "info",
-        "is_async",
-        "is_stream",
-        "limit_s",
-        "limit_total_s",
-        "listeners",
-        "max_attempts",
-        "operation",
-        "over",
-        "overrides",
-        "result",
-        "runtime",
-        "scoped",
-        "told",
-    )
+    Attributes:
+        runtime: What all calls of the executor share.
+        operation: What an attempt runs.
+        ambient: What surrounded the call when it was made.
+        listeners: Who is told of everything.
+        scoped: Those of them who want to be around attempts.
+        capture: The ``record_timeline`` block around the call.
+        heard: Somebody will see its events.
+        overrides: What a test has changed.
+        bound: Its key under its policy, once resolved.
+        limit_s: When it must end (monotonic); ``None``: never.
+        limit_total_s: Seconds it had when that limit was set.
+        max_attempts: Attempts it may make.
+        told: Its events so far.
+        errors: What its attempts have raised.
+        attempts_run: How many attempts have run.
+        hedges: How many of them were hedges.
+        over: ``call_end`` has been told.
+        result: The value that the caller gets.
+    """
 
-    def __init__(  # noqa: PLR0913  # what a call is made of
+    scoped: tuple[ScopedObserver, ...] = ()
+    capture: Capture | None = None
+    overrides: Overrides | None = None
+    bound: Bound | None = None
+    limit_s: float | None = None
+    limit_total_s = 0.0
+    max_attempts = 1
+    attempts_run = 0
+    hedges = 0
+    is_async = False
+    is_stream = False
+    over = False
+    result: Any = None
+
+    def __init__(
         self,
         runtime: Runtime,
         key: str,
@@ -123,46 +126,42 @@ class Call:
         *,
         started_s: float,
         call_id: str | None = None,
-        is_async: bool = False,
-        is_stream: bool = False,
     ) -> None:
         clock = runtime.clock
-        parent = None if ambient is None or ambient.running is None else ambient.running.call_id
-        now_s = clock.monotonic_s()
-        started_unix_ns = clock.time_unix_ns() - round((now_s - started_s) * 1e9)
-        self.info = CallInfo(
-            call_id or runtime.ids.next(), key, started_s, started_unix_ns, parent_call_id=parent
-        )
-        self.info.message_of = runtime.message_of
+        info = self.info = CallInfo(runtime.ids, key, started_s, clock.time_unix_ns(), call_id)
         self.runtime = runtime
         self.operation = operation
         self.ambient = ambient
-        self.is_async = is_async
-        self.is_stream = is_stream
-        self.listeners = (*runtime.observers, *TAPS.observers)
-        self.scoped = runtime.scoped
-        self.capture: Capture | None = None if ambient is None else ambient.capture
-        self.heard = bool(self.listeners) or self.capture is not None
-        self.overrides = None if ambient is None else ambient.overrides
-        if self.overrides is not None and key in self.overrides.scripts:
-            self.operation = scripted(self.overrides.scripts[key], is_async=is_async)
-        self.limit_s = None if ambient is None else ambient.limit_s(clock)
-        self.limit_total_s = 0.0 if self.limit_s is None else max(0.0, self.limit_s - started_s)
-        self.max_attempts = 1
-        self.bound: Bound | None = None
+        self.listeners = (
+            (*runtime.observers, *TAPS.observers) if TAPS.observers else runtime.observers
+        )
         self.told: list[Event] = []
         self.errors: list[Exception] = []
-        self.attempts_run = 0
-        self.hedges = 0
-        self.over = False
-        self.result: Any = None
+        if runtime.message_of is not None:
+            info.message_of = runtime.message_of
+        if runtime.scoped:
+            self.scoped = runtime.scoped
+        if ambient is not None:
+            self._surround(ambient, clock)
+        self.heard = bool(self.listeners) or self.capture is not None
+
+    def _surround(self, ambient: Ambient | AttemptInfo, clock: Clock) -> None:
+        """Take over what holds where the call was made."""
+        if ambient.running is not None:
+            self.info.parent_call_id = ambient.running.call_id
+        self.capture = ambient.capture
+        self.overrides = ambient.overrides
+        self.limit_s = ambient.limit_s(clock)
+        if self.limit_s is not None:
+            self.limit_total_s = max(0.0, self.limit_s - self.info.started_s)
+        if self.overrides is not None and self.info.key in self.overrides.scripts:
+            play = self.overrides.scripts[self.info.key]
+            self.operation = lambda: _acted(play) if self.is_async else play()
 
     @classmethod
     def by_hand(cls, runtime: Runtime, key: str) -> "Call":
         """What stands for the call when an operator changes a breaker: no id, nobody's capture."""
-        call = cls(runtime, key, _nothing, None, started_s=runtime.clock.monotonic_s(), call_id="")
-        call.info.call_id = ""
-        return call
+        return cls(runtime, key, _nothing, None, started_s=runtime.clock.monotonic_s(), call_id="")
 
     def tell(self, event: Event) -> None:
         """Keep an event for the timeline, and tell it to who listens."""
@@ -178,13 +177,9 @@ class Call:
         return self.runtime.clock.monotonic_s()
 
 
-def scripted(play: Callable[[], Any], *, is_async: bool) -> Callable[[], Any]:
-    """The operation that a test has put in place of the real one."""
-
-    async def aplay() -> Any:
-        return play()
-
-    return aplay if is_async else play
+async def _acted(play: Callable[[], Any]) -> Any:
+    """A scripted outcome, for those who await it."""
+    return play()
 
 
 def _nothing() -> None:

@@ -45,6 +45,21 @@ def govern(call: Call, bind: Bind, first: Run | None = None) -> Plan:
     Returns:
         What the caller gets.
     """
+    if call.bound is None:
+        refusal = yield from _resolved(call, bind)
+        if refusal is not None:
+            return refusal
+    assert call.bound is not None  # noqa: S101  # _resolved has seen to it
+    course = _Course(call, call.bound)
+    try:
+        return (yield from course.run(first))
+    finally:
+        # Only an exception of our own making (an observer's KeyboardInterrupt) leaves a run open.
+        settle_unused(call, course.current)
+
+
+def _resolved(call: Call, bind: Bind) -> Generator[Step, Any, Finish | None]:
+    """Give the call its policy; how it ends when it gets none."""
     telling.call_start(call)
     resolved = yield from bind(call)
     if isinstance(resolved, KeyCardinalityError):
@@ -56,12 +71,7 @@ def govern(call: Call, bind: Bind, first: Run | None = None) -> Plan:
         error = NoPolicyError(call.info.key, resolved.failure or Reason.NO_POLICY)
         error.__cause__ = resolved.error
         return ending.refused(call, Disposition.POLICY_DENIED, error, Reason.NO_POLICY)
-    course = _Course(call, call.bound)
-    try:
-        return (yield from course.run(first))
-    finally:
-        # Only an exception of our own making (an observer's KeyboardInterrupt) leaves a run open.
-        settle_unused(call, course.current)
+    return None
 
 
 class _Course:
@@ -74,6 +84,9 @@ class _Course:
         self._waited_s = 0.0
         self._previous_s = bound.retry.initial_backoff_s
         self._off_told = False
+        hedges = bound.policy.hedge.enabled or bound.hedging_off is not None
+        threaded = call.runtime.threaded and not call.is_async and not call.is_stream
+        self._may_detach = hedges or threaded
         self._last: Run
         self._closing: Run
         self.current: Run | None = None
@@ -97,7 +110,7 @@ class _Course:
                 refusal = self._refusal(run)
                 if refusal is not None:
                     return refusal
-            telling.attempt_start(self._call, run)
+                telling.attempt_start(self._call, run)
             interruption = yield from self._carry_out(run, has_run=first is not None)
             if interruption is not None:
                 return ending.interrupted(self._call, interruption)
@@ -169,6 +182,8 @@ class _Course:
 
     def _is_detached(self, run: Run) -> bool:
         """Whether the run goes beside the caller instead of inside it."""
+        if not self._may_detach:
+            return False
         call = self._call
         limited = call.runtime.threaded and not call.is_async and not call.is_stream
         return self._is_hedged(run) or (limited and run.limit_s is not None)

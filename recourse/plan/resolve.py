@@ -76,9 +76,8 @@ class Resolver:
         self._constant = bool(getattr(provider, "constant", False))
         self.circuits = circuits
         self.bounds: dict[str, Bound] = {}
-        self.short: dict[
-            str | PolicyKey, Bound
-        ] = {}  # a PolicyKey is never in it: it goes the long way
+        # A PolicyKey is never in it: such calls go the long way.
+        self.short: dict[str | PolicyKey, Bound] = {}
 
     def bind(self, call: Call) -> Generator[Step, Any, PolicyResolved | BaseException]:
         """Set ``call.bound``, or leave it ``None`` when the call must be refused."""
@@ -93,6 +92,8 @@ class Resolver:
             return found
         policy, mode = self._ruled(key, found)
         failure, error = found.failure, found.error
+        if mode is PolicyMode.STANDARD:
+            failure = error = None  # a default policy is an answer, not a failure
         if policy is not None:
             bound = self._bound(key, label, policy, mode)
             if isinstance(bound, str):
@@ -199,7 +200,7 @@ class Resolver:
 
     def _shorten(self, key: str, bound: Bound) -> None:
         """Open the short path for a key whose policy never changes and asks for nothing else."""
-        if self._constant and bound.short and not self._runtime.closed:
+        if self._constant and bound.short and bound.mode is PolicyMode.STANDARD:
             self.short[key] = bound
 
 
@@ -212,7 +213,7 @@ class _Nowhere:
         self.key = key
         self.policy_id = ""
         self.clock = runtime.clock
-        self.new_call_id = runtime.ids.next
+        self.new_call_id = runtime.new_call_id
 
 
 def _found(get: Callable[[], Any]) -> Found:

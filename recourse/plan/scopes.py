@@ -1,15 +1,13 @@
-"""What stands around an operation while it runs: ``current_attempt()`` and the observers' scopes."""
+"""The observers' scopes around an operation."""
 
 from contextlib import AbstractContextManager
-from contextvars import Token
 from types import TracebackType
 from typing import Any, Self
 
-from recourse.context import AMBIENT
 from recourse.events import AttemptStart
 from recourse.plan.call import Call, Run
 
-__all__ = ["Around", "Scopes"]
+__all__ = ["Scopes"]
 
 
 class Scopes:
@@ -51,22 +49,3 @@ class Scopes:
                 scope.__exit__(kind, error, traceback)
             except Exception as problem:  # likewise
                 self._call.runtime.observer_failed(observer, problem)
-
-
-class Around(Scopes):
-    """The scopes, and the attempt as ``current_attempt()``, in the operation's own context."""
-
-    __slots__ = ("_token",)
-
-    def __enter__(self) -> Self:
-        self._token: Token[Any] = AMBIENT.set(self._run.info)
-        return super().__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, traceback)
-        AMBIENT.reset(self._token)
