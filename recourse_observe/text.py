@@ -14,6 +14,7 @@ __all__ = [
     "count",
     "duration",
     "fit",
+    "moment",
     "percent",
     "plural",
     "printable",

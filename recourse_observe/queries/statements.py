@@ -9,7 +9,7 @@ from typing import Final
 from recourse_observe.queries.filters import compile_filter
 from recourse_observe.scope import EVERYTHING, Scope
 
-__all__ = ["parameters", "scope_parameters", "statement"]
+__all__ = ["literal", "parameters", "scope_parameters", "statement"]
 
 _COMMENT: Final = re.compile(r"--[^\n]*")
 _PARAMETER: Final = re.compile(r"\$([a-z_][a-z0-9_]*)")
@@ -53,3 +53,24 @@ def scope_parameters(scope: Scope) -> Mapping[str, object]:
         "key": scope.key or "",
         **values,
     }
+
+
+def literal(name: str, scope: Scope = EVERYTHING, **values: object) -> str:
+    """The SQL of a question with every value written out: it runs as it stands.
+
+    Args:
+        name: The file, without ``.sql``.
+        scope: What is looked at.
+        values: The file's further parameters: whole numbers, texts, or lists of texts.
+    """
+    sql = statement(name, scope)
+    given = {**scope_parameters(scope), **values}
+    return _PARAMETER.sub(lambda found: _written(given[found[1]]), sql)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_written(item) for item in value) + "]"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value)

@@ -1,0 +1,140 @@
+-- Rows that show an incident: of each table a few, spread over its length.
+-- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us, $reason.
+WITH involved AS (
+    SELECT *
+    FROM members
+    WHERE
+        list_contains($keys::VARCHAR[], key) AND member_us >= $onset_us AND member_us < $offset_us
+),
+
+shown AS (
+    SELECT
+        'attempts' AS of_table,
+        'failed' AS what,
+        a.call_id,
+        a.attempt,
+        a.hedge_index,
+        epoch_us(a.started_at) AS at_us,
+        a.key,
+        a.instance,
+        a.reason AS detail
+    FROM involved AS m
+    INNER JOIN attempts AS a ON m.call_id = a.call_id
+    WHERE a.ran AND a.reason = $reason AND a.outcome IN ('retryable', 'non_retryable', 'abort')
+    UNION ALL
+    SELECT
+        'attempts' AS of_table,
+        'slow' AS what,
+        a.call_id,
+        a.attempt,
+        a.hedge_index,
+        epoch_us(a.started_at) AS at_us,
+        a.key,
+        a.instance,
+        a.reason AS detail
+    FROM involved AS m
+    INNER JOIN attempts AS a ON m.call_id = a.call_id
+    WHERE a.ran AND a.outcome = 'success' AND a.duration_us >= $slow_limit_us
+    UNION ALL
+    SELECT
+        'attempts' AS of_table,
+        'rescued' AS what,
+        a.call_id,
+        a.attempt,
+        a.hedge_index,
+        epoch_us(a.started_at) AS at_us,
+        a.key,
+        a.instance,
+        a.reason AS detail
+    FROM involved AS m
+    INNER JOIN attempts AS a ON m.call_id = a.call_id
+    WHERE m.success AND a.attempt > 0 AND a.outcome = 'success'
+    UNION ALL
+    SELECT
+        'calls' AS of_table,
+        'lost' AS what,
+        m.call_id,
+        NULL AS attempt,
+        NULL AS hedge_index,
+        m.member_us AS at_us,
+        m.key,
+        m.instance,
+        m.disposition AS detail
+    FROM involved AS m
+    WHERE m.lost
+    UNION ALL
+    SELECT
+        'budget_decisions' AS of_table,
+        'denied' AS what,
+        b.call_id,
+        b.attempt,
+        b.hedge_index,
+        epoch_us(b.decided_at) AS at_us,
+        b.key,
+        b.instance,
+        b.reason AS detail
+    FROM involved AS m
+    INNER JOIN budget_decisions AS b ON m.call_id = b.call_id
+    WHERE NOT b.allowed
+    UNION ALL
+    SELECT
+        'hedges' AS of_table,
+        'spawned' AS what,
+        h.call_id,
+        h.attempt,
+        h.hedge_index,
+        epoch_us(h.spawned_at) AS at_us,
+        h.key,
+        h.instance,
+        h.result AS detail
+    FROM involved AS m
+    INNER JOIN hedges AS h ON m.call_id = h.call_id
+    UNION ALL
+    SELECT
+        'circuit_transitions' AS of_table,
+        'changed' AS what,
+        c.call_id,
+        NULL AS attempt,
+        NULL AS hedge_index,
+        epoch_us(c.changed_at) AS at_us,
+        c.key,
+        c.instance,
+        c.to_state AS detail
+    FROM circuit_transitions AS c
+    WHERE
+        list_contains($keys::VARCHAR[], c.key)
+        AND epoch_us(c.changed_at) >= $onset_us
+        AND epoch_us(c.changed_at) < $offset_us
+),
+
+ranked AS (
+    SELECT
+        of_table,
+        what,
+        call_id,
+        attempt,
+        hedge_index,
+        at_us,
+        key,
+        instance,
+        detail,
+        row_number() OVER (
+            PARTITION BY of_table, what ORDER BY at_us, call_id, attempt, hedge_index
+        ) AS place,
+        count(*) OVER (PARTITION BY of_table, what) AS places
+    FROM shown
+)
+
+SELECT
+    of_table,
+    what,
+    call_id,
+    attempt,
+    hedge_index,
+    at_us,
+    key,
+    instance,
+    detail
+FROM ranked
+WHERE place IN (1, (places + 1) // 2, places)
+ORDER BY of_table, what, at_us, call_id, attempt, hedge_index

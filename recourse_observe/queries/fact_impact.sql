@@ -1,0 +1,15 @@
+-- What callers lost on the keys of an incident, before it and during it: one row.
+-- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us.
+SELECT
+    count(*) FILTER (WHERE member_us >= $onset_us AND member_us < $offset_us) AS calls,
+    count(*) FILTER (WHERE lost AND member_us >= $onset_us AND member_us < $offset_us) AS lost,
+    count(*) FILTER (WHERE member_us < $onset_us) AS calls_before,
+    count(*) FILTER (WHERE lost AND member_us < $onset_us) AS lost_before,
+    count(DISTINCT instance) FILTER (
+        WHERE lost AND member_us >= $onset_us AND member_us < $offset_us
+    ) AS processes_hit,
+    count(DISTINCT instance) FILTER (
+        WHERE member_us >= $onset_us AND member_us < $offset_us
+    ) AS processes
+FROM members
+WHERE list_contains($keys::VARCHAR[], key)

@@ -1,0 +1,18 @@
+-- How the keys that an incident left alone fared during it: one row.
+-- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us.
+SELECT
+    count(*) AS other_keys,
+    coalesce(sum(calls), 0)::BIGINT AS calls,
+    coalesce(sum(lost), 0)::BIGINT AS lost
+FROM (
+    SELECT
+        key,
+        count(*) AS calls,
+        count(*) FILTER (WHERE lost) AS lost
+    FROM members
+    WHERE
+        NOT list_contains($keys::VARCHAR[], key)
+        AND member_us >= $onset_us
+        AND member_us < $offset_us
+    GROUP BY key
+) AS keys_left_alone

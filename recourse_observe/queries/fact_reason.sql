@@ -1,0 +1,33 @@
+-- The reason that most attempts of an incident failed for, during it and before: one row, or none.
+-- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us.
+WITH tried AS (
+    SELECT
+        m.member_us >= $onset_us AS inside,
+        a.reason,
+        a.outcome IN ('retryable', 'non_retryable', 'abort') AS failed
+    FROM members AS m
+    INNER JOIN attempts AS a ON m.call_id = a.call_id
+    WHERE a.ran AND list_contains($keys::VARCHAR[], m.key) AND m.member_us < $offset_us
+),
+
+reasons AS (
+    SELECT
+        reason,
+        count(*) FILTER (WHERE inside AND failed) AS attempts,
+        (sum(count(*) FILTER (WHERE inside)) OVER ())::BIGINT AS of_attempts,
+        count(*) FILTER (WHERE NOT inside AND failed) AS attempts_before,
+        (sum(count(*) FILTER (WHERE NOT inside)) OVER ())::BIGINT AS of_attempts_before
+    FROM tried
+    GROUP BY reason
+)
+
+SELECT
+    reason,
+    attempts,
+    of_attempts,
+    attempts_before,
+    of_attempts_before
+FROM reasons
+WHERE attempts > 0
+ORDER BY attempts DESC, reason ASC
+LIMIT 1

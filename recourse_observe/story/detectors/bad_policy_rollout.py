@@ -1,0 +1,191 @@
+"""A policy changed, and each process turned bad when it took the change."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from recourse_observe.queries.rows import PolicyRow
+from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
+from recourse_observe.story.findings import Cause
+from recourse_observe.story.picture import Picture, share
+
+__all__ = ["CONTENT", "Change", "changes", "suspect"]
+
+CONTENT = (
+    "max_attempts",
+    "initial_backoff_us",
+    "max_backoff_us",
+    "backoff_multiplier",
+    "jitter",
+    "timeout_per_attempt_us",
+    "overall_timeout_us",
+    "classifier",
+    "budget_name",
+    "hedge_enabled",
+    "hedge_delay_us",
+    "max_hedges",
+    "hedge_trigger",
+    "hedge_budget_name",
+    "circuit_enabled",
+    "circuit_kind",
+    "circuit_threshold",
+    "circuit_cooldown_us",
+)
+_EARLY_US = 30_000_000
+_LOOK_S = 12
+_STAGED_US = 4_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A process went from one content of a policy to another."""
+
+    at_us: int
+    key: str
+    instance: str
+    earlier: PolicyRow
+    later: PolicyRow
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What differs."""
+        return tuple(f for f in CONTENT if getattr(self.earlier, f) != getattr(self.later, f))
+
+
+def changes(picture: Picture) -> tuple[Change, ...]:
+    """Every change of a policy's content that a process made, oldest first."""
+    return tuple(sorted(_changes(picture), key=lambda one: (one.at_us, one.key, one.instance)))
+
+
+def _changes(picture: Picture) -> Iterator[Change]:
+    applied: dict[tuple[str, str], list[PolicyRow]] = {}
+    for row in picture.policies:
+        if row.event == "applied" and row.instance is not None:
+            applied.setdefault((row.key, row.instance), []).append(row)
+    for (key, instance), rows in applied.items():
+        for earlier, later in pairwise(rows):
+            change = Change(
+                at_us=later.applied_unix_us,
+                key=key,
+                instance=instance,
+                earlier=earlier,
+                later=later,
+            )
+            if change.fields:
+                yield change
+
+
+def suspect(picture: Picture) -> Suspect:
+    """How well a bad policy fits."""
+    early = picture.onset_us - _EARLY_US
+    taken = [c for c in changes(picture) if early <= c.at_us < picture.end_us - 3_000_000]
+    first: dict[str, Change] = {}
+    for change in taken:
+        first.setdefault(change.instance, change)
+    near = [c for c in first.values() if c.at_us < picture.end_us]
+    responses = [_response(picture, change) for change in near]
+    response = share(sum(responses), len(responses))
+    spread = max((c.at_us for c in near), default=0) - min((c.at_us for c in near), default=0)
+    onset = min((abs(c.at_us - picture.onset_us) for c in near), default=_EARLY_US)
+    matched = max((_match(picture, change) for change in near), default=0.0)
+    innocent = _trouble_without(picture, first)
+    return weigh(
+        Cause.BAD_POLICY_ROLLOUT,
+        Sign(
+            kind="dose_response",
+            degree=ramp(response, 0.02, 0.12) if near else 0.0,
+            weight=1.5,
+            values={"response": response, "processes": len(near)},
+        ),
+        Sign(
+            kind="staged",
+            degree=1.0 if spread > _STAGED_US else 0.75,
+            weight=0.5,
+            values={"spread_s": spread / 1e6},
+        ),
+        Sign(
+            kind="at_the_change",
+            degree=ramp(onset, 10_000_000, 3_000_000),
+            values={"onset_s": onset / 1e6},
+        ),
+        Sign(kind="field_fits", degree=matched, weight=1.5, values={"field_fits": matched}),
+        Sign(
+            kind="others_suffer",
+            degree=ramp(innocent, 0.3, 0.08),
+            weight=1.5,
+            values={"innocent_share": innocent},
+        ),
+    )
+
+
+def _hurt(picture: Picture, instance: str, low_us: int, high_us: int) -> tuple[int, int]:
+    rows = [
+        row
+        for row in picture.processes
+        if row.instance == instance and low_us <= row.at_s * 1_000_000 < high_us
+    ]
+    return sum(row.calls for row in rows), sum(row.hurt for row in rows)
+
+
+def _response(picture: Picture, change: Change) -> float:
+    """How much worse the process became in the seconds after it took the change."""
+    look = _LOOK_S * 1_000_000
+    calls, hurt = _hurt(picture, change.instance, change.at_us, change.at_us + look)
+    calls_before, hurt_before = _hurt(
+        picture, change.instance, change.at_us - look - 1_000_000, change.at_us - 1_000_000
+    )
+    lost = share(hurt, calls) - share(hurt_before, calls_before)
+    hedges = _hedges(picture, change, 1) - _hedges(picture, change, -1)
+    return max(lost, 0.3 * hedges)
+
+
+def _hedges(picture: Picture, change: Change, direction: int) -> float:
+    low, high = sorted((change.at_us, change.at_us + direction * _LOOK_S * 1_000_000))
+    rows = [
+        row
+        for row in picture.processes
+        if row.instance == change.instance and low <= row.at_s * 1_000_000 < high
+    ]
+    return share(sum(row.hedges for row in rows), sum(row.calls for row in rows))
+
+
+def _trouble_without(picture: Picture, first: dict[str, Change]) -> float:
+    """Of the calls of processes that had not taken the change yet, or never did, those hurt."""
+    calls = hurt = 0
+    for instance in picture.instances:
+        until = first[instance].at_us if instance in first else picture.end_us
+        more, worse = _hurt(
+            picture, instance, picture.onset_us, min(until - 1_000_000, picture.end_us)
+        )
+        calls, hurt = calls + more, hurt + worse
+    return share(hurt, calls) - picture.before.lost_share
+
+
+def _match(picture: Picture, change: Change) -> float:
+    """How well what went wrong follows from what was changed."""
+    return max((_follows(picture, change, name) for name in change.fields), default=0.0)
+
+
+def _follows(picture: Picture, change: Change, name: str) -> float:  # noqa: PLR0911  # one line per field
+    during, before = picture.during, picture.before
+    match name:
+        case "timeout_per_attempt_us" | "overall_timeout_us":
+            cut = max(during.of_failed("is_timeout"), during.of_lost("deadline_exceeded"))
+            shorter = getattr(change.later, name) or 2**62
+            return cut if shorter < (getattr(change.earlier, name) or 2**62) else 0.1
+        case "max_attempts" if change.later.max_attempts < change.earlier.max_attempts:
+            return ramp(during.lost_share - before.lost_share, 0.0, 0.02) * ramp(
+                during.failed_share - before.failed_share, 0.3, 0.1
+            )
+        case "max_attempts" | "initial_backoff_us" | "max_backoff_us" | "backoff_multiplier":
+            return ramp(during.amplification - before.amplification, 0.3, 1.5) * 0.6
+        case "jitter":
+            return ramp(picture.waves(during=True), 4.0, 12.0)
+        case "classifier":
+            return max(during.of_failed("is_callers_mistake"), during.of_lost("terminal"))
+        case "budget_name":
+            return during.of_lost("budget_denied")
+        case "circuit_enabled" | "circuit_kind" | "circuit_threshold" | "circuit_cooldown_us":
+            return during.of_lost("circuit_open")
+        case _:
+            return ramp(during.hedges_per_call - before.hedges_per_call, 0.1, 0.4)

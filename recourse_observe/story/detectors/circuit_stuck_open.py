@@ -1,0 +1,68 @@
+"""The breaker went on refusing after the dependency had recovered."""
+
+from collections.abc import Mapping
+
+from recourse_observe.queries.rows import TransitionRow
+from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
+from recourse_observe.story.findings import Cause
+from recourse_observe.story.picture import Picture, share
+
+__all__ = ["stuck_instances", "suspect"]
+
+_LONG_US = 25_000_000
+
+
+def suspect(picture: Picture) -> Suspect:
+    """How well a breaker that does not close fits."""
+    during = picture.during
+    rejected = during.of_lost("circuit_open")
+    stuck = stuck_instances(picture)
+    silent = max((_silence_us(picture, last) for last in _last(picture).values()), default=0)
+    length = max(1, picture.end_us - picture.onset_us)
+    return weigh(
+        Cause.CIRCUIT_STUCK_OPEN,
+        Sign(
+            kind="rejected",
+            degree=ramp(rejected, 0.3, 0.7),
+            weight=1.5,
+            values={"rejected_share": rejected},
+        ),
+        Sign(
+            kind="stuck",
+            degree=1.0 if stuck else 0.1,
+            weight=1.5,
+            values={"stuck": len(stuck), "silent_s": silent / 1e6},
+        ),
+        Sign(
+            kind="silent",
+            degree=ramp(share(silent, length), 0.2, 0.5),
+            values={"silent_s": silent / 1e6},
+        ),
+    )
+
+
+def stuck_instances(picture: Picture) -> tuple[str, ...]:
+    """Processes whose breaker stood open or half open for long without changing again."""
+    return tuple(
+        sorted(
+            instance
+            for instance, last in _last(picture).items()
+            if last.to_state in {"open", "half_open"}
+            and _silence_us(picture, last) >= _limit(picture, last)
+        )
+    )
+
+
+def _last(picture: Picture) -> Mapping[str, TransitionRow]:
+    """The change after which each process' breaker was silent."""
+    return {row.instance: row for row in picture.transitions}
+
+
+def _silence_us(picture: Picture, last: TransitionRow) -> int:
+    return picture.end_us - last.changed_unix_us
+
+
+def _limit(picture: Picture, last: TransitionRow) -> int:
+    """A half-open breaker should answer soon; an open one after its cooldown."""
+    cooldown = (picture.policy.circuit_cooldown_us or 0) if picture.policy is not None else 0
+    return _LONG_US if last.to_state == "half_open" else max(_LONG_US, 2 * min(cooldown, _LONG_US))

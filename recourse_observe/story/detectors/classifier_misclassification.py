@@ -1,0 +1,36 @@
+"""Answers that no retry can change were retried to the end, or failures that it could were not."""
+
+from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
+from recourse_observe.story.findings import Cause
+from recourse_observe.story.picture import Picture, share
+
+__all__ = ["suspect"]
+
+
+def suspect(picture: Picture) -> Suspect:
+    """How well a wrong classifier fits."""
+    during = picture.during
+    mistakes = during.of_failed("is_callers_mistake")
+    mismatch = share(during.reasons["classifier_type_mismatch"], during.failed)
+    retried = share(
+        during.attempts(kind="retry", failed=True), during.attempts(kind="first", failed=True)
+    )
+    return weigh(
+        Cause.CLASSIFIER_MISCLASSIFICATION,
+        Sign(
+            kind="callers_mistakes",
+            degree=max(ramp(mistakes, 0.3, 0.7), ramp(mismatch, 0.2, 0.5)),
+            weight=2.0,
+            values={"mistake_share": max(mistakes, mismatch)},
+        ),
+        Sign(
+            kind="retried",
+            degree=1.0 if mismatch > 0.3 else ramp(retried, 0.2, 0.8),  # noqa: PLR2004  # it says so itself
+            values={"retried_share": retried},
+        ),
+        Sign(
+            kind="retries_succeeded",
+            degree=ramp(during.retry_success, 0.3, 0.05),
+            values={"retry_success": during.retry_success},
+        ),
+    )

@@ -1,0 +1,40 @@
+"""Policies could not be fetched: calls were refused, or ran on old or default ones."""
+
+from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
+from recourse_observe.story.findings import Cause
+from recourse_observe.story.picture import Picture, share
+
+__all__ = ["suspect"]
+
+_MAKESHIFT = ("lkg", "default", "fallback", "none")
+
+
+def suspect(picture: Picture) -> Suspect:
+    """How well an outage of the control plane fits."""
+    during, before = picture.during, picture.before
+    refused = during.of_lost("policy_denied")
+    now = share(sum(during.sources[s] for s in _MAKESHIFT), during.calls)
+    usual = share(sum(before.sources[s] for s in _MAKESHIFT), before.calls)
+    failed = sum(1 for row in picture.policies if row.event == "resolve_failed")
+    return weigh(
+        Cause.CONTROL_PLANE_OUTAGE,
+        Sign(
+            kind="makeshift_policies",
+            degree=max(ramp(refused, 0.3, 0.7), ramp(now - usual, 0.3, 0.7)),
+            weight=2.0,
+            values={"refused_share": refused, "makeshift_share": now},
+        ),
+        Sign(
+            kind="attempts_failed",
+            degree=ramp(during.failed_share - before.failed_share, 0.5, 0.2)
+            if refused < 0.5  # noqa: PLR2004  # else most losses made no attempt
+            else 1.0,
+            values={"failed_share": during.failed_share},
+        ),
+        Sign(
+            kind="resolve_failed",
+            degree=1.0 if failed or refused > 0.5 else 0.6,  # noqa: PLR2004  # the calls say it themselves
+            weight=0.5,
+            values={"resolve_failed": failed},
+        ),
+    )

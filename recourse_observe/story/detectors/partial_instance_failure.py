@@ -1,0 +1,75 @@
+"""Some of the dependency's instances were bad: a retry that met another one succeeded."""
+
+from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
+from recourse_observe.story.findings import Cause
+from recourse_observe.story.picture import Picture
+
+__all__ = ["bad_peers", "suspect"]
+
+_MANY = 2
+
+
+def suspect(picture: Picture) -> Suspect:
+    """How well a few bad instances behind the key fit."""
+    during = picture.during
+    failed, rise = during.failed_share, during.failed_share - picture.before.failed_share
+    independent = 1 - during.first_failed_share
+    gap = abs(during.retry_success - independent)
+    tested = during.retry_runs >= 5  # noqa: PLR2004  # fewer retries tell nothing
+    return weigh(
+        Cause.PARTIAL_INSTANCE_FAILURE,
+        Sign(
+            kind="attempts_failed",
+            degree=ramp(rise, 0.02, 0.06) * ramp(failed, 0.85, 0.6),
+            values={"failed_share": failed},
+        ),
+        Sign(
+            kind="retries_succeeded",
+            degree=ramp(during.retry_success, 0.15, 0.4) if tested else 0.6,
+            weight=1.5,
+            values={"retry_success": during.retry_success},
+        ),
+        Sign(
+            kind="independent",
+            degree=ramp(gap, 0.45, 0.2) if tested else 0.7,
+            values={"retry_success": during.retry_success, "first_success": independent},
+        ),
+        Sign(kind="peers", degree=_concentration(picture), values={"peers": len(picture.peers)}),
+        Sign(
+            kind="limited",
+            degree=ramp(during.of_failed("is_limited"), 0.6, 0.2),
+            values={"limited_share": during.of_failed("is_limited")},
+        ),
+        Sign(
+            kind="callers_mistakes",
+            degree=ramp(during.of_failed("is_callers_mistake"), 0.6, 0.2),
+            values={"mistake_share": during.of_failed("is_callers_mistake")},
+        ),
+        Sign(
+            kind="one_process",
+            degree=ramp(picture.worst_instance[1], 0.9, 0.7) if len(picture.instances) > 1 else 1.0,
+            values={"worst_share": picture.worst_instance[1]},
+        ),
+        Sign(
+            kind="calls_rate",
+            degree=ramp(picture.calls_ratio, 2.0, 1.5),
+            weight=0.5,
+            values={
+                "calls_per_s_before": picture.before.calls_per_s,
+                "calls_per_s": during.calls_per_s,
+            },
+        ),
+    )
+
+
+def bad_peers(picture: Picture) -> tuple[str, ...]:
+    """The instances of the dependency that failed far more often than the others."""
+    middle = sorted(picture.peers.values())[len(picture.peers) // 2] if picture.peers else 0.0
+    return tuple(sorted(p for p, failed in picture.peers.items() if failed > 2 * middle + 0.2))
+
+
+def _concentration(picture: Picture) -> float:
+    """1 when the failures sit at a few peers, less when they are spread; unknown is in between."""
+    if len(picture.peers) < _MANY:
+        return 0.6
+    return 1.0 if bad_peers(picture) else 0.25

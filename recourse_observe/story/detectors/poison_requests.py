@@ -1,0 +1,63 @@
+"""Some requests failed however often they were tried; the others never did."""
+
+from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
+from recourse_observe.story.findings import Cause
+from recourse_observe.story.picture import Picture, share
+
+__all__ = ["suspect"]
+
+_CONFLICT = 409
+
+
+def suspect(picture: Picture) -> Suspect:
+    """How well requests that can never succeed fit."""
+    during = picture.during
+    doomed = share(during.lost, during.lost + during.rescued)
+    first = during.first_failed_share
+    tested = during.retry_runs >= 5  # noqa: PLR2004  # fewer retries tell nothing
+    spread = picture.worst_instance[1] - picture.worst_instance[2]
+    conflicts = share(
+        sum(row.attempts for row in during.attempts_rows if row.failed and row.status == _CONFLICT),
+        during.failed,
+    )
+    return weigh(
+        Cause.POISON_REQUESTS,
+        Sign(
+            kind="first_failed",
+            degree=ramp(first, 0.75, 0.5) * ramp(first, 0.005, 0.02),
+            weight=1.5,
+            values={"first_failed_share": first},
+        ),
+        Sign(
+            kind="retries_succeeded",
+            degree=ramp(during.retry_success, 0.25, 0.05) if tested else 0.3,
+            weight=1.5,
+            values={"retry_success": during.retry_success},
+        ),
+        Sign(
+            kind="conflicts",
+            degree=ramp(conflicts, 0.3, 0.1),
+            values={"conflict_share": conflicts},
+        ),
+        Sign(kind="doomed", degree=ramp(doomed, 0.6, 0.9), values={"doomed_share": doomed}),
+        Sign(
+            kind="callers_mistakes",
+            degree=ramp(during.of_failed("is_callers_mistake"), 0.6, 0.3),
+            values={"mistake_share": during.of_failed("is_callers_mistake")},
+        ),
+        Sign(
+            kind="one_process",
+            degree=ramp(spread, 0.6, 0.3) if len(picture.instances) > 1 else 1.0,
+            values={"worst_share": picture.worst_instance[1]},
+        ),
+        Sign(
+            kind="limited",
+            degree=ramp(during.of_failed("is_limited"), 0.5, 0.2),
+            values={"limited_share": during.of_failed("is_limited")},
+        ),
+        Sign(
+            kind="denied",
+            degree=ramp(during.of_lost("budget_denied", "circuit_open"), 0.7, 0.4),
+            values={"denied_share": during.of_lost("budget_denied", "circuit_open")},
+        ),
+    )

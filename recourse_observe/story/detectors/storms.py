@@ -1,0 +1,52 @@
+"""What brownouts and retry storms have in common, and what tells them apart."""
+
+from itertools import pairwise
+from typing import Final
+
+from recourse_observe.story.detectors.signs import ramp
+from recourse_observe.story.picture import Picture, share
+
+__all__ = ["calmed_by", "fewer_attempts_at_the_end", "storminess"]
+
+_NEAR_END_US: Final = 45_000_000
+
+
+def storminess(picture: Picture) -> float:
+    """How much it looks as if our own attempts kept the dependency down."""
+    during, usual = picture.during, picture.before.calls_per_s
+    accepted = share(picture.accepted_per_s, usual) if usual else 0.0
+    most = picture.policy.max_attempts if picture.policy is not None else 0
+    near = share(during.amplification, most) if most else ramp(during.amplification, 1.5, 3.0)
+    return (
+        ramp(during.failed_share, 0.5, 0.8)
+        * ramp(during.retry_success, 0.3, 0.1)
+        * ramp(during.amplification, 1.6, 2.6)
+        * ramp(near, 0.35, 0.6)
+        * ramp(accepted, 0.9, 1.5)
+        * ramp(picture.minutes, 0.4, 1.0)
+    )
+
+
+def calmed_by(picture: Picture) -> float:
+    """How well the end follows from less load: fewer attempts allowed, or fewer calls made."""
+    if picture.ongoing:
+        return 0.5
+    if fewer_attempts_at_the_end(picture):
+        return 1.0
+    length = (picture.end_us - picture.onset_us) / 1e6
+    late = picture.load(length - 25, length - 5)
+    early = picture.load(0.2 * length, 0.8 * length)
+    return max(0.35, ramp(share(late, early), 0.75, 0.45)) if early else 0.35
+
+
+def fewer_attempts_at_the_end(picture: Picture) -> bool:
+    """Whether a policy that allows less was applied shortly before the end."""
+    rows = [row for row in picture.policies if row.event == "applied"]
+    for earlier, later in pairwise(rows):
+        near = picture.end_us - _NEAR_END_US <= later.applied_unix_us <= picture.end_us
+        less = later.max_attempts < earlier.max_attempts or (
+            later.budget_name is not None and earlier.budget_name is None
+        )
+        if near and (less or (later.circuit_enabled and not earlier.circuit_enabled)):
+            return True
+    return False

@@ -1,0 +1,156 @@
+"""Finds the incidents of an archive: where they begin and end, and whose they are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from recourse_observe.queries.archive import Archive
+from recourse_observe.queries.rows import Coverage
+from recourse_observe.scope import Scope
+from recourse_observe.story.baseline import Usual, slow_limit_us, usual_latency
+from recourse_observe.story.cusum import edge_after_low, edge_at_peak, raised
+from recourse_observe.story.incidents import Bin, Group, KeySpell, group, key_spells
+from recourse_observe.story.look import Span
+
+__all__ = ["Found", "find"]
+
+_BLOCK_US: Final = 30_000_000
+_BINS_US: Final = (1_000_000, 2_000_000, 5_000_000, 10_000_000)
+_MOST_BINS: Final = 14_400
+_AROUND_US: Final = 60_000_000
+_TAIL_US: Final = 8_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found in an archive.
+
+    Attributes:
+        spans: One for each incident, in the order of their onsets.
+        keys: How many keys were looked at.
+    """
+
+    coverage: Coverage
+    spans: tuple[Span, ...]
+    keys: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """A call near an edge."""
+
+    member_us: int
+    lost: bool
+    hurt: bool
+    slow: bool
+
+
+def find(archive: Archive) -> Found:
+    """The incidents of an archive."""
+    coverage = archive.coverage()
+    usual = _usual(archive)
+    limits = {key: slow_limit_us(one) for key, one in usual.items()}
+    bin_us = _bin_us(coverage)
+    bins = archive.rows(
+        Bin, "signals", bin_us=bin_us, keys=list(limits), slow_us=list(limits.values())
+    )
+    by_key = [list(rows) for _, rows in groupby(bins, key=lambda row: row.key)]
+    found = [spell for rows in by_key for spell in key_spells(rows, bin_us)]
+    groups = group(found, _links(archive, found), coverage.last_unix_us)
+    spans = [_span(archive, one, limits, usual, coverage) for one in groups]
+    spans.sort(key=lambda span: (span.onset_us, span.keys))
+    return Found(coverage=coverage, spans=_apart(spans, coverage), keys=len(by_key))
+
+
+def _usual(archive: Archive) -> Mapping[str, Usual]:
+    blocks: dict[str, list[tuple[int, int]]] = {}
+    for row in archive.ask("baselines", block_us=_BLOCK_US).to_pylist():
+        blocks.setdefault(row["key"], []).append((row["p50_us"], row["p95_us"]))
+    known = {key: usual_latency(values) for key, values in sorted(blocks.items())}
+    return {key: one for key, one in known.items() if one is not None}
+
+
+def _bin_us(coverage: Coverage) -> int:
+    """As fine as a second, coarser when the archive is long."""
+    length = coverage.last_unix_us - coverage.first_unix_us
+    return next((b for b in _BINS_US if length // b <= _MOST_BINS), _BINS_US[-1])
+
+
+def _links(archive: Archive, found: Sequence[KeySpell]) -> Mapping[tuple[str, str], int]:
+    """Who called whom in vain; asked only when more than one key is in trouble."""
+    if len({spell.key for spell in found}) < 2:  # noqa: PLR2004  # nobody to blame but itself
+        return {}
+    rows = archive.ask("links").to_pylist()
+    return {(row["parent_key"], row["child_key"]): row["calls"] for row in rows}
+
+
+def _span(
+    archive: Archive,
+    one: Group,
+    limits: Mapping[str, int],
+    usual: Mapping[str, Usual],
+    coverage: Coverage,
+) -> Span:
+    keys = tuple(spell.key for spell in one.culprits)
+    onset = _edge(archive, one, limits, at_us=one.start_us, onset=True)
+    end = max(onset + 1, _edge(archive, one, limits, at_us=one.end_us, onset=False))
+    medians = [usual[key].p50_us for key in keys if key in usual]
+    return Span(
+        keys=keys,
+        affected=tuple(spell.key for spell in one.spells),
+        onset_us=onset,
+        end_us=end,
+        ongoing=end >= coverage.last_unix_us - _TAIL_US,
+        clear_from_us=coverage.first_unix_us,
+        clear_to_us=coverage.last_unix_us + 1,
+        usual_p50_us=min(medians, default=0),
+    )
+
+
+def _edge(
+    archive: Archive, one: Group, limits: Mapping[str, int], *, at_us: int, onset: bool
+) -> int:
+    """The exact moment of an edge, from the calls around it one by one."""
+    keys = [spell.key for spell in one.culprits]
+    scope = Scope(start_unix_us=max(0, at_us - _AROUND_US), end_unix_us=at_us + _AROUND_US)
+    slow = [limits.get(key, 2**62) for key in keys]
+    calls = archive.rows(Edge, "edges", scope, keys=keys, slow_us=slow)
+    if not calls:
+        return at_us
+    channels = {part for spell in one.culprits for part in spell.channel.split("+")}
+    flags = [_is_bad(call, channels) for call in calls]
+    louder = max(one.culprits, key=lambda spell: spell.bad)
+    p0 = min(0.9, max(spell.usual for spell in one.culprits))
+    p1 = max(raised(p0), min(0.6, 0.35 * louder.share))
+    if onset:
+        return calls[edge_after_low(flags, p0, p1)].member_us
+    return calls[edge_at_peak(flags, p0, p1)].member_us + 1
+
+
+def _is_bad(call: Edge, channels: set[str]) -> bool:
+    if channels == {"lost"}:
+        return call.lost
+    return ("hurt" in channels and call.hurt) or ("slow" in channels and call.slow) or call.lost
+
+
+def _apart(spans: Sequence[Span], coverage: Coverage) -> tuple[Span, ...]:
+    """Each span with the room around it that no other incident of its keys takes."""
+    made = []
+    for span in spans:
+        others = [o for o in spans if o is not span and set(o.affected) & set(span.affected)]
+        before = [o.end_us for o in others if o.end_us <= span.onset_us]
+        after = [o.onset_us for o in others if o.onset_us >= span.end_us]
+        made.append(
+            Span(
+                keys=span.keys,
+                affected=span.affected,
+                onset_us=span.onset_us,
+                end_us=span.end_us,
+                ongoing=span.ongoing,
+                clear_from_us=max(before, default=coverage.first_unix_us),
+                clear_to_us=min(after, default=coverage.last_unix_us + 1),
+                usual_p50_us=span.usual_p50_us,
+            )
+        )
+    return tuple(made)

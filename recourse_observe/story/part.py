@@ -1,0 +1,79 @@
+"""Our part in an incident, and what to change: judged from what was rescued, wasted and loaded. Pure."""
+
+from typing import Final
+
+from recourse_observe.story.detectors.signs import ramp
+from recourse_observe.story.findings import Action, Cause, RetryEffect
+from recourse_observe.story.picture import Picture, share
+
+__all__ = ["actions", "retry_effect"]
+
+_OURS: Final = frozenset(
+    {
+        Cause.RETRY_STORM,
+        Cause.HEDGE_RUNAWAY,
+        Cause.SYNCHRONIZED_RETRIES,
+        Cause.DUPLICATE_SIDE_EFFECTS,
+    }
+)
+_LOADED: Final = frozenset({Cause.LOAD_SURGE, Cause.RATE_LIMITED, Cause.DEPENDENCY_BROWNOUT})
+_REMEDIES: Final = {
+    Cause.DEPENDENCY_OUTAGE: (Action.ENABLE_CIRCUIT, Action.ENABLE_BUDGET),
+    Cause.DEPENDENCY_BROWNOUT: (Action.ENABLE_CIRCUIT, Action.REDUCE_ATTEMPTS),
+    Cause.PARTIAL_INSTANCE_FAILURE: (Action.EJECT_INSTANCE, Action.ENABLE_HEDGING),
+    Cause.RATE_LIMITED: (Action.CLIENT_RATE_LIMIT, Action.HONOR_RETRY_AFTER),
+    Cause.LOAD_SURGE: (Action.SHED_LOAD, Action.ADD_CAPACITY),
+    Cause.RETRY_STORM: (Action.ENABLE_BUDGET, Action.REDUCE_ATTEMPTS),
+    Cause.SYNCHRONIZED_RETRIES: (Action.ENABLE_JITTER,),
+    Cause.CIRCUIT_FLAPPING: (Action.RAISE_CIRCUIT_THRESHOLD, Action.LONGER_COOLDOWN),
+    Cause.CIRCUIT_STUCK_OPEN: (Action.FIX_HALF_OPEN, Action.RESET_CIRCUIT),
+    Cause.BUDGET_STARVATION: (Action.RAISE_BUDGET, Action.SPLIT_BUDGET),
+    Cause.BUDGET_MISSING: (Action.RESTORE_BUDGET,),
+    Cause.BAD_POLICY_ROLLOUT: (Action.ROLLBACK_POLICY,),
+    Cause.CONTROL_PLANE_OUTAGE: (Action.USE_LKG, Action.FALLBACK_POLICY),
+    Cause.CLASSIFIER_MISCLASSIFICATION: (Action.FIX_CLASSIFIER,),
+    Cause.TIMEOUT_TOO_TIGHT: (Action.RAISE_TIMEOUT,),
+    Cause.HEDGE_RUNAWAY: (Action.RAISE_HEDGE_DELAY, Action.HEDGE_BUDGET),
+    Cause.DUPLICATE_SIDE_EFFECTS: (Action.IDEMPOTENCY_KEY, Action.DISABLE_RETRY),
+    Cause.POISON_REQUESTS: (Action.QUARANTINE_REQUESTS, Action.STOP_RETRYING),
+    Cause.CALLER_CANCELLATION: (Action.PROPAGATE_DEADLINE, Action.RAISE_UPSTREAM_DEADLINE),
+    Cause.SINGLE_PROCESS_FAULT: (Action.DRAIN_PROCESS,),
+    Cause.KEY_CARDINALITY: (Action.FIX_KEY,),
+    Cause.UNKNOWN: (),
+}
+
+
+def retry_effect(cause: Cause, picture: Picture) -> RetryEffect:
+    """Whether our retries and hedges helped, harmed, or did neither."""
+    during = picture.during
+    saved = share(during.rescued, during.calls)
+    of_endangered = share(during.rescued, during.rescued + during.lost)
+    more_load = share(during.amplification, max(1.0, picture.before.amplification))
+    overloaded = during.of_failed("is_timeout") > 0.5  # noqa: PLR2004  # most work was for nobody
+    if cause in _OURS:
+        return RetryEffect.HARMED
+    if saved >= 0.02 and of_endangered >= 0.25:  # noqa: PLR2004  # a call in fifty, one in four of those in danger
+        return RetryEffect.HELPED
+    if cause in _LOADED - {Cause.DEPENDENCY_BROWNOUT} and overloaded and more_load >= 1.4:  # noqa: PLR2004  # two fifths more load
+        return RetryEffect.HARMED
+    return RetryEffect.NEUTRAL
+
+
+def actions(cause: Cause, picture: Picture) -> tuple[Action, ...]:
+    """What to change, most useful first; what the policy has already is left out."""
+    policy = picture.policy
+    wanted = list(_REMEDIES[cause])
+    if policy is not None and policy.circuit_enabled and Action.ENABLE_CIRCUIT in wanted:
+        wanted.remove(Action.ENABLE_CIRCUIT)
+    if policy is not None and policy.budget_name and Action.ENABLE_BUDGET in wanted:
+        wanted.remove(Action.ENABLE_BUDGET)
+    if picture.during.amplification < 1.1 and Action.REDUCE_ATTEMPTS in wanted:  # noqa: PLR2004  # nothing to reduce
+        wanted.remove(Action.REDUCE_ATTEMPTS)
+    if cause is Cause.PARTIAL_INSTANCE_FAILURE and _loses(picture):
+        wanted.append(Action.RAISE_ATTEMPTS)
+    return tuple(wanted) or (Action.NONE_CLIENT_SIDE,)
+
+
+def _loses(picture: Picture) -> bool:
+    """Whether more attempts would rescue calls that the policy gave up."""
+    return ramp(picture.during.lost_share, 0.01, 0.05) > 0.5 and picture.during.retry_success > 0.5  # noqa: PLR2004  # more often than not

@@ -1,0 +1,151 @@
+"""A story as text for a terminal and as Markdown; the wording is narrate's."""
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+from recourse_observe.story import narrate
+from recourse_observe.story.findings import Fact, Incident, StoryDocument
+from recourse_observe.text import clock, moment, plural, printable
+
+__all__ = ["as_json", "as_markdown", "as_text"]
+
+_WIDTH: Final = 80
+
+
+def as_json(document: StoryDocument) -> str:
+    """The pinned document, indented, keys in its order."""
+    return json.dumps(document.to_json(), indent=1, ensure_ascii=False)
+
+
+def as_text(document: StoryDocument) -> str:
+    """The story as lines of plain text."""
+    lines = [_title(document), ""]
+    if not document.incidents:
+        lines += ["No incident.", *(f"  {fact.text}" for fact in document.looked_at)]
+    for incident in document.incidents:
+        lines += [*_incident_text(incident), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def as_markdown(document: StoryDocument) -> str:
+    """The story as Markdown, with the query of every fact."""
+    lines = [f"# {_escaped(_title(document))}", ""]
+    if not document.incidents:
+        lines += ["No incident.", "", *(f"- {_escaped(fact.text)}" for fact in document.looked_at)]
+    for incident in document.incidents:
+        lines += [*_incident_markdown(incident), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _title(document: StoryDocument) -> str:
+    start, end = document.start_unix_ns // 1_000, document.end_unix_ns // 1_000
+    found = plural(len(document.incidents), "incident")
+    return (
+        f"{printable(document.archive)}  {moment(start):%Y-%m-%d} "
+        f"{clock(start)} to {clock(end)} UTC, {found}"
+    )
+
+
+def _incident_text(one: Incident) -> Iterator[str]:
+    yield from _wrapped(f"#{one.id} ", one.headline)
+    yield ""
+    for fact in one.facts:
+        yield from _wrapped(f"  {_at(fact):<10}  {fact.role:<7} ", fact.text)
+    yield ""
+    also = [key for key in one.affected_keys if key not in one.keys]
+    if also:
+        yield from _wrapped("  also hit   ", ", ".join(printable(key) for key in also))
+    if one.instances:
+        yield from _wrapped("  processes  ", ", ".join(printable(name) for name in one.instances))
+    if len(one.causes) > 1:
+        others = (f"{narrate.cause_name(r.cause)} {r.confidence:.2f}" for r in one.causes[1:])
+        yield from _wrapped("  or         ", ", ".join(others))
+    for action in one.actions:
+        yield from _wrapped(f"  change     {action}: ", narrate.action(action))
+    for checked in one.checked[:5]:
+        yield from _wrapped(
+            f"  not        {narrate.cause_name(checked.cause)}: ", checked.ruled_out_by
+        )
+    for line in one.cannot_know:
+        yield from _wrapped("  unknown    ", line)
+    for row in one.evidence[:4]:
+        yield from _wrapped(
+            "  see        ", f"{row.table} {printable(_pointer(row.to_json()))}: {row.why}"
+        )
+
+
+def _incident_markdown(one: Incident) -> Iterator[str]:
+    yield f"## Incident {one.id}: {_escaped(', '.join(one.keys))}"
+    yield ""
+    yield _escaped(one.headline)
+    yield ""
+    for number, fact in enumerate(one.facts, 1):
+        yield f"{number}. `{_at(fact)}` **{fact.role}** {_escaped(fact.text)}"
+    yield ""
+    yield "| cause | confidence |"
+    yield "| --- | --- |"
+    for ranked in one.causes:
+        yield f"| `{ranked.cause}` | {ranked.confidence:.2f} |"
+    yield ""
+    yield f"Our part: **{one.retry_effect}**. What to change:"
+    yield ""
+    for action in one.actions:
+        yield f"- `{action}`: {narrate.action(action)}"
+    yield ""
+    yield "Ruled out:"
+    yield ""
+    for checked in one.checked:
+        yield f"- `{checked.cause}`: {_escaped(checked.ruled_out_by)}"
+    yield ""
+    yield "What this archive cannot tell:"
+    yield ""
+    for line in one.cannot_know:
+        yield f"- {line}"
+    yield ""
+    yield "Evidence:"
+    yield ""
+    for row in one.evidence:
+        yield f"- {row.table} {_escaped(_pointer(row.to_json()))}: {_escaped(row.why)}"
+    yield ""
+    for number, fact in enumerate(one.facts, 1):
+        yield f"<details><summary>Query of fact {number}</summary>"
+        yield ""
+        yield "```sql"
+        yield printable(" ".join(fact.sql.split()))
+        yield "```"
+        yield ""
+        yield "</details>"
+        yield ""
+
+
+def _at(fact: Fact) -> str:
+    return "—" if fact.at_unix_ns is None else clock(fact.at_unix_ns // 1_000, decimals=1)
+
+
+def _pointer(row: dict[str, object]) -> str:
+    """Where a row is, in short."""
+    call = row.get("call_id")
+    if call is not None:
+        tail = f" attempt {row['attempt']}" if "attempt" in row else ""
+        return f"{call}{tail}"
+    return f"{row.get('key', '')} {row.get('instance', '')}".strip()
+
+
+def _wrapped(head: str, text: str) -> Iterator[str]:
+    """A paragraph with a hanging indent."""
+    line, indent = head, " " * len(head)
+    for word in text.split(" "):
+        if len(line) + len(word) > _WIDTH and line.strip() and line != indent:
+            yield line.rstrip()
+            line = indent
+        line += word + " "
+    yield line.rstrip()
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown and HTML leave as it is."""
+    safe = printable(text).replace("&", "&amp;").replace("<", "&lt;")
+    for mark in ("\\", "`", "*", "_", "[", "]", "|", "#"):
+        safe = safe.replace(mark, "\\" + mark)
+    return safe
