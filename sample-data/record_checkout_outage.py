@@ -215,23 +215,27 @@ async def _open_shop(seconds: float, seed: int) -> AsyncIterator[asyncio.StreamR
         await shop.wait()
 
 
+async def _phases(said: asyncio.StreamReader) -> list[dict[str, Any]]:
+    """What the shop says of its phases, once it has gone through them all."""
+    phases: list[dict[str, Any]] = []
+    while not phases or phases[-1]["phase"] != "over":
+        phases.append(json.loads(await said.readline()))
+        print(f"{phases[-1]['phase']} at {phases[-1]['started_unix_ns']}", flush=True)
+    return phases
+
+
 async def record(out: Path, seconds: float, seed: int) -> str | None:
     """Record into ``out``; gives what is wrong with the recording, if anything is."""
     tally = Tally()
-    phases: list[dict[str, Any]] = []
     over = asyncio.Event()
     archive = ArchiveObserver(out, service="checkout", instance="checkout-1", rotate_s=3600.0)
     async with _open_shop(seconds, seed) as said:
         ports = json.loads(await said.readline())["ports"]
         checkout = Checkout(ports, [archive, tally], seed, SystemClock())
-        serving = asyncio.create_task(checkout.serve_customers(over))
-        async for line in said:
-            phases.append(json.loads(line))
-            print(f"{phases[-1]['phase']} at {phases[-1]['started_unix_ns']}")
-            if phases[-1]["phase"] == "over":
-                break
-        over.set()
-        await serving
+        async with asyncio.TaskGroup() as group:
+            group.create_task(checkout.serve_customers(over))
+            phases = await _phases(said)
+            over.set()
     archive.close()
     faults = {"service": "payments", "phases": phases}
     out.with_name(f"{out.name}.faults.json").write_text(json.dumps(faults, indent=2) + "\n")
