@@ -132,8 +132,11 @@ class Hands:
             run.value = run.work() if run.work is not None else None
         except BaseException as error:  # the waiting call decides
             run.error = error
-        self._arrived.add(run)
-        post(run)
+        with self._runtime.mutex.lock:
+            dropped = run.dropped
+            self._arrived.add(run)
+        if not dropped:
+            post(run)
 
     def _detached_run(self, run: Run, post: Callable[[Run], None]) -> None:
         # A copy is filled, so that a dropped run's record is not changed under the plan's eyes.
@@ -158,7 +161,7 @@ class Hands:
         self._runtime.waiters[self] = box.post
         try:
             first = box.take(None if until_s is None else max(0.0, until_s - clock.monotonic_s()))
-            items = []
+            items: list[Any] = []
             while first is not None:
                 items.append(first)
                 first = box.take(0.0)

@@ -129,7 +129,7 @@ class Resolver:
         return (key, None) if problem is None else (OVERFLOW_KEY, problem)
 
     def _reject(self, call: Call, problem: str) -> None:
-        shape = f"{problem}|{_DATA.sub('#', call.info.key)}"
+        shape = _DATA.sub("#", f"{problem}|{call.info.key}")
         with self._mutex.lock:
             new = shape not in self._shapes and len(self._shapes) < _MOST_SHAPES
             if new:
@@ -144,7 +144,7 @@ class Resolver:
             return _found(lambda: provider.get(key))
         if isinstance(provider, Cached):
             known = _found(lambda: provider.cached(key))
-            if known.policy is not None or known.failure == "not_found":
+            if not isinstance(known, Found) or known.policy or known.failure == "not_found":
                 return known
         return (yield from self._look_up(call, key))
 
@@ -152,8 +152,9 @@ class Resolver:
         """Ask a provider that may take its time, beside the caller and under a limit."""
         provider, now_s = self._provider, call.now_s()
         run = Run(AttemptInfo(_Nowhere(key.text, self._runtime), call.info), 0)
-        run.is_async_work = call.is_async and isinstance(provider, AsyncProvider)
-        run.work = lambda: (provider.aget if run.is_async_work else provider.get)(key)
+        run.is_async_work = call.is_async and isinstance(self._provider, AsyncProvider)
+        verb = "aget" if run.is_async_work else "get"
+        run.work = lambda: getattr(provider, verb)(key)
         limit_s = now_s + self._timeout_s
         if call.limit_s is not None:
             limit_s = min(limit_s, call.limit_s)
@@ -164,12 +165,7 @@ class Resolver:
             return arrived
         if not arrived and (yield Cancel(run)):
             return Found(None, "provider_timeout")
-        error = run.error
-        if error is None:
-            return _found(lambda: run.value)
-        if isinstance(error, Exception):
-            return _failed(error)
-        return error
+        return _found(lambda: run.value) if run.error is None else _failed(run.error)
 
     def _ruled(self, key: str, found: Found) -> tuple[EffectivePolicy | None, PolicyMode]:
         """The policy to follow, and the rule that gave it."""
@@ -216,23 +212,26 @@ class _Nowhere:
         self.new_call_id = runtime.new_call_id
 
 
-def _found(get: Callable[[], Any]) -> Found:
+def _found(get: Callable[[], Any]) -> Found | BaseException:
     try:
         policy = get()
         if isinstance(policy, Policy):
             return Found(policy.normalize())
-    except Exception as error:  # a provider must never raise into a call
+    except BaseException as error:  # a provider must never raise into a call
         return _failed(error)
     if isinstance(policy, EffectivePolicy):
         return Found(policy)
     return Found(None, "invalid")
 
 
-def _failed(error: Exception) -> Found:
+def _failed(error: BaseException) -> Found | BaseException:
+    """Why there is no policy; or the error itself, when it must stop the call."""
     match error:
         case PolicyNotFoundError():
             return Found(None, "not_found", error)
         case PolicyError():
             return Found(None, "invalid", error)
-        case _:
+        case Exception():
             return Found(None, "provider_error", error)
+        case _:
+            return error
