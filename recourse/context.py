@@ -217,7 +217,13 @@ class AttemptInfo:
         annotations: What the operation noted; see :meth:`annotate`.
     """
 
+    # Defaults stand on the class, so that a first attempt sets only what is its own.
     only_captures = False
+    attempt = 0
+    hedge_index = 0
+    deadline: float | None = None
+    _call: CallInfo | None = None
+    _outer: "Ambient | AttemptInfo | None" = None
     annotations: dict[str, Any] | None = None
     _call_id: str | None = None
 
@@ -308,6 +314,13 @@ class AttemptInfo:
         return (
             f"AttemptInfo(key={self.key!r}, attempt={self.attempt}, hedge_index={self.hedge_index})"
         )
+
+
+class FirstAttempt(AttemptInfo):
+    """The first attempt of a call that nobody listens to and nothing limits."""
+
+    def __init__(self, bearings: Bearings) -> None:
+        self._bearings = bearings
 
 
 AMBIENT: Final[ContextVar[Ambient | AttemptInfo | None]] = ContextVar("recourse", default=None)

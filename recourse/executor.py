@@ -14,6 +14,7 @@ from collections.abc import (
     Sequence,
 )
 from datetime import timedelta
+from functools import partial
 from types import CoroutineType, SimpleNamespace, TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
@@ -22,7 +23,7 @@ from recourse.circuit.protocol import Admission
 from recourse.circuit.registry import Circuits
 from recourse.classify.protocol import Classifier
 from recourse.clock import Clock, SystemClock
-from recourse.context import AMBIENT, TAPS, Ambient, AttemptInfo
+from recourse.context import AMBIENT, TAPS, Ambient, AttemptInfo, FirstAttempt
 from recourse.drivers.aio import adrive, arun_inline
 from recourse.drivers.closing import aclose_runtime, close_runtime
 from recourse.drivers.misuse import (
@@ -184,20 +185,20 @@ class Executor:
         ambient = AMBIENT.get()
         if (
             bound is None
-            or (bound.breaker is not None and not bound.breaker.quiet)
+            or not bound.circuit.quiet
             or (ambient is not None and not ambient.only_captures)
         ):
             check_call(op)
-            return self._long(key, lambda: op(*args, **kwargs))
+            return self._long(key, partial(op, *args, **kwargs))
         if getattr(op, "__code__", _NO_CODE).co_flags & _NOT_FOR_CALL:
             check_call(op)
         if ambient is not None or self._observers or TAPS.observers:
-            return self._heard(bound, ambient, lambda: op(*args, **kwargs))
+            return self._heard(bound, ambient, partial(op, *args, **kwargs))
         # Nobody listens: nothing is built. Whatever is not a plain success is handed to the plan,
         # which goes on as if it had made this attempt itself.
-        lease = None if bound.breaker is None else bound.breaker.free_pass
+        lease = bound.circuit.free_pass
         began_s = self._now_s()
-        info = AttemptInfo(bound, None)
+        info = FirstAttempt(bound)
         token = AMBIENT.set(info)
         try:
             value = op(*args, **kwargs)
@@ -210,7 +211,7 @@ class Executor:
             AMBIENT.reset(token)
         run = self._tried(info, began_s, lease, failed)
         del failed
-        return self._resumed(bound, run, lambda: op(*args, **kwargs))
+        return self._resumed(bound, run, partial(op, *args, **kwargs))
 
     async def acall(
         self,
@@ -229,22 +230,23 @@ class Executor:
         ambient = AMBIENT.get()
         if (
             bound is None
-            or (bound.breaker is not None and not bound.breaker.quiet)
+            or not bound.circuit.quiet
             or (ambient is not None and not ambient.only_captures)
         ):
             check_acall(op)
-            return await self._along(key, lambda: op(*args, **kwargs))
+            return await self._along(key, partial(op, *args, **kwargs))
         if getattr(op, "__code__", _NO_CODE).co_flags & _NOT_FOR_ACALL:
             check_acall(op)
         if ambient is not None or self._observers or TAPS.observers:
-            return await self._aheard(bound, ambient, lambda: op(*args, **kwargs))
-        lease = None if bound.breaker is None else bound.breaker.free_pass
+            return await self._aheard(bound, ambient, partial(op, *args, **kwargs))
+        lease = bound.circuit.free_pass
         began_s = self._now_s()
-        info = AttemptInfo(bound, None)
+        info = FirstAttempt(bound)
         token = AMBIENT.set(info)
         try:
             result = op(*args, **kwargs)
-            if type(result) is CoroutineType or not is_plain(result):
+            kind: type[object] = type(result)
+            if kind is CoroutineType or not is_plain(result):
                 return await result
             failed: Exception = plain_in_acall()
         except Exception as error:  # noqa: BLE001  # the plan judges it, outside this block
@@ -253,7 +255,7 @@ class Executor:
             AMBIENT.reset(token)
         run = self._tried(info, began_s, lease, failed)
         del failed
-        return await self._aresumed(bound, run, lambda: op(*args, **kwargs))
+        return await self._aresumed(bound, run, partial(op, *args, **kwargs))
 
     def stream(
         self,
@@ -268,7 +270,7 @@ class Executor:
         Nothing runs before the first item is asked for.
         """
         check_stream(op)
-        call = self._new_call(key, lambda: op(*args, **kwargs))
+        call = self._new_call(key, partial(op, *args, **kwargs))
         call.is_stream = True
         return drive_stream(call, govern(call, self._bind))
 
@@ -282,7 +284,7 @@ class Executor:
     ) -> AsyncIterator[T]:
         """Iterate asynchronously over ``op(*args, **kwargs)``, retried until its first item."""
         check_stream(op)
-        call = self._new_call(key, lambda: op(*args, **kwargs))
+        call = self._new_call(key, partial(op, *args, **kwargs))
         call.is_async = call.is_stream = True
         return adrive_stream(call, govern(call, self._bind))
 
@@ -296,7 +298,8 @@ class Executor:
         return decorate
 
     def _new_call(self, key: str | PolicyKey, operation: Callable[[], Any]) -> Call:
-        return Call(self._runtime, str(key), operation, AMBIENT.get(), started_s=self._now_s())
+        text = key if isinstance(key, str) and key else PolicyKey.parse(key).text
+        return Call(self._runtime, text, operation, AMBIENT.get(), started_s=self._now_s())
 
     def _long(self, key: str | PolicyKey, operation: Callable[[], T]) -> T:
         call = self._new_call(key, operation)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 from recourse.budget.registry import Budgets
-from recourse.circuit.protocol import Breaker
+from recourse.circuit.protocol import Admission, Breaker
 from recourse.classify.protocol import Classifier
 from recourse.clock import Clock
 from recourse.errors import ExecutorClosed
@@ -105,6 +105,16 @@ class Runtime:
             )
 
 
+class _NoCircuit:
+    """Stands where a key has no breaker, for those who only ask whether it is quiet."""
+
+    quiet = True
+    free_pass: Admission | None = None
+
+
+NO_CIRCUIT: Final = _NoCircuit()
+
+
 class Bound:
     """One key under one policy, ready to run.
 
@@ -116,6 +126,7 @@ class Bound:
 
     __slots__ = (
         "breaker",
+        "circuit",
         "classifier",
         "classify",
         "clock",
@@ -151,6 +162,7 @@ class Bound:
         self.classifier = classifier
         self.classify = classifier.classify
         self.breaker = breaker
+        self.circuit = breaker or NO_CIRCUIT
         self.errors_only = bool(getattr(classifier, "errors_only", False))
         self.hedging_off = hedging_off
         self.mode = mode
