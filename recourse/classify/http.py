@@ -6,7 +6,6 @@ timeout, a broken connection) is repeated only if the request may be carried out
 """
 
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Any, Final
 
 from recourse.classify.http_error import IDEMPOTENT_METHODS, Failure, HTTPFacts, http_facts
@@ -20,6 +19,7 @@ from recourse.reasons import Reason
 __all__ = ["HTTPClassifier"]
 
 _REFUSED: Final = frozenset({408, 429})
+_UNAVAILABLE: Final = 503
 _FINAL_5XX: Final = frozenset({501, 505})
 _NOT_HTTP: Final = Outcome(
     OutcomeKind.NON_RETRYABLE, Reason.CLASSIFIER_TYPE_MISMATCH, health=Health.NEUTRAL
@@ -107,7 +107,7 @@ class HTTPClassifier:
         family = f"{status // 100}xx"
         was_refused = status in _REFUSED or status in self._extra
         may_pass = was_refused or (family == "5xx" and status not in _FINAL_5XX)
-        tells_when = was_refused or status == HTTPStatus.SERVICE_UNAVAILABLE or family == "3xx"
+        tells_when = was_refused or status == _UNAVAILABLE or family == "3xx"
         outcome = Outcome(
             OutcomeKind.RETRYABLE if may_pass else OutcomeKind.NON_RETRYABLE,
             f"http_{status}",

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final, cast
 
 __all__ = ["header", "retry_after_s"]
@@ -52,6 +51,9 @@ def _date(text: str) -> datetime | None:
     # The parser takes nearly anything for a date; HTTP's three forms all begin with a weekday.
     if _WEEKDAY.match(text) is None:
         return None
+    # Importing it takes as long as half the core does, and a date is rare.
+    from email.utils import parsedate_to_datetime
+
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -1,7 +1,6 @@
 """On which line of a TOML file a key stands; :mod:`tomllib` does not say."""
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -50,6 +49,8 @@ def toml_lines(text: str) -> Lines:
 
 def _parts(dotted: str) -> Path:
     """The parts of a dotted key, unquoted by TOML's own reader."""
+    import tomllib  # wanted only when a file is read
+
     try:
         inner: Any = tomllib.loads(f"{dotted} = 0")
     except tomllib.TOMLDecodeError:

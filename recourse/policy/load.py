@@ -1,9 +1,7 @@
 """From a policy file to what it says: TOML, JSON, and YAML when PyYAML is there."""
 
 import importlib
-import json
 import re
-import tomllib
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +9,7 @@ from recourse.policy.lines import Lines, toml_lines
 from recourse.policy.parse import PolicyFile, parse
 from recourse.policy.problems import PolicyFileError, Problem, suggestion
 
-__all__ = ["load", "loads"]
+__all__ = ["data_of", "load", "loads", "text_of"]
 
 FORMATS: Final = {".json": "json", ".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}
 _LINE: Final = re.compile(r"\bline (\d+)")
@@ -23,11 +21,19 @@ def load(path: Path | str) -> PolicyFile:
     Raises:
         PolicyFileError: It cannot be read, or something in it is wrong.
     """
+    return loads(text_of(path), str(path))
+
+
+def text_of(path: Path | str) -> str:
+    """The text of a policy file.
+
+    Raises:
+        PolicyFileError: It cannot be read.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(str(path), "cannot be read", error) from None
-    return loads(text, str(path))
 
 
 def loads(text: str, file: str) -> PolicyFile:
@@ -40,24 +46,38 @@ def loads(text: str, file: str) -> PolicyFile:
     if suffix not in FORMATS:
         problem = _problem(file, f"has an unknown format {suffix!r}", suggestion(suffix, FORMATS))
         raise PolicyFileError([problem])
+    data = data_of(text, file, FORMATS[suffix])
+    return parse(data, file=file, lines=toml_lines(text) if suffix == ".toml" else Lines())
+
+
+def data_of(text: str, file: str, form: str) -> Any:
+    """A text in one of the formats ``toml``, ``json`` and ``yaml``, as plain data.
+
+    Raises:
+        PolicyFileError: It is not of that format, or its reader is not installed.
+    """
     try:
-        data = _data(text, FORMATS[suffix])
+        return _data(text, form)
     except ModuleNotFoundError:
         advice = "install it with: pip install 'recourse-observe[policy]', or use TOML"
         raise PolicyFileError([_problem(file, "needs PyYAML", advice)]) from None
     except (ValueError, RecursionError) as error:
-        raise _unreadable(file, f"is no {FORMATS[suffix].upper()}", error) from None
-    return parse(data, file=file, lines=toml_lines(text) if suffix == ".toml" else Lines())
+        raise _unreadable(file, f"is no {form.upper()}", error) from None
 
 
 def _data(text: str, form: str) -> Any:
+    # Readers are imported when a file of their format is read, not with the package.
     match form:
         case "toml":
+            import tomllib
+
             return tomllib.loads(text)
         case "json":
+            import json
+
             return json.loads(text)
         case _:
-            # By name and at run time: the core knows no integration.
+            # By name: the core knows no integration.
             return importlib.import_module("recourse.integrations.yaml").loads(text)
 
 

@@ -5,8 +5,6 @@ nearest bound; two values that contradict each other are made consistent by the 
 """
 
 import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -96,6 +94,10 @@ def version_of(
     retry: RetryPolicy, hedge: HedgePolicy, circuit: CircuitPolicy, *, idempotent: bool | None
 ) -> str:
     """Twelve hexadecimal digits that are the same for the same content, in every process."""
+    # Wanted when the first policy is built, not when the package is imported.
+    import hashlib
+    import json
+
     content = {
         "retry": dataclasses.asdict(retry),
         "hedge": dataclasses.asdict(hedge),

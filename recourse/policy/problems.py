@@ -1,6 +1,5 @@
 """What is wrong with a policy file, and where: all of it, not the first of it."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,6 +72,8 @@ def shown(value: object) -> str:
 
 def suggestion(word: object, words: Iterable[str]) -> str:
     """``did you mean 'x'``, or what is allowed when nothing is near."""
+    import difflib  # wanted only when somebody has made a mistake
+
     known = sorted(words)
     near = difflib.get_close_matches(str(word), known, n=1)
     return f"did you mean {near[0]!r}?" if near else "use one of " + ", ".join(known)

@@ -12,7 +12,8 @@ class Provider(Protocol):
     """Anything that finds a key's policy.
 
     An attribute ``immediate = True`` promises that ``get`` never waits; the executor then calls it
-    in the caller's thread. Any other provider is asked under the resolve timeout.
+    in the caller's thread. Any other provider is asked under the resolve timeout. An attribute
+    ``constant = True`` promises that a key's answer never changes.
     """
 
     def get(self, key: PolicyKey) -> Policy | EffectivePolicy:

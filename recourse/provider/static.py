@@ -1,18 +1,18 @@
 """Policies that are written in the program."""
 
-import dataclasses
 from collections.abc import Iterable
 from typing import Final
 
-from recourse.errors import PolicyError, PolicyNotFoundError
 from recourse.key import PolicyKey
 from recourse.policy.model import EffectivePolicy, Policy
+from recourse.provider.lookup import Lookup
+from recourse.reasons import PolicySource
 
 __all__ = ["StaticProvider"]
 
 
 class StaticProvider:
-    """Policies by key, and optionally one for every other key.
+    """Policies by key, and optionally one for every other key; they never change.
 
     Args:
         policies: At most one per key.
@@ -22,20 +22,13 @@ class StaticProvider:
         PolicyError: Two policies are for the same key.
     """
 
-    __slots__ = ("_default", "_policies")
+    __slots__ = ("_lookup",)
 
     immediate: Final = True
     constant: Final = True
 
     def __init__(self, policies: Iterable[Policy], default: Policy | None = None) -> None:
-        self._policies: dict[str, EffectivePolicy] = {}
-        for policy in policies:
-            key = str(policy.key)
-            if key in self._policies:
-                field = "policies"
-                raise PolicyError(field, key, "one policy per key")
-            self._policies[key] = policy.normalize("static")
-        self._default = None if default is None else default.normalize("default")
+        self._lookup = Lookup(policies, default, PolicySource.STATIC)
 
     def get(self, key: PolicyKey) -> EffectivePolicy:
         """The key's policy, or the default.
@@ -43,13 +36,7 @@ class StaticProvider:
         Raises:
             PolicyNotFoundError: The key has none and there is no default.
         """
-        found = self._policies.get(key.text)
-        if found is not None:
-            return found
-        if self._default is None:
-            raise PolicyNotFoundError(key.text)
-        return dataclasses.replace(self._default, key=key.text)
+        return self._lookup.get(key)
 
     def __repr__(self) -> str:
-        keys = ", ".join(sorted(self._policies))
-        return f"StaticProvider({keys}; default={self._default is not None})"
+        return f"StaticProvider({self._lookup!r})"
