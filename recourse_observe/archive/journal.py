@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -112,7 +113,8 @@ class Journal:
         """Close the current segment, so that it can be published."""
         if self._segment is not None:
             segment, self._segment = self._segment, None
-            segment.close()
+            with suppress(OSError):  # its frames tell how far it is whole
+                segment.close()
             self.ended.append(segment.path)
 
     def leave(self) -> None:
@@ -150,7 +152,8 @@ class Journal:
     def _abandon(self, *, lost: bool) -> None:
         if self._segment is not None:
             segment, self._segment = self._segment, None
-            segment.close()
+            with suppress(OSError):
+                segment.close()
             if not lost:
                 self.ended.append(segment.path)
         if lost and self._lock is not None:  # the folder is gone, and the lock with it

@@ -1,18 +1,16 @@
-"""What writers have not published yet: rows of segments, each of them once."""
+"""What writers have not published yet, as a reader sees it: each row once."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from recourse_observe.archive.files import LIVE
-from recourse_observe.archive.instance import is_alive, live_folders, segments_of
+from recourse_observe.archive.instance import is_alive, live_folders
+from recourse_observe.archive.leftovers import leftovers
 from recourse_observe.archive.publish import segment_tables
-from recourse_observe.archive.segment_data import read_segment
 
 __all__ = ["FoundSegment", "unpublished_segments"]
-
-_LARGEST_BYTES: Final = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +31,7 @@ class FoundSegment:
     sequence: int
     tables: Mapping[str, Any] = field(repr=False)
     is_alive: bool
-    warning: str = ""
+    warning: str
 
     @property
     def rows(self) -> int:
@@ -50,42 +48,14 @@ def unpublished_segments(
     """
     for folder in live_folders(root):
         alive = is_alive(folder)
-        segments = segments_of(folder)
-        newest = max(
-            [sequence for sequence, _ in segments]
-            + [sequence for instance, sequence in published if instance == folder.name],
-            default=0,
-        )
-        for sequence, path in segments:
-            if (folder.name, sequence) not in published:
-                unfinished = not alive and sequence == newest
-                yield _found(path, folder.name, sequence, alive=alive, unfinished=unfinished)
-
-
-def _found(
-    path: Path, instance: str, sequence: int, *, alive: bool, unfinished: bool
-) -> FoundSegment:
-    tables: Mapping[str, Any] = {}
-    warning = ""
-    try:
-        size = path.stat().st_size
-        if size > _LARGEST_BYTES:
-            warning = f"has {size >> 20} MiB, more than a segment ever has"
-        elif size > 0:  # a crash may leave an empty one
-            data = read_segment(path)
-            tables = segment_tables(data, unfinished=unfinished)
-            if data.torn_bytes and not alive:
-                warning = f"ends in a torn batch of {data.torn_bytes} bytes, which was left out"
-    except OSError as error:
-        warning = f"cannot be read ({error.strerror})"
-    except ValueError as error:
-        warning = f"{error}; it was skipped"
-    shown = f"{LIVE}/{instance}/{path.name} {warning}" if warning else ""
-    return FoundSegment(
-        path=path,
-        instance=instance,
-        sequence=sequence,
-        tables=tables,
-        is_alive=alive,
-        warning=shown,
-    )
+        own = {sequence for instance, sequence in published if instance == folder.name}
+        for one in leftovers(folder, own, is_dead=not alive):
+            shown = f"{LIVE}/{folder.name}/{one.path.name} {one.problem}"
+            yield FoundSegment(
+                path=one.path,
+                instance=folder.name,
+                sequence=one.sequence,
+                tables={} if one.data is None else segment_tables(one.data),
+                is_alive=alive,
+                warning=shown if one.problem else "",
+            )

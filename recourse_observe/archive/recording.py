@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +12,10 @@ from recourse_observe.archive.columns import Row, row
 from recourse_observe.archive.disk import Disk
 from recourse_observe.archive.fold import Fold
 from recourse_observe.archive.journal import Journal, JournalOptions
-from recourse_observe.archive.publish import publish_segment, recover
+from recourse_observe.archive.leftovers import recover
+from recourse_observe.archive.publish import publish_segment, settle_in_flight
 from recourse_observe.archive.queue import EventQueue
+from recourse_observe.archive.segment_data import read_segment
 from recourse_observe.archive.trouble import Trouble
 
 __all__ = ["Recording"]
@@ -48,6 +51,7 @@ class Recording:
         self._journal = Journal(root, options, clock, disk)
         self._trouble = Trouble(f"archive {root} cannot be written")
         self._unpublished = Trouble(f"archive {root}: segments cannot be published")
+        self._publishing = threading.Lock()
         self._rows: dict[str, list[Row]] = {}  # encoded by nobody yet, because the disk refused
         self._events = 0  # what these rows came from
         self._told_dropped = 0
@@ -77,36 +81,52 @@ class Recording:
         self._write(late=late)
 
     def rotate_if_due(self) -> None:
-        """End the segment when it is time."""
+        """End the segment when it is time, and begin the next one with the calls in flight."""
         if self._journal.is_due():
             self._report("segment")
-            self._write(late=False)
-            self._journal.end_segment()
+            if self._write(late=False):
+                self._journal.end_segment()
+                self.step()
 
     @property
     def has_ended(self) -> bool:
-        """Whether there is a segment to publish, and the disk is worth asking."""
-        return bool(self._journal.ended) and not self._unpublished.waits_s(
-            self._clock.monotonic_s()
-        )
+        """Whether there is a segment to publish, and the disk is worth asking.
 
-    def publish_ended(self, *, unfinished: bool = False) -> None:
-        """Publish segments that have ended; one that the disk refuses is tried again later."""
+        Not before the next one has begun: until then, calls in flight stand only in this one.
+        """
+        if self._journal.is_fresh and self._fold.in_flight:
+            return False
+        waits = self._unpublished.waits_s(self._clock.monotonic_s()) > 0
+        return bool(self._journal.ended) and not waits
+
+    def publish_ended(self, *, is_last: bool = False) -> None:
+        """Publish segments that have ended; one that the disk refuses is tried again later.
+
+        Args:
+            is_last: Whether no segment follows: then calls in flight get their rows.
+        """
         ended = self._journal.ended
-        while ended:
-            path, last = ended[0], len(ended) == 1
-            try:
-                publish_segment(self._root, path, unfinished=unfinished and last, pause=self._pause)
-            except FileNotFoundError:
-                pass  # somebody removed it
-            except OSError as error:
-                self._unpublished.failed(error, self._clock.monotonic_s())
-                return
-            except Exception:
-                _LOG.exception("segment %s cannot be published; readers read it as it is", path)
-            else:
-                self._unpublished.over()
-            ended.popleft()
+        with self._publishing:
+            while ended and self._published(ended[0], is_last=is_last and len(ended) == 1):
+                ended.popleft()
+
+    def _published(self, path: Path, *, is_last: bool) -> bool:
+        """Whether nothing is left to do for this segment."""
+        try:
+            data = read_segment(path, self._pause)
+            if is_last:
+                settle_in_flight([data])
+            publish_segment(self._root, path, data, self._pause)
+        except FileNotFoundError:
+            pass  # somebody removed it
+        except OSError as error:
+            self._unpublished.failed(error, self._clock.monotonic_s())
+            return False
+        except Exception:
+            _LOG.exception("segment %s cannot be published; readers read it as it is", path)
+        else:
+            self._unpublished.over()
+        return True
 
     def finish(self, *, leave: bool) -> None:
         """Write everything, and count what cannot be written.
@@ -125,7 +145,7 @@ class Recording:
         if leave or not self._fold.in_flight:
             try:
                 self._journal.end_segment()
-                self.publish_ended(unfinished=True)
+                self.publish_ended(is_last=True)
                 self._journal.leave()
             except OSError as error:
                 self._trouble.failed(error, self._clock.monotonic_s())

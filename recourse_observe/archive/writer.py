@@ -167,8 +167,9 @@ class ArchiveObserver:
         """Whether both threads have ended within the time."""
         until_s = self._clock.monotonic_s() + timeout_s
         self._mailbox.post(_STOP)
-        for thread in (self._thread, self._publisher):
-            if thread is not None and thread is not threading.current_thread():
+        for name in ("_thread", "_publisher"):  # the first may have started the second
+            thread = getattr(self, name)
+            if thread is not None:
                 thread.join(max(0.0, until_s - self._clock.monotonic_s()))
                 if thread.is_alive():
                     _LOG.warning("archive %s was not finished within %g s", self._root, timeout_s)

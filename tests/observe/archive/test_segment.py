@@ -40,7 +40,7 @@ def beats(count: int, first: int = 0) -> dict[str, list[Any]]:
 
 def read_rows(path: Path) -> list[int]:
     data = read_segment(path)
-    tables = segment_tables(data, unfinished=False)
+    tables = segment_tables(data)
     return [] if not tables else tables["recorder"]["rows"].to_pylist()
 
 
@@ -75,7 +75,7 @@ def test_every_kind_of_row_survives(
     fold.feed(taken([*teller.one_of_each(), *teller.in_flight()]))
     segment.append(fold.take(None), 1, 1)
 
-    tables = segment_tables(read_segment(segment.path), unfinished=False)
+    tables = segment_tables(read_segment(segment.path))
 
     assert {name: table.num_rows for name, table in tables.items()} == {
         "attempts": 11,
@@ -260,4 +260,4 @@ def test_a_write_of_half_is_an_error(
 
 
 def test_empty_data_has_no_tables() -> None:
-    assert segment_tables(SegmentData(HEAD), unfinished=True) == {}
+    assert segment_tables(SegmentData(HEAD)) == {}

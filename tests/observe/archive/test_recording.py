@@ -1,0 +1,648 @@
+import contextlib
+import errno
+import json
+import logging
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recourse_observe.archive import open_store, survey
+from recourse_observe.archive.disk import Disk
+from recourse_observe.archive.journal import JournalOptions
+from recourse_observe.archive.leftovers import recover
+from recourse_observe.archive.queue import EventQueue
+from recourse_observe.archive.recording import Recording
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+Taken = Callable[[list[Any]], list[Any]]
+OPTIONS = JournalOptions(service="checkout", instance="web-1", region="eu")
+
+
+class Recorder:
+    """A recording with its queue, driven by hand on a virtual clock."""
+
+    def __init__(self, root: Path, teller: Any, disk: Disk, options: JournalOptions) -> None:
+        self.clock = teller.clock
+        self.queue: EventQueue = EventQueue(1000, lambda: None)
+        self.pauses = 0
+        self.recording = Recording(
+            root, options, self.queue, teller.clock, disk, pause=self._paused
+        )
+
+    def _paused(self) -> None:
+        self.pauses += 1
+
+    def tell(self, told: list[Any]) -> None:
+        for event in told:
+            self.queue.put(event)
+        self.recording.step()
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        return dict(self.queue.counts().dropped)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+def recorder(root: Path, teller: Any) -> Callable[..., Recorder]:
+    def made(disk: Disk | None = None, **options: Any) -> Recorder:
+        chosen = JournalOptions(service="checkout", instance="web-1", region="eu", **options)
+        return Recorder(root, teller, disk or Disk(), chosen)
+
+    return made
+
+
+class Flaky(Disk):
+    """A disk whose n-th operation fails, and every one after it while ``broken``."""
+
+    def __init__(self, fails_at: int, *, lasting: bool = False) -> None:
+        self.left = fails_at
+        self.lasting = lasting
+        self.failed = 0
+
+    def _step(self) -> None:
+        self.left -= 1
+        if self.left == 0 or (self.left < 0 and self.lasting):
+            self.failed += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def folder(self, path: Path) -> None:
+        self._step()
+        super().folder(path)
+
+    def create(self, path: Path) -> int:
+        self._step()
+        return super().create(path)
+
+    def append(self, descriptor: int, data: bytes) -> None:
+        try:
+            self._step()
+        except OSError:
+            super().append(descriptor, data[: len(data) // 2])
+            raise
+        super().append(descriptor, data)
+
+    def sync(self, descriptor: int) -> None:
+        self._step()
+        super().sync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        super().close(descriptor)
+        self._step()
+
+    def remove(self, path: Path) -> None:
+        self._step()
+        super().remove(path)
+
+    def remove_folder(self, path: Path) -> None:
+        self._step()
+        super().remove_folder(path)
+
+
+CALLS = "SELECT call_id, disposition FROM calls ORDER BY call_id"
+
+
+def test_a_living_writer_s_rows_are_read_before_they_are_published(
+    recorder: Callable[..., Recorder], teller: Any, taken: Taken, ask: Ask
+) -> None:
+    writer = recorder()
+
+    writer.tell(taken([*teller.one_of_each(), *teller.in_flight()]))
+
+    assert [row[0] for row in ask(CALLS)] == [f"call-{i:06}" for i in range(7)]
+    assert ask("SELECT DISTINCT service, instance, region FROM attempts") == [
+        ("checkout", "web-1", "eu")
+    ]
+    assert ask("SELECT event, rows FROM recorder") == [("started", 0)]
+    assert writer.queue.counts().queued == 0
+    assert writer.pauses == 0
+
+
+def test_closing_publishes_everything_and_calls_in_flight_are_unfinished(
+    recorder: Callable[..., Recorder], root: Path, teller: Any, taken: Taken, ask: Ask
+) -> None:
+    writer = recorder()
+    writer.tell(taken([*teller.success(), *teller.in_flight()]))
+    before = ask("SELECT * FROM attempts ORDER BY ALL")
+
+    writer.recording.finish(leave=True)
+
+    assert survey(root).segments == ()
+    assert list((root / "_live").iterdir()) == []
+    assert ask(CALLS) == [("call-000000", "success"), ("call-000001", "unfinished")]
+    assert ask(
+        "SELECT final_outcome, final_reason, attempts_run, retries, success FROM calls"
+        " WHERE disposition = 'unfinished'"
+    ) == [("abandoned", "unfinished", 2, 1, False)]
+    assert ask(
+        "SELECT attempt, outcome, reason FROM attempts WHERE call_id = 'call-000001' ORDER BY 1"
+    ) == [(0, "retryable", "http_503"), (1, "abandoned", "unfinished")]
+    assert set(before) < set(ask("SELECT * FROM attempts"))
+    assert ask("SELECT event FROM recorder ORDER BY recorded_at, event") == [
+        ("started",),
+        ("closed",),
+    ] or ask("SELECT count(*) FROM recorder") == [(2,)]
+    assert ask("SELECT sum(calls), sum(attempts) FROM rollups") == [(1, 1)]
+
+
+def test_a_call_may_span_segments_and_is_told_once(
+    recorder: Callable[..., Recorder], teller: Any, taken: Taken, ask: Ask
+) -> None:
+    writer = recorder(rotate_s=60.0)
+    call, begun = teller.start()
+    first = teller.launch(call)
+    writer.tell([*begun, first])
+    writer.clock.advance(61)
+    writer.recording.rotate_if_due()
+    assert writer.recording.has_ended
+    writer.recording.publish_ended()
+
+    writer.tell([])
+    assert ask(CALLS) == []
+    writer.tell([teller.land(first), teller.end(call, 1)])
+
+    assert ask(CALLS) == [("call-000000", "success")]
+    assert ask("SELECT count(*) FROM attempts") == [(1,)]
+
+
+def test_a_dead_writer_s_calls_in_flight_are_unfinished_and_it_is_recovered_by_the_next_start(
+    recorder: Callable[..., Recorder], root: Path, teller: Any, taken: Taken, ask: Ask
+) -> None:
+    dead = recorder()
+    dead.tell(taken([*teller.success(), *teller.in_flight()]))
+    alive = ask(CALLS)
+    dead.recording.forget()  # as when the process dies: the lock is gone, the files stay
+    expected = [("call-000000", "success"), ("call-000001", "unfinished")]
+
+    assert alive == expected[:1]
+    assert ask(CALLS) == expected
+
+    heir = recorder()
+    heir.tell(teller.success())
+    assert ask(CALLS) == [*expected, ("call-000002", "success")]
+    assert [segment.is_alive for segment in survey(root).segments] == [True]
+    assert heir.recording.source.instance.startswith("web-1-20261121T14")
+    assert ask("SELECT detail FROM recorder WHERE event = 'recovered'") == [('{"web-1": 7}',)]
+
+
+def test_an_instance_that_was_used_gets_another_name(
+    recorder: Callable[..., Recorder], teller: Any, ask: Ask
+) -> None:
+    for _ in range(2):
+        writer = recorder()
+        writer.tell(teller.success())
+        writer.recording.finish(leave=True)
+
+    assert ask("SELECT count(DISTINCT instance), count(*) FROM calls") == [(2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds", "due"),
+    [
+        ({"rotate_s": 60.0}, 59.0, False),
+        ({"rotate_s": 60.0}, 60.0, True),
+        ({"rotate_s": 9e9}, 3599.0, False),
+        ({"rotate_s": 9e9}, 3600.0, True),
+        ({"rotate_rows": 4}, 0.0, True),
+    ],
+)
+def test_a_segment_ends_by_age_by_rows_and_with_the_hour(
+    recorder: Callable[..., Recorder],
+    teller: Any,
+    options: dict[str, Any],
+    seconds: float,
+    *,
+    due: bool,
+) -> None:
+    writer = recorder(**options)
+    writer.recording.rotate_if_due()
+    assert not writer.recording.has_ended
+    writer.tell(teller.success())
+
+    writer.clock.advance(seconds - (writer.clock.monotonic_s() if seconds >= 3599 else 0))
+    writer.recording.rotate_if_due()
+
+    assert writer.recording.has_ended is due
+
+
+def test_a_segment_without_calls_is_not_published_every_minute(
+    recorder: Callable[..., Recorder], teller: Any
+) -> None:
+    writer = recorder(rotate_s=60.0)
+    writer.tell([])
+
+    writer.clock.advance(600)
+    writer.recording.rotate_if_due()
+
+    assert not writer.recording.has_ended
+
+
+def test_a_segment_with_too_many_words_ends(
+    recorder: Callable[..., Recorder], teller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recourse_observe.archive.journal._MOST_WORDS", 3)
+    writer = recorder()
+
+    writer.tell(teller.success())
+    writer.recording.rotate_if_due()
+
+    assert writer.recording.has_ended
+
+
+def test_heartbeats_and_drops_are_told(
+    recorder: Callable[..., Recorder], teller: Any, ask: Ask
+) -> None:
+    writer = recorder()
+    writer.tell([])
+    assert 9.9 < writer.recording.wait_s() <= 10.0
+    writer.clock.advance(10)
+    assert writer.recording.wait_s() == 0
+    writer.tell([])
+    writer.queue.refuse("after_close")
+    writer.tell([])
+
+    assert ask("SELECT event, dropped_events, detail FROM recorder ORDER BY recorded_at") == [
+        ("started", 0, None),
+        ("heartbeat", 0, None),
+        ("dropped", 1, '{"after_close": 1}'),
+    ]
+
+
+def test_an_event_that_cannot_be_understood_is_counted(
+    recorder: Callable[..., Recorder], teller: Any
+) -> None:
+    writer = recorder()
+    broken = teller.success()
+    broken[3] = broken[3]._replace(started_s=float("nan"))
+
+    writer.tell(broken)
+
+    counts = writer.queue.counts()
+    assert (counts.emitted, counts.written, counts.dropped) == (5, 4, {"encode": 1})
+
+
+def test_a_dropped_event_leaves_a_mark_on_its_call(
+    recorder: Callable[..., Recorder], teller: Any, ask: Ask
+) -> None:
+    writer = recorder()
+    call, begun = teller.start()
+    writer.tell(begun)
+    lost = teller.launch(call)
+    for _ in range(1000):
+        writer.queue.put(lost)
+    writer.recording.step()
+
+    writer.tell([teller.end(call, 1)])
+
+    assert ask("SELECT attributes FROM calls") == [('{"truncated": "true"}',)]
+    assert writer.pauses > 2
+
+
+@pytest.mark.slow
+def test_whichever_operation_fails_once_nothing_is_lost_or_told_twice(
+    tmp_path: Path, taken: Taken, teller: Any
+) -> None:
+    teller_class = type(teller)
+    number = 0
+    while True:
+        number += 1
+        teller = teller_class()
+        root = tmp_path / str(number)
+        disk = Flaky(number)
+        options = JournalOptions(service="s", instance="i", rotate_rows=4, synced=True)
+        writer = Recorder(root, teller, disk, options)
+        for _ in range(2):
+            writer.tell(taken(teller.retried()))
+            writer.clock.advance(40)
+            writer.recording.rotate_if_due()
+        writer.tell([])
+        counts = writer.queue.counts()
+        failed, disk.left = disk.failed, 0
+        writer.recording.forget()
+
+        if not failed:
+            break
+        assert (counts.written, counts.queued, counts.dropped) == (18, 0, {}), number
+        tables = [segment.tables for segment in survey(root).segments]
+        calls = [i for t in tables if "calls" in t for i in t["calls"]["call_id"].to_pylist()]
+        assert sorted(calls) == ["call-000000", "call-000001"], number
+        assert sum(t["attempts"].num_rows for t in tables if "attempts" in t) == 4, number
+    assert number > 12
+
+
+@pytest.mark.parametrize("refused", ["remove", "remove_folder"])
+def test_a_folder_that_cannot_be_removed_is_left_behind(
+    recorder: Callable[..., Recorder],
+    teller: Any,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: str,
+) -> None:
+    def refuse(disk: Disk, path: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Disk, refused, refuse)
+    writer = recorder()
+    writer.tell(teller.success())
+
+    writer.recording.finish(leave=True)
+
+    assert ask(CALLS) == [("call-000000", "success")]
+
+
+def test_a_full_disk_is_one_line_and_is_tried_again_with_patience(
+    recorder: Callable[..., Recorder],
+    teller: Any,
+    ask: Ask,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    disk = Flaky(5, lasting=True)
+    writer = recorder(disk)
+    writer.tell(teller.success())
+    tries = [disk.failed]
+
+    for _ in range(5):
+        writer.tell(teller.success())
+        assert writer.recording.wait_s() > 0
+        writer.clock.advance(writer.recording.wait_s())
+        writer.tell([])
+        tries.append(disk.failed)
+    disk.lasting = False
+    writer.clock.advance(30)
+    writer.tell([])
+
+    assert [after - before for before, after in pairwise(tries)] == [1] * 5
+    assert [r.levelno for r in caplog.records] == [logging.WARNING] * 2
+    assert "cannot be written ([Errno 28] No space left on device)" in caplog.messages[0]
+    assert "that is over; 0 events were dropped" in caplog.messages[1]
+    assert len(ask(CALLS)) == 6
+
+
+def test_what_is_still_refused_at_the_end_is_counted(
+    recorder: Callable[..., Recorder], teller: Any
+) -> None:
+    writer = recorder(Flaky(1, lasting=True))
+    writer.tell(teller.success())
+
+    writer.recording.finish(leave=True)
+
+    counts = writer.queue.counts()
+    assert (counts.emitted, counts.written, counts.queued) == (5, 0, 0)
+    assert counts.dropped == {"io_error": 5}
+
+
+def test_a_directory_that_is_removed_is_made_again(
+    recorder: Callable[..., Recorder], root: Path, teller: Any, ask: Ask
+) -> None:
+    writer = recorder()
+    writer.tell(teller.success())
+    root.rename(root.with_name("elsewhere"))
+    (root.with_name("elsewhere") / "_live" / "web-1" / "000000.segment").unlink()
+
+    writer.tell(teller.success())
+    writer.clock.advance(1)
+    writer.tell([])
+
+    assert ask(CALLS) == [("call-000001", "success")]
+
+
+def test_a_publication_that_fails_is_tried_again_and_readers_read_the_segment_meanwhile(
+    recorder: Callable[..., Recorder],
+    root: Path,
+    teller: Any,
+    ask: Ask,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    writer = recorder(rotate_rows=1)
+    (root / "calls").mkdir(parents=True)
+    (root / "calls" / "date=2026-11-21").write_text("in the way")
+    writer.tell(teller.success())
+    writer.recording.rotate_if_due()
+    writer.recording.publish_ended()
+
+    odd = ("calls: 1 links or odd names were not followed, for example date=2026-11-21",)
+    assert ask(CALLS, warnings=odd) == [("call-000000", "success")]
+    assert ask("SELECT count(*) FROM attempts", warnings=odd) == [(1,)]
+    assert not writer.recording.has_ended
+
+    (root / "calls" / "date=2026-11-21").unlink()
+    writer.clock.advance(1)
+    assert writer.recording.has_ended
+    writer.recording.publish_ended()
+
+    assert not any(segment.rows for segment in survey(root).segments)
+    assert ask(CALLS) == [("call-000000", "success")]
+    assert ask("SELECT count(*) FROM attempts") == [(1,)]
+    assert "segments cannot be published" in caplog.messages[0]
+    assert "that is over" in caplog.messages[1]
+
+
+def test_a_segment_that_somebody_removed_or_ruined_is_left(
+    recorder: Callable[..., Recorder],
+    root: Path,
+    teller: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    writer = recorder(rotate_rows=1)
+    for ruin in (Path.unlink, lambda path: path.write_bytes(b"x")):
+        writer.tell(teller.success())
+        writer.recording.rotate_if_due()
+        ruin(max((root / "_live" / "web-1").glob("*.segment")))
+        writer.recording.publish_ended()
+
+    writer.recording.finish(leave=True)
+
+    assert [r.levelno for r in caplog.records] == [logging.ERROR]
+    assert survey(root).warnings == (
+        "_live/web-1/000001.segment has no whole batch; it was skipped",
+    )
+
+
+def test_at_exit_a_call_in_flight_keeps_its_segment_open(
+    recorder: Callable[..., Recorder], root: Path, teller: Any, ask: Ask
+) -> None:
+    writer = recorder()
+    call, begun = teller.start()
+    writer.tell(begun)
+
+    writer.recording.finish(leave=False)
+    writer.queue.put(teller.end(call, 0))
+    writer.recording.step(late=True)
+
+    assert ask(CALLS) == [("call-000000", "success")]
+    assert writer.queue.counts().late == 1
+    assert [segment.is_alive for segment in survey(root).segments] == [True]
+
+
+@pytest.fixture
+def dead(recorder: Callable[..., Recorder], root: Path, teller: Any) -> Path:
+    """The folder of a writer that died with one segment of one success and one call in flight."""
+    writer = recorder()
+    writer.tell([*teller.success(), *teller.in_flight()])
+    writer.recording.forget()
+    return root / "_live" / "web-1"
+
+
+def test_recovery_publishes_and_removes(dead: Path, root: Path, ask: Ask) -> None:
+    assert recover(root) == {"web-1": 7}
+    assert recover(root) == {}
+    assert not dead.exists()
+    assert ask(CALLS) == [("call-000000", "success"), ("call-000001", "unfinished")]
+
+
+def test_recovery_after_a_publication_that_was_cut_off_at_any_file_reads_each_row_once(
+    dead: Path, root: Path, ask: Ask, tmp_path: Path
+) -> None:
+    segment = (dead / "000000.segment").read_bytes()
+    recover(root)
+    files = sorted(root.rglob("*.parquet"), key=lambda path: (path.parts[-4] == "calls", path))
+    whole = {path: path.read_bytes() for path in files}
+    counts = "SELECT (SELECT count(*) FROM calls), (SELECT count(*) FROM attempts), (SELECT count(*) FROM recorder)"
+    expected = ask(counts)
+
+    for done in range(len(files) + 1):
+        for path in files:
+            path.unlink(missing_ok=True)
+        for path in files[:done]:
+            path.write_bytes(whole[path])
+        dead.mkdir(exist_ok=True)
+        (dead / "000000.segment").write_bytes(segment)
+        assert ask(counts) == expected, done
+        recover(root)
+        assert ask(counts) == expected, done
+        assert not dead.exists()
+
+
+def test_calls_in_flight_survive_a_crash_between_two_segments(
+    recorder: Callable[..., Recorder], root: Path, teller: Any, ask: Ask
+) -> None:
+    writer = recorder(rotate_rows=1)
+    call, begun = teller.start()
+    writer.tell([*begun, teller.launch(call), *teller.success()])
+    writer.recording.rotate_if_due()  # which tells the call in flight again, in the next segment
+    writer.recording.forget()
+    older, newer = sorted((root / "_live" / "web-1").glob("*.segment"))
+    expected = [("call-000000", "unfinished"), ("call-000001", "success")]
+    assert ask(CALLS) == expected
+
+    for rest in (newer.read_bytes()[:200], b""):
+        newer.write_bytes(rest)
+        with contextlib.suppress(AssertionError):
+            ask(CALLS)
+        with open_store(survey(root)) as store:
+            assert store.rows(CALLS) == expected
+
+    older.unlink()
+    newer.unlink()
+
+
+def test_a_call_in_flight_in_a_segment_older_than_a_published_one_is_not_unfinished(
+    recorder: Callable[..., Recorder], root: Path, teller: Any, ask: Ask
+) -> None:
+    writer = recorder(rotate_rows=1)
+    call, begun = teller.start()
+    writer.tell([*begun, *teller.success()])
+    writer.recording.rotate_if_due()
+    older = (root / "_live" / "web-1" / "000000.segment").read_bytes()
+    writer.recording.publish_ended()
+    writer.tell([teller.end(call, 0)])
+    writer.recording.finish(leave=True)
+    whole = ask(CALLS)
+    (root / "_live" / "web-1").mkdir()
+    (root / "_live" / "web-1" / "000000.segment").write_bytes(older)
+    for path in (root / "calls").rglob("*-000000.parquet"):
+        path.unlink()
+
+    assert ask(CALLS) == whole
+    recover(root)
+    assert ask(CALLS) == whole
+
+
+def test_recovery_leaves_what_it_cannot_read_and_removes_what_is_empty(
+    dead: Path, root: Path
+) -> None:
+    (dead / "000001.segment").write_bytes(b"")
+    (dead / "000002.segment").write_bytes(b"ruined")
+    (dead / "notes.txt").write_text("not ours")
+
+    assert recover(root) == {"web-1": 7}
+    assert sorted(path.name for path in dead.iterdir()) == ["000002.segment", "lock", "notes.txt"]
+
+
+def test_recovery_leaves_the_living_and_what_somebody_else_recovers(
+    dead: Path, root: Path, monkeypatch: pytest.MonkeyPatch, recorder: Callable[..., Recorder]
+) -> None:
+    writer = recorder()
+    writer.tell([])  # recovers the dead one
+    assert recover(root) == {}
+
+    writer.recording.forget()
+    monkeypatch.setattr("recourse_observe.archive.leftovers.is_alive", lambda folder: False)
+    holder = recorder()
+    holder.tell([])
+    assert recover(root) == {}
+
+
+def test_recovery_goes_on_when_one_folder_refuses(
+    dead: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("recourse_observe.archive.leftovers.publish_segment", refuse)
+
+    assert recover(root) == {}
+    assert (dead / "000000.segment").exists()
+
+
+def test_a_torn_segment_of_a_dead_writer_is_named(dead: Path, root: Path, ask: Ask) -> None:
+    with (dead / "000000.segment").open("ab") as file:
+        file.write(b"RCS1torn")
+
+    named = "_live/web-1/000000.segment ends in a torn batch of 8 bytes, which was left out"
+    assert len(ask(CALLS, warnings=(named,))) == 2
+
+
+def test_segments_that_cannot_be_opened_or_are_too_large_are_named(
+    dead: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = root / "_live" / "web-2"
+    other.mkdir()
+    with (other / "000000.segment").open("wb") as file:
+        file.truncate(2 << 30)
+
+    assert survey(root).warnings == (
+        "_live/web-2/000000.segment has 2048 MiB, more than a segment ever has; it was skipped",
+    )
+
+    def refuse(path: Path) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("recourse_observe.archive.leftovers.read_segment", refuse)
+    from recourse_observe.archive.errors import ArchiveError
+
+    with pytest.raises(ArchiveError):
+        survey(root)
+
+
+def test_names_in_live_that_are_none_are_not_followed(dead: Path, root: Path, ask: Ask) -> None:
+    (root / "_live" / "link").symlink_to(dead)
+    (root / "_live" / ".hidden").mkdir()
+    (dead / "000009.segment").symlink_to(dead / "000000.segment")
+
+    assert len(ask(CALLS)) == 2
+
+
+def test_the_recovered_are_told(dead: Path, recorder: Callable[..., Recorder], ask: Ask) -> None:
+    writer = recorder()
+    writer.tell([])
+
+    details = ask("SELECT detail FROM recorder WHERE event = 'recovered'")
+    assert json.loads(details[0][0]) == {"web-1": 7}
