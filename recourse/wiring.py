@@ -162,12 +162,20 @@ class _Maker:
         )
 
     def _classifier(self, policy: EffectivePolicy) -> Classifier | None:
-        name = policy.retry.classifier or self._options.default_classifier
-        found = self._classifiers.find(name)
+        default = self._options.default_classifier
+        found = self._following(policy.retry.classifier or default, policy)
         if found is None and self._options.missing_classifier == "fallback":
-            found = self._classifiers.find(self._options.default_classifier)
+            found = self._following(default, policy)
+        return found
+
+    def _following(self, name: str, policy: EffectivePolicy) -> Classifier | None:
+        """The classifier of this name under the policy; ``None`` when there is none that can."""
+        found = self._classifiers.find(name)
         bind = getattr(found, "bound_to", None)
-        bound: Classifier | None = found if bind is None else bind(policy)
+        try:
+            bound: Classifier | None = found if bind is None else bind(policy)
+        except Exception:  # noqa: BLE001  # a broken classifier must not become the call's error
+            return None
         return bound
 
     def _tell(self, transition: Transition) -> None:

@@ -1,6 +1,7 @@
 """What the end of a run means: outcome, health, and whether the call goes on. Mostly pure."""
 
 import asyncio
+from concurrent.futures import CancelledError
 from typing import Final, NamedTuple, TypeGuard
 
 from recourse.backoff import backoff_s, retry_after_wait_s
@@ -32,6 +33,7 @@ _CLASSIFIED: Final = (
 )
 _SEVERITY: Final = {OutcomeKind.ABORT: 3, OutcomeKind.NON_RETRYABLE: 2, OutcomeKind.RETRYABLE: 1}
 _CANCELLED: Final = Outcome(OutcomeKind.CANCELLED, Reason.CANCELLED)
+_CANCELLED_INSIDE: Final = Outcome(OutcomeKind.ABORT, Reason.INNER_CANCELLED)
 _INTERRUPTED: Final = Outcome(OutcomeKind.CANCELLED, Reason.INTERRUPTED)
 _CUT_BY_CALL: Final = Outcome(OutcomeKind.CANCELLED, Reason.CONTEXT_DEADLINE_EXCEEDED)
 _LEFT_BY_CALL: Final = Outcome(OutcomeKind.ABANDONED, Reason.CONTEXT_DEADLINE_EXCEEDED)
@@ -116,6 +118,8 @@ def _outcome(call: Call, bound: Bound, run: Run) -> Outcome:
         timeout = AttemptTimeout(run.timeout_s or 0.0, run.info.annotations)
         timeout.__cause__ = error
         run.error = timeout
+    elif isinstance(error, CancelledError):
+        return _CANCELLED_INSIDE
     return _classified(bound, run)
 
 

@@ -65,6 +65,8 @@ class Resolver:
         self._provider = provider
         self._default = None if default is None else default.normalize(PolicySource.DEFAULT)
         self._fallback = None if fallback is None else fallback.normalize(PolicySource.FALLBACK)
+        alone = Policy("allow", retry=RetryPolicy(max_attempts=1))
+        self._alone = alone.normalize(PolicySource.NONE)
         self._mode = mode
         self._timeout_s = timeout_s
         self._guard = guard
@@ -86,11 +88,12 @@ class Resolver:
         if problem is not None:
             self._reject(call, problem)
             if self._guard == "raise":
+                call.info.policy_mode = PolicyMode.DENY
                 return KeyCardinalityError(key, problem)
         found = yield from self._find(call, PolicyKey(key))
         if isinstance(found, BaseException):
             return found
-        policy, mode = self._ruled(key, found)
+        policy, mode = self._ruled(found)
         failure, error = found.failure, found.error
         if mode is PolicyMode.STANDARD:
             failure = error = None  # a default policy is an answer, not a failure
@@ -167,7 +170,7 @@ class Resolver:
             return Found(None, "provider_timeout")
         return _found(lambda: run.value) if run.error is None else _failed(run.error)
 
-    def _ruled(self, key: str, found: Found) -> tuple[EffectivePolicy | None, PolicyMode]:
+    def _ruled(self, found: Found) -> tuple[EffectivePolicy | None, PolicyMode]:
         """The policy to follow, and the rule that gave it."""
         if found.policy is not None:
             return found.policy, PolicyMode.STANDARD
@@ -176,8 +179,7 @@ class Resolver:
         if self._mode is PolicyMode.FALLBACK:
             return self._fallback, self._mode
         if self._mode is PolicyMode.ALLOW:
-            alone = Policy(key, retry=RetryPolicy(max_attempts=1), id="allow")
-            return alone.normalize(PolicySource.NONE), self._mode
+            return self._alone, self._mode
         return None, PolicyMode.DENY
 
     def _bound(
