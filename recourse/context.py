@@ -317,10 +317,10 @@ class AttemptInfo:
 
 
 class FirstAttempt(AttemptInfo):
-    """The first attempt of a call that nobody listens to and nothing limits."""
+    """The first attempt of a call that nobody listens to and nothing limits.
 
-    def __init__(self, bearings: Bearings) -> None:
-        self._bearings = bearings
+    The executor makes it by ``object.__new__`` and gives it its bearings: it has nothing else.
+    """
 
 
 AMBIENT: Final[ContextVar[Ambient | AttemptInfo | None]] = ContextVar("recourse", default=None)

@@ -15,7 +15,7 @@ from collections.abc import (
 )
 from datetime import timedelta
 from functools import partial
-from types import CoroutineType, SimpleNamespace, TracebackType
+from types import CoroutineType, TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
 from recourse.budget.protocol import Budget
@@ -59,8 +59,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Generator, coroutine and async generator functions are not for call(); the former two not for acall().
 _NOT_FOR_CALL: Final = 0x20 | 0x80 | 0x200
 _NOT_FOR_ACALL: Final = 0x20 | 0x200
-# Stands in for the code of a callable that has none: such operations are looked at more closely.
-_NO_CODE: Final = SimpleNamespace(co_flags=_NOT_FOR_CALL)
+_new: Final = object.__new__
 
 
 class Executor:
@@ -190,7 +189,10 @@ class Executor:
         ):
             check_call(op)
             return self._long(key, partial(op, *args, **kwargs))
-        if getattr(op, "__code__", _NO_CODE).co_flags & _NOT_FOR_CALL:
+        try:
+            if op.__code__.co_flags & _NOT_FOR_CALL:
+                check_call(op)
+        except AttributeError:
             check_call(op)
         if ambient is not None or self._observers or TAPS.observers:
             return self._heard(bound, ambient, partial(op, *args, **kwargs))
@@ -198,11 +200,12 @@ class Executor:
         # which goes on as if it had made this attempt itself.
         lease = bound.circuit.free_pass
         began_s = self._now_s()
-        info = FirstAttempt(bound)
+        info = _new(FirstAttempt)
+        info._bearings = bound  # noqa: SLF001  # its own __init__ would cost as much as the rest
         token = AMBIENT.set(info)
         try:
             value = op(*args, **kwargs)
-            if type(value) in PLAIN or is_plain(value):
+            if value.__class__ in PLAIN or is_plain(value):
                 return value
             failed: Exception = awaitable_in_call(value)
         except Exception as error:  # noqa: BLE001  # the plan judges it, outside this block
@@ -235,13 +238,17 @@ class Executor:
         ):
             check_acall(op)
             return await self._along(key, partial(op, *args, **kwargs))
-        if getattr(op, "__code__", _NO_CODE).co_flags & _NOT_FOR_ACALL:
+        try:
+            if op.__code__.co_flags & _NOT_FOR_ACALL:
+                check_acall(op)
+        except AttributeError:
             check_acall(op)
         if ambient is not None or self._observers or TAPS.observers:
             return await self._aheard(bound, ambient, partial(op, *args, **kwargs))
         lease = bound.circuit.free_pass
         began_s = self._now_s()
-        info = FirstAttempt(bound)
+        info = _new(FirstAttempt)
+        info._bearings = bound  # noqa: SLF001  # its own __init__ would cost as much as the rest
         token = AMBIENT.set(info)
         try:
             result = op(*args, **kwargs)
