@@ -211,6 +211,7 @@ class AttemptInfo:
     """The running attempt, as its operation may ask for it.
 
     Attributes:
+        bearings: What the attempt needs to know of its key.
         attempt: 0-based retry index; hedges share it.
         hedge_index: 0 for the primary.
         deadline: When this attempt must end, in the clock's monotonic seconds; ``None``: never.
@@ -236,7 +237,7 @@ class AttemptInfo:
         deadline: float | None = None,
         outer: "Ambient | AttemptInfo | None" = None,
     ) -> None:
-        self._bearings = bearings
+        self.bearings = bearings
         self._call = call
         self._outer = outer
         self.attempt = attempt
@@ -250,7 +251,7 @@ class AttemptInfo:
             return self._call.call_id
         if self._call_id is None:
             # The short path gives a call its id only when somebody asks for it.
-            self._call_id = self._bearings.new_call_id()
+            self._call_id = self.bearings.new_call_id()
         return self._call_id
 
     @property
@@ -261,12 +262,12 @@ class AttemptInfo:
     @property
     def key(self) -> str:
         """The policy key as called."""
-        return self._bearings.key if self._call is None else self._call.key
+        return self.bearings.key if self._call is None else self._call.key
 
     @property
     def policy_id(self) -> str:
         """Name of the policy that the call follows."""
-        return self._bearings.policy_id
+        return self.bearings.policy_id
 
     @property
     def is_hedge(self) -> bool:
@@ -277,7 +278,7 @@ class AttemptInfo:
         """Seconds left for this attempt, never negative; ``None`` when it has no limit."""
         if self.deadline is None:
             return None
-        return max(0.0, self.deadline - self._bearings.clock.monotonic_s())
+        return max(0.0, self.deadline - self.bearings.clock.monotonic_s())
 
     def annotate(self, **facts: Any) -> None:
         """Put low-cardinality facts on the attempt's record (``peer``, ``method``, ``status``, …)."""
@@ -285,9 +286,9 @@ class AttemptInfo:
 
     def limit_s(self, clock: Clock) -> float | None:
         """When a call made inside this attempt must end, on the clock of that call."""
-        if self.deadline is None or clock is self._bearings.clock:
+        if self.deadline is None or clock is self.bearings.clock:
             return self.deadline
-        return clock.monotonic_s() + self.deadline - self._bearings.clock.monotonic_s()
+        return clock.monotonic_s() + self.deadline - self.bearings.clock.monotonic_s()
 
     @property
     def running(self) -> "AttemptInfo":

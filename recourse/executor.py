@@ -201,7 +201,7 @@ class Executor:
         lease = bound.circuit.free_pass
         began_s = self._now_s()
         info = _new(FirstAttempt)
-        info._bearings = bound  # noqa: SLF001  # its own __init__ would cost as much as the rest
+        info.bearings = bound  # its own __init__ would cost as much as the rest
         token = AMBIENT.set(info)
         try:
             value = op(*args, **kwargs)
@@ -248,7 +248,7 @@ class Executor:
         lease = bound.circuit.free_pass
         began_s = self._now_s()
         info = _new(FirstAttempt)
-        info._bearings = bound  # noqa: SLF001  # its own __init__ would cost as much as the rest
+        info.bearings = bound  # its own __init__ would cost as much as the rest
         token = AMBIENT.set(info)
         try:
             result = op(*args, **kwargs)
