@@ -46,6 +46,7 @@ def test_a_released_retry_makes_room_once() -> None:
     release()
     release()
 
+    assert repr(budget) == "InflightRatio(budget_ratio=0.2, min_concurrency=1, firsts=0, held=0)"
     assert [budget.ask(wants()).allowed for _ in range(2)] == [True, False]
 
 
@@ -70,7 +71,7 @@ def test_a_retry_holds_its_cost() -> None:
 
 
 def test_a_shrunken_allowance_is_shown_as_nothing_left() -> None:
-    budget = InflightRatio(budget_ratio=1.0, min_concurrency=0)
+    budget = InflightRatio(budget_ratio=0.5, min_concurrency=0)
     stops = [budget.begin(0.0) for _ in range(4)]
     for _ in range(3):
         budget.ask(wants())

@@ -44,6 +44,14 @@ def test_r44_a_retry_takes_its_cost_and_a_denied_one_nothing() -> None:
     assert decisions == [allowed(3.0), denied(3.0), allowed(0.0)]
 
 
+def test_r44_a_bucket_fills_from_the_first_moment_of_its_clock() -> None:
+    bucket = TokenBucket(1, 2)
+
+    decisions = [bucket.ask(wants(now_s)) for now_s in (0.25, 0.5, 0.75)]
+
+    assert decisions == [allowed(0.0), denied(0.5), allowed(0.0)]
+
+
 def test_r45_a_bucket_never_holds_more_than_its_capacity() -> None:
     bucket = TokenBucket(2, 1)
     bucket.ask(wants(0.0, 2))
