@@ -31,7 +31,13 @@ SELECT
     NOT c.success AND c.disposition <> 'unfinished' AS lost
 FROM calls AS c
 LEFT JOIN attempts AS a
-    ON c.call_id = a.call_id AND a.attempt = 0 AND a.hedge_index = 0 AND a.ran
+    ON
+        c.call_id = a.call_id
+        AND a.attempt = 0
+        AND a.hedge_index = 0
+        AND a.ran
+        -- A first attempt before the scope belongs to a call that began before it: not a member.
+        AND a.started_at >= make_timestamp($start_us::BIGINT)
 WHERE
     ($key = '' OR c.key = $key)
     -- A member starts before the scope ends and ends after it starts: files can be skipped by that.

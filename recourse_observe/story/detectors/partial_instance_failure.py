@@ -64,8 +64,8 @@ def suspect(picture: Picture) -> Suspect:
 
 def bad_peers(picture: Picture) -> tuple[str, ...]:
     """The instances of the dependency that failed far more often than the others."""
-    middle = sorted(picture.peers.values())[len(picture.peers) // 2] if picture.peers else 0.0
-    return tuple(sorted(p for p, failed in picture.peers.items() if failed > 2 * middle + 0.2))
+    best = min(picture.peers.values(), default=0.0)
+    return tuple(sorted(p for p, failed in picture.peers.items() if failed > 2 * best + 0.2))
 
 
 def _concentration(picture: Picture) -> float:

@@ -1,0 +1,25 @@
+"""The ``recourse`` command: every screen's twin, and the door to the screens."""
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit code.
+
+    Args:
+        argv: The arguments without the program's name; those of the process when left out.
+    """
+    try:
+        from recourse_observe.cli.root import run  # it brings click
+    except ModuleNotFoundError as missing:
+        if missing.name != "click":
+            raise
+        sys.stderr.write(
+            "recourse: the command line needs packages that are not installed; "
+            "run: pip install 'recourse-observe[cli]'\n"
+        )
+        return 2
+    return run(sys.argv[1:] if argv is None else argv)

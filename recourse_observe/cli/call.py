@@ -1,0 +1,100 @@
+"""`recourse call`: one call with its attempts, waits and decisions."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from recourse_observe.cli.exits import Exit
+from recourse_observe.cli.options import archive_and, common, opened
+from recourse_observe.cli.output import write_json, write_lines
+from recourse_observe.text import clock, duration, plural, printable, table
+
+if TYPE_CHECKING:
+    from recourse_observe.queries.rows import AttemptRow, WholeCall
+
+__all__ = ["call"]
+
+_BAR = 32
+
+
+@click.command()
+@click.argument("arguments", nargs=-1, metavar="[ARCHIVE] CALL_ID")
+@common
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def call(
+    *, arguments: tuple[str, ...], other: str | None, timeout: float | None, as_json: bool
+) -> int:
+    """Show one call of ARCHIVE; the beginning of its id is enough if no other call has it."""
+    path, call_id = archive_and(arguments, other, "a call's id")
+    with opened(path, timeout) as found:
+        whole = found.call(call_id)
+    if as_json:
+        write_json("recourse.call/1", asdict(whole))
+    else:
+        write_lines(_lines(whole))
+    return Exit.OK
+
+
+def _lines(whole: "WholeCall") -> Iterator[str]:
+    one = whole.call
+    won = "unfinished" if one.disposition == "unfinished" else "ok" if one.success else "LOST"
+    yield (
+        f"{printable(one.key)} {printable(one.call_id)}  {won} {one.disposition} "
+        f"({printable(one.final_reason)}) after {plural(one.attempts_run, 'attempt')} "
+        f"in {duration(one.duration_us)}"
+    )
+    yield (
+        f"{clock(one.started_unix_us, decimals=6)} UTC  {printable(one.instance)}  "
+        f"policy {printable(one.policy_id)} {printable(one.policy_version)} ({one.policy_source})"
+        + (f"  deadline {duration(one.deadline_us)}" if one.deadline_us is not None else "")
+    )
+    if one.error_type is not None:
+        message = f": {printable(one.error_message)}" if one.error_message else ""
+        yield f"error {printable(one.error_type)}{message}"
+    yield ""
+    head = ("ATTEMPT", "AFTER", "TOOK", "", "OUTCOME", "BACKOFF", "BUDGET", "PEER")
+    rows = [_row(whole, attempt) for attempt in whole.attempts]
+    yield from table(head, rows, right="lrrllrll")
+    for hedge in whole.hedges:
+        yield (
+            f"hedge {hedge.attempt}.{hedge.hedge_index} after {duration(hedge.delay_us)}: "
+            f"{hedge.result}"
+        )
+
+
+def _row(whole: "WholeCall", one: "AttemptRow") -> tuple[str, ...]:
+    start = whole.call.started_unix_us
+    kind = "hedge" if one.is_hedge else "retry" if one.attempt else "original"
+    name = f"{one.attempt}.{one.hedge_index}" if one.is_hedge else str(one.attempt)
+    status = f" {one.status}" if one.status is not None else ""
+    return (
+        f"{name} {kind}",
+        duration(one.started_unix_us - start),
+        duration(one.duration_us) if one.ran else "denied",
+        _bar(one.started_unix_us - start, one.ended_unix_us - start, whole.call.duration_us),
+        f"{printable(one.reason)}{status}",
+        duration(one.backoff_us) if one.backoff_us else "",
+        _budget(whole, one),
+        printable(one.peer or ""),
+    )
+
+
+def _bar(start_us: int, end_us: int, span_us: int) -> str:
+    """Where in the call it ran; even the shortest attempt has a mark."""
+    scale = _BAR / max(span_us, 1)
+    first = min(_BAR - 1, max(0, int(start_us * scale)))
+    last = min(_BAR, max(first + 1, round(end_us * scale)))
+    return (" " * first + "█" * (last - first)).ljust(_BAR)
+
+
+def _budget(whole: "WholeCall", one: "AttemptRow") -> str:
+    """What its budget said, with the tokens left where the budget told."""
+    place = (one.attempt, one.hedge_index)
+    asked = [row for row in whole.budget if (row.attempt, row.hedge_index) == place]
+    if not asked:
+        return ""
+    left = f" {asked[-1].level_after:g} left" if asked[-1].level_after is not None else ""
+    answer = "✓" if asked[-1].allowed else f"✗ {printable(asked[-1].reason)}"
+    return f"{answer} {printable(asked[-1].budget_name)}{left}"

@@ -1,0 +1,151 @@
+"""What the twins have in common: where the archive is, what is looked at, how the answer looks."""
+
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recourse_observe.scope import EVERYTHING, Scope, parse_instant
+from recourse_observe.text import printable
+
+if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
+
+__all__ = ["Chosen", "archive_and", "common", "explain", "opened", "scoped", "the_archive", "warn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The scope as it was typed: times may be relative to the archive."""
+
+    since: str | None
+    until: str | None
+    key: str | None
+    where: str
+    baseline: str | None
+
+    def scope(self, archive: "Archive") -> Scope:
+        """The scope, now that the archive's first moment is known."""
+        first = archive.coverage().first_unix_us if self.since or self.until else 0
+        return Scope(
+            start_unix_us=_moment(self.since, EVERYTHING.start_unix_us, first),
+            end_unix_us=_moment(self.until, EVERYTHING.end_unix_us, first),
+            key=self.key,
+            where=self.where,
+            baseline=self.baseline,
+        )
+
+
+def _moment(text: str | None, otherwise: int, first_unix_us: int) -> int:
+    return otherwise if text is None else parse_instant(text, day_unix_us=first_unix_us)
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of every command that reads an archive."""
+    for decorate in (
+        click.option("-a", "--archive", "other", metavar="PATH", help="The archive, as an option."),
+        click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS"),
+    ):
+        command = decorate(command)
+    return command
+
+
+def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say what is looked at; the command gets them as ``chosen``."""
+
+    @functools.wraps(command)
+    def wrapped(  # one argument per option
+        *args: Any,
+        since: str | None,
+        until: str | None,
+        only: str | None,
+        where: str,
+        baseline: str | None,
+        **kwargs: Any,
+    ) -> Any:
+        chosen = Chosen(since=since, until=until, key=only, where=where, baseline=baseline)
+        return command(*args, chosen=chosen, **kwargs)
+
+    for decorate in (
+        click.option("--baseline", metavar="WHAT", help="before, others, or T1..T2."),
+        click.option("--where", default="", metavar="TERMS", help="For example: lost attempts>2"),
+        click.option("-k", "--key", "only", metavar="KEY", help="Only this policy key."),
+        click.option("--until", metavar="TIME", help="First moment outside, UTC."),
+        click.option("--since", metavar="TIME", help="First moment inside: ISO, 10:02 or +30s."),
+    ):
+        wrapped = decorate(wrapped)
+    return wrapped
+
+
+def archive_and(given: Sequence[str], other: str | None, what: str) -> tuple[str, str]:
+    """The archive and one more argument, where the archive may come from option or environment.
+
+    Raises:
+        click.UsageError: One of them is missing, or there are too many.
+    """
+    elsewhere = other or _environment()
+    if len(given) == 2:  # noqa: PLR2004  # the archive and the other argument
+        return given[0], given[1]
+    if len(given) == 1 and elsewhere is not None:
+        return elsewhere, given[0]
+    message = f"give an archive and {what}; -a or RECOURSE_ARCHIVE may name the archive"
+    raise click.UsageError(message, click.get_current_context())
+
+
+def the_archive(given: str | None, other: str | None) -> str:
+    """The archive: the argument, the option, or the environment.
+
+    Raises:
+        click.UsageError: None of them says.
+    """
+    archive = given or other or _environment()
+    if archive is None:
+        message = "give an archive, or name it with -a or RECOURSE_ARCHIVE"
+        raise click.UsageError(message, click.get_current_context())
+    return archive
+
+
+def _environment() -> str | None:
+    return os.environ.get("RECOURSE_ARCHIVE") or None
+
+
+@contextmanager
+def opened(path: str, timeout: float | None = None) -> "Iterator[Archive]":
+    """The archive, open; what of it could not be read is said on stderr.
+
+    Args:
+        path: Where it is.
+        timeout: Seconds after which its queries are stopped.
+    """
+    from recourse_observe.queries.archive import open_archive  # it brings DuckDB and Arrow
+
+    with open_archive(path) as archive:
+        for warning in archive.warnings:
+            warn(warning)
+        if timeout is None:
+            yield archive
+            return
+        alarm = threading.Timer(timeout, archive.store.interrupt)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            yield archive
+        finally:
+            alarm.cancel()
+
+
+def explain(sql: str) -> None:
+    """Show the SQL that answers, on stderr."""
+    for line in sql.strip().splitlines():
+        sys.stderr.write(printable(line) + "\n")
+
+
+def warn(sentence: str) -> None:
+    """Say something on stderr, so that stdout stays data."""
+    sys.stderr.write(f"recourse: {printable(sentence)}\n")

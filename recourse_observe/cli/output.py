@@ -1,0 +1,44 @@
+"""How answers are written: tables for people, JSON and CSV for programs."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from recourse_observe.text import printable, table
+
+__all__ = ["FORMATS", "write_json", "write_lines", "write_rows"]
+
+FORMATS = ("table", "ndjson", "csv")
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Lines of text that is safe already."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def write_json(schema: str, content: Mapping[str, Any]) -> None:
+    """One document with its schema's name first."""
+    document = {"schema": schema, **content}
+    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=True, default=str) + "\n")
+
+
+def write_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> None:
+    """Rows in one of :data:`FORMATS`."""
+    match form:
+        case "ndjson":
+            for row in rows:
+                line = dict(zip(names, row, strict=True))
+                sys.stdout.write(json.dumps(line, ensure_ascii=True, default=str) + "\n")
+        case "csv":
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow([printable(name) for name in names])
+            writer.writerows([_cell(value) for value in row] for row in rows)
+        case _:
+            cells = [[_cell(value) for value in row] for row in rows]
+            write_lines(table([printable(name) for name in names], cells))
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else printable(str(value))

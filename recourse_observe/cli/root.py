@@ -1,0 +1,119 @@
+"""The root of the command line: commands that load when they run, and what errors become."""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from recourse_observe.cli.exits import Exit, explained
+
+__all__ = ["COMMANDS", "LazyGroup", "group", "run"]
+
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "call": ("recourse_observe.cli.call:call", "One call with its attempts, waits and decisions."),
+    "calls": ("recourse_observe.cli.calls:calls", "Calls, flat or by shape."),
+    "key": ("recourse_observe.cli.key:key", "One key over time."),
+    "sql": ("recourse_observe.cli.sql:sql", "Ask the archive in SQL."),
+    "story": ("recourse_observe.cli.story:story", "What happened, why, and what to change."),
+    "triage": ("recourse_observe.cli.triage:triage", "Incidents and keys at a glance."),
+    "tui": ("recourse_observe.cli.screens:tui", "The archive on screen."),
+}
+_EPILOG: Final = """\b
+Exit codes: 0 ok, 1 error, 2 usage, 3 found (with --exit-code), 4 timeout,
+5 archive missing or damaged, 130 interrupted."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when one is run, not when help is shown."""
+
+    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = lazy
+        # click 8.5 takes its suggestions from here (8.2 makes none); the values are never used.
+        self.commands = dict.fromkeys(lazy)  # type: ignore[assignment]  # names only, see above
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # as click calls it
+        """Names of the commands, sorted."""
+        return sorted(self._lazy)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # as click calls it
+        cmd_name: str,
+    ) -> click.Command | None:
+        """The command, imported now."""
+        if cmd_name not in self._lazy:
+            return None
+        module, _, attribute = self._lazy[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name; a path alone means its screens, or its story."""
+        if args and args[0] not in self._lazy and _is_path(args[0]):
+            args = ["tui" if sys.stdout.isatty() else "story", *args]
+        return super().resolve_command(ctx, args)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # as click calls it
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._lazy[name][1]) for name in sorted(self._lazy)])
+
+
+def _is_path(text: str) -> bool:
+    return any(mark in text for mark in "/*\\") or Path(text).exists()
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="recourse-observe", prog_name="recourse")
+def group() -> None:
+    """Read timeline archives: what broke, why, and whether our own retries made it worse.
+
+    `recourse ARCHIVE` opens the screens, or tells the story when its output is no terminal.
+    """
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command; every error becomes one line on stderr and an exit code."""
+    try:
+        code = group.main(args=list(argv), prog_name="recourse", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return Exit.OK
+    except Exception as error:
+        known = explained(error)
+        if known is None:
+            raise
+        sys.stderr.write(f"recourse: {known.sentence}\n")
+        return known.code
+    return int(code or Exit.OK)
+
+
+def _silence_stdout() -> None:
+    """Let the interpreter flush what nobody reads any more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,58 @@
+"""`recourse story`: what happened, why, and what to change."""
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from recourse_observe.cli.exits import Exit
+from recourse_observe.cli.options import common, opened, the_archive
+
+if TYPE_CHECKING:
+    from recourse_observe.story.findings import StoryDocument
+
+__all__ = ["story"]
+
+
+@click.command()
+@click.argument("archive", required=False)
+@common
+@click.option("-i", "--incident", type=int, metavar="N", help="Only this incident.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "md", "json"]), default="text", show_default=True
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 when an incident was found.")
+def story(  # noqa: PLR0913  # one argument per option
+    *,
+    archive: str | None,
+    other: str | None,
+    timeout: float | None,
+    incident: int | None,
+    form: str,
+    as_json: bool,
+    exit_code: bool,
+) -> int:
+    """Tell what happened in ARCHIVE, why, whether our retries helped, and what to change."""
+    from recourse_observe.story import render  # the story engine brings DuckDB and Arrow
+    from recourse_observe.story.tell import tell
+
+    with opened(the_archive(archive, other), timeout) as found:
+        document = _only(tell(found), incident)
+    writers = {"json": render.as_json, "md": render.as_markdown, "text": render.as_text}
+    text = writers["json" if as_json else form](document)
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    return Exit.FOUND if exit_code and document.incidents else Exit.OK
+
+
+def _only(document: "StoryDocument", number: int | None) -> "StoryDocument":
+    """The document with one of its incidents."""
+    if number is None:
+        return document
+    chosen = tuple(one for one in document.incidents if one.id == number)
+    if not chosen:
+        known = len(document.incidents)
+        message = f"incident {number} is not among the {known} of this archive; count from 1"
+        raise click.UsageError(message, click.get_current_context())
+    return replace(document, incidents=chosen)

@@ -1,0 +1,153 @@
+"""`recourse triage`: incidents and keys at a glance."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recourse_observe.cli.exits import Exit
+from recourse_observe.cli.options import Chosen, common, explain, opened, scoped, the_archive
+from recourse_observe.cli.output import write_json, write_lines
+from recourse_observe.text import (
+    clock,
+    count,
+    duration,
+    moment,
+    percent,
+    plural,
+    printable,
+    span,
+    sparkline,
+    table,
+    times,
+)
+
+if TYPE_CHECKING:
+    from recourse_observe.queries.rows import KeyRow
+    from recourse_observe.story.findings import Incident, StoryDocument
+
+__all__ = ["triage"]
+
+_GLYPHS = {"closed": "●", "half_open": "◐", "open": "○", "isolated": "⊘", "disabled": "—"}
+
+
+@click.command()
+@click.argument("archive", required=False)
+@common
+@scoped
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 when an incident was found.")
+def triage(  # noqa: PLR0913  # one argument per option
+    *,
+    archive: str | None,
+    other: str | None,
+    timeout: float | None,
+    chosen: Chosen,
+    as_json: bool,
+    explained: bool,
+    exit_code: bool,
+) -> int:
+    """Show the incidents of ARCHIVE and its keys, the one that lost most first."""
+    from recourse_observe.queries.statements import literal
+    from recourse_observe.story.tell import tell  # it brings DuckDB and Arrow
+
+    with opened(the_archive(archive, other), timeout) as found:
+        scope = chosen.scope(found)
+        document, keys = tell(found), found.keys(scope)
+        if explained:
+            explain(literal("keys", scope))
+    if as_json:
+        write_json("recourse.triage/1", _content(document, keys))
+    else:
+        write_lines(_lines(document, keys))
+    return Exit.FOUND if exit_code and document.incidents else Exit.OK
+
+
+def _content(document: "StoryDocument", keys: "Sequence[KeyRow]") -> dict[str, Any]:
+    story = document.to_json()
+    return {
+        "archive": story["archive"],
+        "window": story["window"],
+        "warnings": story["warnings"],
+        "incidents": [
+            {
+                name: one[name]
+                for name in (
+                    "id",
+                    "onset_ns",
+                    "end_ns",
+                    "ongoing",
+                    "keys",
+                    "cause",
+                    "confidence",
+                    "amplification",
+                    "retry_effect",
+                    "measures",
+                    "headline",
+                )
+            }
+            for one in story["incidents"]
+        ],
+        "keys": [asdict(row) for row in keys],
+    }
+
+
+def _lines(document: "StoryDocument", keys: "Sequence[KeyRow]") -> Iterator[str]:
+    start, end = document.start_unix_ns // 1_000, document.end_unix_ns // 1_000
+    calls = sum(row.calls for row in keys)
+    yield (
+        f"{printable(document.archive)}  {moment(start):%Y-%m-%d} {clock(start)} to {clock(end)} UTC"
+        f"  {plural(calls, 'call')}"
+    )
+    yield ""
+    if not document.incidents:
+        yield "No incident."
+        yield from (f"  {fact.text}" for fact in document.looked_at)
+    else:
+        yield f"INCIDENTS {len(document.incidents)}"
+    for one in document.incidents:
+        yield from _incident(one)
+    yield ""
+    yield from _keys(document, keys)
+
+
+def _incident(one: "Incident") -> Iterator[str]:
+    from recourse_observe.story.narrate import cause_name
+
+    m = one.measures
+    start, end = one.onset_unix_ns // 1_000, one.end_unix_ns // 1_000
+    until = "still going on" if one.ongoing else clock(end)
+    yield (
+        f"✗ #{one.id} {', '.join(printable(key) for key in one.keys)}  {clock(start)} → {until}  "
+        f"{span(end - start)}  {plural(m.lost, 'call')} lost ({percent(m.lost_share)})"
+    )
+    reason = f" · {printable(m.reason)} {percent(m.reason_share)} of attempts" if m.reason else ""
+    was = f" (was {percent(m.reason_share_before)})" if m.reason_share else ""
+    yield f"     cause     {cause_name(one.cause)} {one.confidence:.2f}{reason}{was}"
+    yield (
+        f"     our part  {one.retry_effect.upper()}, load {times(one.amplification)} · "
+        f"{count(m.wasted)} wasted retries · {count(m.rescued)} rescued"
+    )
+
+
+def _keys(document: "StoryDocument", keys: "Sequence[KeyRow]") -> Iterator[str]:
+    hit = {key for one in document.incidents for key in one.affected_keys}
+    head = ("", "KEY", "CALLS", "AMP", "FAIL", "P50", "P99", "DENIED", "BRK", "LOST over time")
+    rows = [
+        (
+            "✗" if row.key in hit else "!" if row.lost_share > 0.01 else "●",  # noqa: PLR2004  # a call in a hundred
+            printable(row.key),
+            count(row.calls),
+            times(row.attempts_per_call),
+            percent(row.lost_share),
+            duration(row.p50_us),
+            duration(row.p99_us),
+            count(row.denied),
+            _GLYPHS.get(row.breaker, "—"),
+            sparkline(row.lost_per_bucket),
+        )
+        for row in keys
+    ]
+    yield from table(head, rows, right="llrrrrrrll")
