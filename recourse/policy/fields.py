@@ -8,15 +8,19 @@ JSON Schema, lint and the reference page all walk that table, so there is no sec
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from recourse.duration import is_finite_number, seconds as duration_s
 from recourse.errors import PolicyError
 
 __all__ = [
     "Field",
+    "Given",
     "Kind",
+    "OptionalSeconds",
+    "Seconds",
     "block",
     "checked",
     "choice",
@@ -30,6 +34,30 @@ __all__ = [
 ]
 
 _META: Final = "recourse.field"
+
+
+Held_co = TypeVar("Held_co", covariant=True)
+Accepted_contra = TypeVar("Accepted_contra", contravariant=True)
+
+
+class Given(Protocol[Held_co, Accepted_contra]):
+    """For type checkers: a field that accepts more than it holds, as a ``timedelta`` for seconds.
+
+    It is written where a field is annotated and never built; the two methods are how a type
+    checker learns the two types.
+    """
+
+    def __get__(self, instance: object, owner: type | None = None) -> Held_co:
+        """What reading the field gives."""
+        ...
+
+    def __set__(self, instance: object, value: Accepted_contra) -> None:
+        """What may be given for it."""
+        ...
+
+
+Seconds: TypeAlias = Given[float, float | timedelta]
+OptionalSeconds: TypeAlias = Given[float | None, float | timedelta | None]
 
 
 class Kind(StrEnum):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from recourse.key import PolicyKey
 from recourse.policy import fields
+from recourse.policy.fields import Given, OptionalSeconds, Seconds
 
 if TYPE_CHECKING:
     from recourse.policy.normalize import Normalization
@@ -75,23 +76,27 @@ class RetryPolicy:
     """How often, how fast and how long a call may try."""
 
     max_attempts: int = fields.count(3, 1, 10, "Attempts of one call, the first included.")
-    initial_backoff_s: float = fields.seconds(
+    initial_backoff_s: Seconds = fields.seconds(
         0.05, 0.001, CEILING_S, "Backoff after the first attempt."
     )
-    max_backoff_s: float = fields.seconds(2.0, 0.001, CEILING_S, "Greatest backoff.")
+    max_backoff_s: Seconds = fields.seconds(2.0, 0.001, CEILING_S, "Greatest backoff.")
     backoff_multiplier: float = fields.number(2.0, 1.0, 10.0, "Growth of the backoff per attempt.")
-    jitter: Jitter = fields.choice("full", Jitter, "How the backoff is spread.")
-    timeout_per_attempt_s: float | None = fields.seconds(
+    jitter: Given[Jitter, Jitter | str] = fields.choice(
+        "full", Jitter, "How the backoff is spread."
+    )
+    timeout_per_attempt_s: OptionalSeconds = fields.seconds(
         None, 0.001, HOUR_S, "Limit of one attempt; none means off."
     )
-    overall_timeout_s: float | None = fields.seconds(
+    overall_timeout_s: OptionalSeconds = fields.seconds(
         None, 0.001, HOUR_S, "Limit of the whole call; none means off."
     )
-    retry_after_max_s: float = fields.seconds(
+    retry_after_max_s: Seconds = fields.seconds(
         60.0, 0.0, HOUR_S, "Longest Retry-After that is waited for."
     )
     classifier: str = fields.text("", "Name of the classifier; empty means the executor's default.")
-    budget: BudgetRef | None = fields.ref(BudgetRef, "Budget that retries draw from.")
+    budget: Given[BudgetRef | None, BudgetRef | str | None] = fields.ref(
+        BudgetRef, "Budget that retries draw from."
+    )
 
     def __post_init__(self) -> None:
         check_block(self, "retry")
@@ -135,7 +140,7 @@ class HedgePolicy:
 
     enabled: bool = fields.flag(default=True, doc="Whether attempts are hedged.")
     max_hedges: int = fields.count(1, 1, 3, "Hedges of one attempt.")
-    hedge_delay_s: float = fields.seconds(
+    hedge_delay_s: Seconds = fields.seconds(
         0.2,
         0.01,
         CEILING_S,
@@ -144,7 +149,7 @@ class HedgePolicy:
     trigger: str = fields.text(
         "fixed_delay", "Name of the trigger: fixed_delay, p50, p90, p95, p99, or a registered one."
     )
-    min_delay_s: float = fields.seconds(
+    min_delay_s: Seconds = fields.seconds(
         0.01, 0.001, CEILING_S, "Least time between two launches under a percentile trigger."
     )
     min_samples: int = fields.count(
@@ -153,7 +158,9 @@ class HedgePolicy:
     cancel_on_first_terminal: bool = fields.flag(
         default=False, doc="Whether one non-retryable outcome ends the whole group."
     )
-    budget: BudgetRef | None = fields.ref(BudgetRef, "Budget that hedges draw from.")
+    budget: Given[BudgetRef | None, BudgetRef | str | None] = fields.ref(
+        BudgetRef, "Budget that hedges draw from."
+    )
 
     def __post_init__(self) -> None:
         check_block(self, "hedge")
@@ -164,19 +171,21 @@ class CircuitPolicy:
     """When a key's breaker opens, and how it closes again."""
 
     enabled: bool = fields.flag(default=True, doc="Whether the key has a breaker.")
-    kind: CircuitKind = fields.choice("consecutive", CircuitKind, "What makes the breaker open.")
+    kind: Given[CircuitKind, CircuitKind | str] = fields.choice(
+        "consecutive", CircuitKind, "What makes the breaker open."
+    )
     threshold: int = fields.count(5, 1, 1000, "Failures in a row that open a consecutive breaker.")
-    cooldown_s: float = fields.seconds(10.0, 0.1, HOUR_S, "Time open before a probe may pass.")
+    cooldown_s: Seconds = fields.seconds(10.0, 0.1, HOUR_S, "Time open before a probe may pass.")
     cooldown_multiplier: float = fields.number(
         1.0, 1.0, 10.0, "Growth of the cooldown with every failed probe."
     )
-    max_cooldown_s: float = fields.seconds(300.0, 0.1, HOUR_S, "Greatest cooldown under growth.")
+    max_cooldown_s: Seconds = fields.seconds(300.0, 0.1, HOUR_S, "Greatest cooldown under growth.")
     cooldown_jitter: float = fields.number(
         0.0, 0.0, 1.0, "Part of the cooldown that is drawn at random."
     )
     max_probes: int = fields.count(1, 1, 100, "Probes at the same time while half open.")
     required_successes: int = fields.count(1, 1, 100, "Healthy probes that close the breaker.")
-    probe_ttl_s: float | None = fields.seconds(
+    probe_ttl_s: OptionalSeconds = fields.seconds(
         None,
         0.001,
         HOUR_S,
@@ -188,13 +197,13 @@ class CircuitPolicy:
     slow_ratio: float = fields.number(
         0.5, 0.01, 1.0, "Slow share that opens a slow_call_rate breaker."
     )
-    slow_call_s: float = fields.seconds(
+    slow_call_s: Seconds = fields.seconds(
         1.0, 0.001, HOUR_S, "Duration from which an attempt counts as slow."
     )
     min_calls: int = fields.count(
         20, 1, 10_000, "Attempts in the window before a rate is believed."
     )
-    window_s: float = fields.seconds(30.0, 0.1, HOUR_S, "Time window of a rate.")
+    window_s: Seconds = fields.seconds(30.0, 0.1, HOUR_S, "Time window of a rate.")
     window_calls: int | None = fields.count(
         None, 1, 10_000, "Window of the last so many attempts; none means the time window."
     )

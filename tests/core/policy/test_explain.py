@@ -128,7 +128,7 @@ def test_two_policies_differ_value_by_value() -> None:
     before = Policy("a.B", retry=RetryPolicy(max_attempts=2)).normalize()
     after = Policy(
         "a.B",
-        retry=RetryPolicy(max_attempts=4, budget="pay"),  # type: ignore[arg-type]  # accepted at the border
+        retry=RetryPolicy(max_attempts=4, budget="pay"),
         idempotent=True,
     ).normalize()
 

@@ -117,10 +117,10 @@ def test_a_field_that_is_declared_outside_the_table_is_not_in_it() -> None:
 
 def test_a_value_becomes_the_fields_own_type() -> None:
     retry = RetryPolicy(
-        initial_backoff_s=timedelta(milliseconds=250),  # type: ignore[arg-type]  # accepted at the border
+        initial_backoff_s=timedelta(milliseconds=250),
         backoff_multiplier=3,
-        jitter="equal",  # type: ignore[arg-type]  # accepted at the border
-        budget="payments",  # type: ignore[arg-type]  # accepted at the border
+        jitter="equal",
+        budget="payments",
     )
 
     assert repr(retry.initial_backoff_s) == "0.25"

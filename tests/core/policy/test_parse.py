@@ -91,7 +91,7 @@ def test_a_whole_document_becomes_policies() -> None:
                 initial_backoff_s=0.1,
                 overall_timeout_s=5.0,
                 timeout_per_attempt_s=1.5,
-                jitter="equal",  # type: ignore[arg-type]  # accepted at the border
+                jitter="equal",
                 budget=BudgetRef("payments"),
             ),
             hedge=HedgePolicy(trigger="p95", budget=BudgetRef("hedges", 2)),
