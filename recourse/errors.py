@@ -211,7 +211,7 @@ class CircuitOpenError(RecourseError):
 
 
 class RetryExhausted(RecourseError, ExceptionGroup[Exception]):
-    """With ``errors="wrap"``: what every attempt of a failed call raised, in launch order."""
+    """With ``errors="wrap"``: what the attempts of a failed call raised, as they failed."""
 
     def __new__(cls, message: str, exceptions: Sequence[Exception], /) -> Self:
         """Build the group; ``exceptions`` holds at least one."""

@@ -275,9 +275,13 @@ class _Kept:
 
 def _without_error(event: Event) -> Event:
     match event:
-        case events.AttemptEnd() | events.CallEnd() if event.error is not None:
+        case events.AttemptEnd() | events.CallEnd() | events.PolicyResolved() if (
+            event.error is not None
+        ):
             remembered = ErrorText(str(event.error_type), event.error_message or "")
             return event._replace(error=remembered)
+        case events.BudgetRelease(release_error=error):
+            return event._replace(release_error=ErrorText(str(events.error_type(error)), ""))
         case _:
             return event
 

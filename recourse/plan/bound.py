@@ -92,15 +92,19 @@ class Runtime:
 
     def observer_failed(self, observer: object, error: Exception) -> None:
         """Count an observer's exception, and log one now and then."""
-        self.observer_errors += 1
         now_s = self.clock.monotonic_s()
-        if now_s - self._logged_s >= _LOG_EVERY_S:
-            self._logged_s = now_s
+        with self.mutex.lock:
+            self.observer_errors += 1
+            count = self.observer_errors
+            due = now_s - self._logged_s >= _LOG_EVERY_S
+            if due:
+                self._logged_s = now_s
+        if due:
             _LOG.warning(
                 "observer %s raised %s; %d so far",
                 type(observer).__qualname__,
                 type(error).__name__,
-                self.observer_errors,
+                count,
                 exc_info=error,
             )
 

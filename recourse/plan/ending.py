@@ -69,8 +69,7 @@ def _error(call: Call, run: Run, outcome: Outcome, disposition: Disposition) -> 
     error = run.error
     if error is None:
         error = ResultRejected(outcome, run.value)
-        call.errors.append(error)
-    if call.runtime.wrap_errors and disposition in _GAVE_UP and call.errors:
+    if call.runtime.wrap_errors and disposition in _GAVE_UP:
         count = len(call.errors)
         return RetryExhausted(
             f"{call.info.key}: {count} attempts failed ({disposition})", call.errors
@@ -85,8 +84,8 @@ def _explain(call: Call, error: Exception, disposition: Disposition, why: str) -
     detail = f" ({why})" if why else ""
     line = f"{mark}{disposition}{detail} after {call.attempts_run} attempts in {took_s:.3f} s"
     notes: list[str] = getattr(error, "__notes__", [])
-    notes[:] = [note for note in notes if not note.startswith(mark)]
-    error.add_note(line)
+    # Not add_note: a frozen exception lets nobody set its attributes.
+    error.__dict__["__notes__"] = [*(note for note in notes if not note.startswith(mark)), line]
 
 
 def _tell(

@@ -125,8 +125,6 @@ class _Course:
     def _next_run(self) -> Run:
         run = new_run(self._call, self._bound, self._attempt)
         run.waited_before_s = self._waited_s
-        if not self._attempt and self._bound.feeds:
-            run.release = self._call.runtime.budgets.begin(self._bound.retry.budget, run.started_s)
         return run
 
     def _refusal(self, run: Run) -> Finish | None:
@@ -157,13 +155,15 @@ class _Course:
         return ending.refused(self._call, Disposition.CIRCUIT_OPEN, error, refusal.reason)
 
     def _refused_by_budget(self, run: Run) -> Finish | None:
-        if not self._attempt or budget_lets(
-            self._call, run, self._bound.retry.budget, BudgetKind.RETRY
-        ):
+        call, ref = self._call, self._bound.retry.budget
+        if not self._attempt:
+            # The breaker has let it pass: a refused call is none that a budget should know of.
+            if self._bound.feeds:
+                run.release = call.runtime.budgets.begin(ref, run.started_s)
             return None
-        return ending.finished(
-            self._call, self._last, Disposition.BUDGET_DENIED, f"{run.budget_reason}"
-        )
+        if budget_lets(call, run, ref, BudgetKind.RETRY):
+            return None
+        return ending.finished(call, self._last, Disposition.BUDGET_DENIED, run.budget_reason)
 
     def _carry_out(self, run: Run, *, has_run: bool) -> Generator[Step, Any, BaseException | None]:
         """Run it, alone or in a group; afterwards ``_last`` speaks for the attempt."""

@@ -5,7 +5,7 @@ from concurrent.futures import CancelledError
 from typing import Final, NamedTuple, TypeGuard
 
 from recourse.backoff import backoff_s, retry_after_wait_s
-from recourse.errors import AttemptTimeout, ClassifierError
+from recourse.errors import AttemptTimeout, ClassifierError, ResultRejected
 from recourse.outcome import Health, Outcome, OutcomeKind
 from recourse.plan import telling
 from recourse.plan.bound import Bound
@@ -65,6 +65,8 @@ def judge(call: Call, bound: Bound, run: Run) -> Outcome:
     call.attempts_run += 1
     if isinstance(run.error, Exception):
         call.errors.append(run.error)
+    elif run.error is None and outcome.kind in _SEVERITY:
+        call.errors.append(ResultRejected(outcome, run.value))
     if run.hedge_index == 0:
         bound.feed(call.runtime, outcome.kind, run.attempt, run.ended_s)
     if outcome.kind is OutcomeKind.SUCCESS:
@@ -148,8 +150,10 @@ def _is_known(given: object) -> TypeGuard[Outcome]:
 
 
 def _health(run: Run, outcome: Outcome) -> Health:
-    # Cut short by the call's own limit, before it had its full time, it shows nothing.
-    cut_short = run.expired and run.limited_by_call
+    # Cut short by the call's own limit, before it had its full time, it shows nothing; and so does
+    # an operation that keeps to remaining_s() and fails when nothing remains.
+    at_limit = run.limit_s is not None and run.ended_s >= run.limit_s and run.error is not None
+    cut_short = run.limited_by_call and (run.expired or at_limit)
     return Health.NEUTRAL if cut_short else outcome.effective_health
 
 
