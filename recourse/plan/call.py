@@ -96,7 +96,8 @@ class Call:
         limit_total_s: Seconds it had when that limit was set.
         max_attempts: Attempts it may make.
         told: Its events so far.
-        errors: What its attempts have raised.
+        errors: What its attempts have raised, or would raise for a value that was rejected.
+        failed: The runs that have raised.
         attempts_run: How many attempts have run.
         hedges: How many of them were hedges.
         over: ``call_end`` has been told.
@@ -116,6 +117,7 @@ class Call:
     is_stream = False
     over = False
     result: Any = None
+    failed: tuple[Run, ...] = ()
 
     def __init__(
         self,
@@ -165,12 +167,21 @@ class Call:
 
     def tell(self, event: Event) -> None:
         """Keep an event for the timeline, and tell it to who listens."""
-        self.told.append(event)
+        if not self.over:
+            self.told.append(event)
         for observer in self.listeners:
             try:
                 observer.on_event(event)
             except Exception as error:  # an observer must not change a call
                 self.runtime.observer_failed(observer, error)
+
+    def forget(self) -> None:
+        """Let go of errors: their tracebacks hold frames that hold the call and its runs."""
+        self.told.clear()
+        self.errors.clear()
+        for run in self.failed:
+            run.error = None
+        self.failed = ()
 
     def now_s(self) -> float:
         """The clock."""

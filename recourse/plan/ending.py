@@ -97,3 +97,4 @@ def _tell(
         call.capture.record(tuple(call.told))
     if isinstance(error, Exception):
         keep(error, call.told)
+    call.forget()

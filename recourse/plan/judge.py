@@ -63,6 +63,8 @@ def judge(call: Call, bound: Bound, run: Run) -> Outcome:
     outcome = run.outcome = _outcome(call, bound, run)
     settle(call, run, _health(run, outcome))
     call.attempts_run += 1
+    if run.error is not None:
+        call.failed = (*call.failed, run)
     if isinstance(run.error, Exception):
         call.errors.append(run.error)
     elif run.error is None and outcome.kind in _SEVERITY:
