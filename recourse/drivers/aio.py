@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Coroutine
 from types import CoroutineType
-from typing import Any
+from typing import Any, cast
 
 from recourse.clock import wake_up
 from recourse.context import AMBIENT
@@ -14,7 +14,7 @@ from recourse.plan.call import Call, Run
 from recourse.plan.govern import Plan
 from recourse.plan.late import end_late
 from recourse.plan.scopes import Scopes
-from recourse.plan.steps import Await, Cancel, Finish, Launch, Sleep, Step
+from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep, Step
 
 __all__ = ["AsyncHands", "adrive", "arun_inline"]
 
@@ -38,8 +38,7 @@ async def _finish(plan: Plan, hands: "AsyncHands") -> Finish:
         while True:
             reply = await hands.do(plan.send(reply))
     except StopIteration as end:
-        finish: Finish = end.value
-        return finish
+        return cast("Finish", end.value)
 
 
 async def _operate(call: Call, run: Run) -> None:
@@ -112,6 +111,7 @@ class AsyncHands:
         self._call = call
         self._runtime = call.runtime
         self._tasks: dict[Run, asyncio.Task[None]] = {}
+        self._landed: set[Run] = set()
         self._arrived: list[Any] = []
         self._wake: asyncio.Future[None] | None = None
 
@@ -129,6 +129,8 @@ class AsyncHands:
                 return await self._await(step.until_s)
             case Cancel():
                 return self._cancel(step.run)
+            case Drop():
+                return self._drop(step.run)
 
     def _post(self, item: Any) -> None:
         self._arrived.append(item)
@@ -159,6 +161,15 @@ class AsyncHands:
         task = loop.create_task(
             self._detached_run(run), name="recourse-attempt", context=contextvars.copy_context()
         )
+        self._track(run, task)
+
+        def unbegun(ended: asyncio.Task[None]) -> None:
+            if ended.cancelled() and run not in self._landed:
+                self._land(run, Run(run.info, run.attempt), asyncio.CancelledError())
+
+        task.add_done_callback(unbegun)
+
+    def _track(self, run: Run, task: asyncio.Task[None]) -> None:
         self._tasks[run] = task
         self._runtime.tasks.add(task)
         task.add_done_callback(self._runtime.tasks.discard)
@@ -166,10 +177,7 @@ class AsyncHands:
     def _look_up(self, loop: asyncio.AbstractEventLoop, run: Run) -> None:
         """Run a policy look-up: a coroutine in a task, a call that may block in a thread."""
         if run.is_async_work:
-            task = loop.create_task(self._awaited_work(run), name="recourse-policy")
-            self._tasks[run] = task
-            self._runtime.tasks.add(task)
-            task.add_done_callback(self._runtime.tasks.discard)
+            self._track(run, loop.create_task(self._awaited_work(run), name="recourse-policy"))
             return
 
         def body() -> None:
@@ -190,20 +198,25 @@ class AsyncHands:
 
     def _arrive_unless_dropped(self, run: Run) -> None:
         if not run.dropped:
+            self._landed.add(run)
             self._post(run)
 
     async def _detached_run(self, run: Run) -> None:
         own = Run(run.info, run.attempt, run.hedge_index)
         own.start = run.start
         await _operate(self._call, own)
+        rest = self._land(run, own, own.error)
+        if rest is not None:
+            await _quietly(rest)
+
+    def _land(self, run: Run, own: Run, error: BaseException | None) -> Awaitable[Any] | None:
+        """Take what a run came to: for the plan, or as late when nobody waits for it."""
+        self._landed.add(run)
         if run.dropped:
-            rest = end_late(self._call, run, own.value, own.error)
-            if rest is not None:
-                await _quietly(rest)
-            return
-        run.value, run.error, run.given = own.value, own.error, own.given
-        run.ended_s = own.ended_s
+            return end_late(self._call, run, own.value, error)
+        run.value, run.error, run.given, run.ended_s = own.value, error, own.given, own.ended_s
         self._post(run)
+        return None
 
     async def _await(self, until_s: float | None) -> list[Run] | BaseException:
         loop, clock = asyncio.get_running_loop(), self._runtime.clock
@@ -231,13 +244,27 @@ class AsyncHands:
         return items
 
     def _cancel(self, run: Run) -> bool:
-        if run in self._arrived:
+        if run in self._landed:
             return False
         run.dropped = True
         task = self._tasks.get(run)
         if task is not None:
             task.cancel()
         return True
+
+    def _drop(self, run: Run) -> bool:
+        if self._cancel(run):
+            return False
+        run.dropped = True
+        # Beside the caller, who must not wait for a loser's value to be closed.
+        loop = asyncio.get_running_loop()
+        self._track(run, loop.create_task(self._end_landed(run), name="recourse-late"))
+        return True
+
+    async def _end_landed(self, run: Run) -> None:
+        rest = end_late(self._call, run, run.value, run.error)
+        if rest is not None:
+            await _quietly(rest)
 
 
 def _soon(loop: asyncio.AbstractEventLoop, callback: Any, item: Any) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from recourse.context import AMBIENT
 from recourse.drivers.misuse import MISUSED, PLAIN, awaitable_in_call, is_plain
@@ -12,7 +12,7 @@ from recourse.plan.call import Call, Run
 from recourse.plan.govern import Plan
 from recourse.plan.late import end_late
 from recourse.plan.scopes import Scopes
-from recourse.plan.steps import Await, Cancel, Finish, Launch, Sleep, Step
+from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep, Step
 from recourse.reasons import Reason
 
 __all__ = ["Hands", "drive", "inner_cancelled", "run_inline"]
@@ -41,8 +41,7 @@ def _finish(plan: Plan, hands: "Hands") -> Finish:
         while True:
             reply = hands.do(plan.send(reply))
     except StopIteration as end:
-        finish: Finish = end.value
-        return finish
+        return cast("Finish", end.value)
 
 
 def run_inline(call: Call, run: Run) -> None:
@@ -84,7 +83,7 @@ class Hands:
         self._call = call
         self._runtime = call.runtime
         self._mailbox: Any = None
-        self._arrived: set[Run] = set()
+        self._landed: set[Run] = set()
 
     def do(self, step: Step) -> Any:
         """Carry out one step and give its reply."""
@@ -100,6 +99,8 @@ class Hands:
                 return self._await(step.until_s)
             case Cancel():
                 return self._cancel(step.run)
+            case Drop():
+                return self._drop(step.run)
 
     def _box(self) -> Any:
         if self._mailbox is None:
@@ -134,7 +135,7 @@ class Hands:
             run.error = error
         with self._runtime.mutex.lock:
             dropped = run.dropped
-            self._arrived.add(run)
+            self._landed.add(run)
         if not dropped:
             post(run)
 
@@ -148,7 +149,7 @@ class Hands:
             if dropped:
                 self._runtime.abandoned -= 1
             else:
-                self._arrived.add(run)
+                self._landed.add(run)
                 run.value, run.error, run.given = own.value, own.error, own.given
                 run.ended_s = own.ended_s
         if dropped:
@@ -176,9 +177,21 @@ class Hands:
 
     def _cancel(self, run: Run) -> bool:
         with self._runtime.mutex.lock:
-            if run in self._arrived:
+            if run in self._landed:
                 return False
             run.dropped = True
             if run.work is None:
                 self._runtime.abandoned += 1
             return True
+
+    def _drop(self, run: Run) -> bool:
+        if self._cancel(run):
+            return False
+        run.dropped = True
+
+        def end() -> None:
+            end_late(self._call, run, run.value, run.error)
+
+        # Beside the caller, who must not wait for a loser's value to be closed.
+        self._runtime.track(self._runtime.clock.spawn(end, "recourse-late"))
+        return True

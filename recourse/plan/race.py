@@ -10,7 +10,7 @@ from recourse.plan.bound import Bound
 from recourse.plan.call import Call, Run
 from recourse.plan.gate import budget_lets, lease, new_run
 from recourse.plan.judge import judge, sample, settle, severity
-from recourse.plan.steps import Await, Cancel, Launch, Step
+from recourse.plan.steps import Await, Cancel, Drop, Launch, Step
 from recourse.reasons import BudgetKind, CancelReason, Reason
 
 __all__ = ["Race"]
@@ -76,6 +76,8 @@ class Race:
         hedge = self._bound.policy.hedge
         if not self._hedged or self._launched >= hedge.max_hedges:
             return None
+        if self._primary not in self._flight or self._call.runtime.closed:
+            return None
         delay_s = self._call.runtime.triggers.delay_s(self._call.info.label, hedge)
         return None if delay_s is None else self._last_launch_s + delay_s
 
@@ -89,13 +91,15 @@ class Race:
             self._flight.remove(run)
             kind = judge(self._call, self._bound, run).kind
             self._ended.append(run)
-            if run.error is not None and not isinstance(run.error, Exception):
+            if kind is OutcomeKind.CANCELLED:
                 self.speaker = self.closing = run
-                yield from self._drop(CancelReason.CALLER_CANCELLED, arrived)
+                yield from self._drop(CancelReason.CALLER_CANCELLED)
                 return True
             if kind is OutcomeKind.SUCCESS:
                 self.speaker = self.closing = run
-                yield from self._drop(CancelReason.WINNER_SUCCESS, arrived)
+                # Known before the losers end: one of them may give the very same object.
+                self._call.result = run.value
+                yield from self._drop(CancelReason.WINNER_SUCCESS)
                 return True
             if kind is OutcomeKind.ABORT or (
                 kind is OutcomeKind.NON_RETRYABLE
@@ -103,7 +107,7 @@ class Race:
             ):
                 self.speaker = max(self._ended, key=severity)
                 self.closing = run
-                yield from self._drop(CancelReason.TERMINAL_OUTCOME, arrived)
+                yield from self._drop(CancelReason.TERMINAL_OUTCOME)
                 return True
             if self._flight:
                 telling.attempt_end(self._call, run)
@@ -155,15 +159,13 @@ class Race:
         self._flight.append(run)
         yield Launch(run)
 
-    def _drop(
-        self, reason: CancelReason, arrived: list[Run] | None = None
-    ) -> Generator[Step, Any, None]:
-        """Cancel every run that is left, and tell it."""
+    def _drop(self, reason: CancelReason) -> Generator[Step, Any, None]:
+        """Let every run go that is left, and tell it."""
         call, now_s = self._call, self._call.now_s()
-        for run in list(self._flight):
-            yield Cancel(run)
-            if arrived is None or run not in arrived:
+        for run in self._flight:
+            if not (yield Drop(run)):
                 run.ended_s = now_s
+            run.cancel_reason = reason
             run.outcome = _CUT[reason]
             call.attempts_run += 1
             settle(call, run, Health.NEUTRAL)

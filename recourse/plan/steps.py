@@ -4,7 +4,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from recourse.plan.call import Run
 
-__all__ = ["Await", "Cancel", "Finish", "Launch", "Sleep", "Step"]
+__all__ = ["Await", "Cancel", "Drop", "Finish", "Launch", "Sleep", "Step"]
 
 
 class Sleep(NamedTuple):
@@ -38,6 +38,15 @@ class Cancel(NamedTuple):
     run: Run
 
 
+class Drop(NamedTuple):
+    """Let a launched run go, whether it has finished or not: its value is disposed of.
+
+    Reply: whether it has finished already.
+    """
+
+    run: Run
+
+
 class Finish(NamedTuple):
     """The end of a plan: return the value, or raise the error."""
 
@@ -45,4 +54,4 @@ class Finish(NamedTuple):
     error: BaseException | None = None
 
 
-Step: TypeAlias = Run | Sleep | Launch | Await | Cancel
+Step: TypeAlias = Run | Sleep | Launch | Await | Cancel | Drop

@@ -8,7 +8,15 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import pytest
 
-from recourse import Event, Executor, Policy, RetryPolicy, Timeline, record_timeline
+from recourse import (
+    Event,
+    Executor,
+    HedgePolicy,
+    Policy,
+    RetryPolicy,
+    Timeline,
+    record_timeline,
+)
 from recourse.policy.model import Jitter
 from recourse.testing import VirtualClock
 
@@ -48,6 +56,14 @@ class Told:
     def names(self) -> list[str]:
         """The events by name."""
         return [type(event).__name__ for event in self.events]
+
+    @property
+    def outcomes(self) -> list[tuple[int, int, str, str]]:
+        """What became of each run: attempt, hedge index, kind and reason."""
+        return [
+            (record.attempt, record.hedge_index, f"{record.outcome.kind}", record.outcome.reason)
+            for record in self.timeline.attempts
+        ]
 
     def of(self, kind: type[E]) -> list[E]:
         """The events of one kind."""
@@ -124,6 +140,32 @@ class Side:
             runs=self.runs - runs,
             complaints=tuple(complaints),
         )
+
+    @staticmethod
+    def in_turn(*operations: Operation) -> Operation:
+        """An operation whose runs do one of these after the other."""
+        left = iter(operations)
+
+        def run() -> Steps:
+            return (yield from next(left)())
+
+        return run
+
+    @staticmethod
+    def stubborn(seconds: float, value: Any) -> Operation:
+        """An operation that takes its time whoever cancels it."""
+
+        def run() -> Steps:
+            left_s = seconds
+            while left_s > 0:
+                left_s -= 0.25
+                try:
+                    yield 0.25
+                except asyncio.CancelledError:
+                    continue
+            return value
+
+        return run
 
     def operation(self, steps: Operation | Sequence[Any]) -> Callable[[], Any]:
         """The operation as this side's executor wants it."""
@@ -229,3 +271,35 @@ def sync_side() -> Side:
 def async_side() -> Side:
     """For what only asyncio can show."""
     return Side("acall")
+
+
+class Hedged:
+    """Calls with one attempt and a hedge after 500 ms, in threads where the side has threads."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.defaults: dict[str, Any] = {
+            "retry": RetryPolicy(max_attempts=1),
+            "hedge": HedgePolicy(hedge_delay_s=0.5),
+            "sync_timeout": "thread",
+        }
+
+    def executor(self, **options: Any) -> Executor:
+        """An executor for several calls."""
+        return self.side.executor(**{**self.defaults, **options})
+
+    def __call__(self, operation: Operation | Sequence[Any], **options: Any) -> Told:
+        """Call it once."""
+        return self.side(operation, **{**self.defaults, **options})
+
+
+@pytest.fixture
+def hedged(both: Side) -> Hedged:
+    """The test runs twice, with hedging."""
+    return Hedged(both)
+
+
+@pytest.fixture(scope="session")
+def side_of() -> Callable[[str], Side]:
+    """Makes a fresh side, by its verb: a property needs one per example."""
+    return Side
