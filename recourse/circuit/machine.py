@@ -72,7 +72,6 @@ class CircuitBreaker:
         self._tally = _tally(policy)
         self._probes = Probes()
         self._cooldown = Cooldown(rng)
-        self._successes = 0
         self._held = False
         self.generation = 0
         self._enter(BreakerState.CLOSED, now_s)

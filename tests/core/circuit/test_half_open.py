@@ -107,6 +107,16 @@ def test_r63_healthy_probes_of_an_earlier_half_open_phase_do_not_count(drive: Dr
     assert driven.state == "half_open"
 
 
+def test_r63_probes_of_an_earlier_half_open_phase_hold_no_slots(drive: Drive) -> None:
+    driven = drive(max_probes=2, probe_ttl_s=3600.0).opened()
+    driven.breaker.admit(10.0)
+    driven.attempt(BAD, 10.0)
+
+    admissions = [driven.breaker.admit(20.0) for _ in range(3)]
+
+    assert [admission.allowed for admission in admissions] == [True, True, False]
+
+
 def test_r63_the_cooldown_grows_with_failed_probes_up_to_its_bound(drive: Drive) -> None:
     driven = drive(cooldown_s=10.0, cooldown_multiplier=2.0, max_cooldown_s=30.0).opened()
 
