@@ -43,6 +43,7 @@ from recourse.duration import seconds
 from recourse.hedge.protocol import Trigger
 from recourse.key import PolicyKey
 from recourse.observer import Observer
+from recourse.outcome import Health
 from recourse.plan.bound import Bound
 from recourse.plan.call import Call, Run
 from recourse.plan.govern import govern
@@ -206,6 +207,8 @@ class Executor:
         try:
             value = op(*args, **kwargs)
             if value.__class__ in PLAIN or is_plain(value):
+                if not bound.circuit.quiet:
+                    self._well(bound, lease, began_s)
                 return value
             failed: Exception = awaitable_in_call(value)
         except Exception as error:  # noqa: BLE001  # the plan judges it, outside this block
@@ -254,7 +257,10 @@ class Executor:
             result = op(*args, **kwargs)
             kind: type[object] = type(result)
             if kind is CoroutineType or not is_plain(result):
-                return await result
+                value = await result
+                if not bound.circuit.quiet:
+                    self._well(bound, lease, began_s)
+                return value
             failed: Exception = plain_in_acall()
         except Exception as error:  # noqa: BLE001  # the plan judges it, outside this block
             failed = error
@@ -348,6 +354,12 @@ class Executor:
             return cast("T", run.value)
         value: T = await adrive(call, govern(call, self._bind, run))
         return value
+
+    def _well(self, bound: Bound, lease: Admission | None, began_s: float) -> None:
+        """Tell the breaker of a success, because others have failed while it was under way."""
+        if bound.breaker is not None and lease is not None:
+            now_s = self._now_s()
+            bound.breaker.settle(lease, Health.HEALTHY, now_s - began_s, now_s)
 
     def _tried(
         self, info: AttemptInfo, began_s: float, lease: Admission | None, failed: Exception
