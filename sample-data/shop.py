@@ -1,7 +1,8 @@
 """The back end of a shop over real sockets, one port for each service; its payments break on schedule.
 
 Run by ``record_checkout_outage.py``. It says on its standard output, one JSON document a line, where
-its services listen and when each phase really began, and it ends when its standard input does.
+its services listen, when each phase really began, and, when its standard input ends and so does it,
+how it answered in all.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import random
 import socket
 import struct
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -82,12 +84,17 @@ def schedule(total_s: float) -> tuple[Phase, ...]:
 
 
 class Shop:
-    """Answers requests of every service, and lets the broken one go through its phases."""
+    """Answers requests of every service, and lets the broken one go through its phases.
+
+    Attributes:
+        served: How the requests of each service were answered.
+    """
 
     def __init__(self, source: random.Random, clock: Clock) -> None:
         self._random = source
         self._clock = clock
         self._faults: Mapping[Fault, float] = {}
+        self.served = {service.name: Counter[str]() for service in SERVICES}
 
     async def pause(self, seconds: float) -> None:
         """Let time pass."""
@@ -116,7 +123,9 @@ class Shop:
 
     async def _answer(self, service: Service, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; false when that was the connection's end."""
-        match self._fault(service):
+        fault = self._fault(service)
+        self.served[service.name][fault or "ok"] += 1
+        match fault:
             case Fault.UNAVAILABLE:
                 await self.pause(self._spread(_REFUSAL_S, 0.3))
                 writer.write(_message("503 Service Unavailable"))
@@ -189,6 +198,7 @@ async def main() -> None:
     phases = asyncio.create_task(shop.go_through(schedule(arguments.seconds)))
     await asyncio.to_thread(sys.stdin.read)
     phases.cancel()
+    tell({"served": shop.served})
 
 
 if __name__ == "__main__":
