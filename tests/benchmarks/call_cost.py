@@ -80,9 +80,9 @@ def quiet(call: Callable[[], Any]) -> Callable[[], None]:
     """``call`` with its failure swallowed."""
 
     def swallowed() -> None:
-        try:
+        try:  # noqa: SIM105  # suppress() costs as much as some contenders
             call()
-        except Exception:  # noqa: BLE001, S110, SIM105  # suppress() costs as much as some contenders; the failure is what is measured
+        except Exception:  # noqa: BLE001, S110  # the failure is what is measured
             pass
 
     return swallowed
@@ -123,26 +123,26 @@ def peers(operation: Callable[[], Any]) -> dict[str, Callable[[], Any]]:  # noqa
         except ImportError:
             print(f"  {name}: not installed, left out")
 
-    def tenacity_as_shipped() -> Callable[[], Any]:
+    def tenacity_as_shipped() -> Any:
         import tenacity
 
         return tenacity.retry(stop=tenacity.stop_after_attempt(3), reraise=True)(operation)
 
-    def tenacity_without_sleep() -> Callable[[], Any]:
+    def tenacity_without_sleep() -> Any:
         import tenacity
 
         stop = tenacity.stop_after_attempt(3)
         return tenacity.retry(stop=stop, reraise=True, sleep=lambda _: None)(operation)
 
-    def stamina_() -> Callable[[], Any]:
+    def stamina_() -> Any:
         import stamina
         import stamina.instrumentation
 
         stamina.instrumentation.set_on_retry_hooks([])
         timing = {"wait_initial": 0.0, "wait_max": 0.0, "wait_jitter": 0.0}
-        return stamina.retry(on=FAILURES, attempts=3, **timing)(operation)  # type: ignore[arg-type]  # floats
+        return stamina.retry(on=FAILURES, attempts=3, **timing)(operation)
 
-    def backoff_() -> Callable[[], Any]:
+    def backoff_() -> Any:
         import backoff
 
         decorate = backoff.on_exception(
@@ -150,17 +150,17 @@ def peers(operation: Callable[[], Any]) -> dict[str, Callable[[], Any]]:  # noqa
         )
         return decorate(operation)
 
-    def circuitbreaker_() -> Callable[[], Any]:
+    def circuitbreaker_() -> Any:
         import circuitbreaker
 
         return circuitbreaker.circuit(failure_threshold=10**9)(operation)
 
-    def pybreaker_() -> Callable[[], Any]:
+    def pybreaker_() -> Any:
         import pybreaker
 
         return pybreaker.CircuitBreaker(fail_max=10**9)(operation)
 
-    def pyresilience_(*listeners: Any) -> Callable[[], Any]:
+    def pyresilience_(*listeners: Any) -> Any:
         import pyresilience
 
         return pyresilience.resilient(
@@ -169,7 +169,7 @@ def peers(operation: Callable[[], Any]) -> dict[str, Callable[[], Any]]:  # noqa
             listeners=list(listeners) or None,
         )(operation)
 
-    def redress_() -> Callable[[], Any]:
+    def redress_() -> Any:
         import redress
 
         policy = redress.RetryPolicy(
