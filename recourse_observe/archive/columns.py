@@ -1,18 +1,19 @@
-"""Rows packed into columns, as a segment keeps them, and columns made into Arrow.
+"""Rows kept as columns: in memory until they are written, in a segment, and made into Arrow.
 
-A row of any table is three tuples: its *words* (what repeats from row to row, kept once in a
-dictionary), its *longs* (times and integers) and its *others* (texts and numbers). Nothing here
-calls ``pa.array``: the first call of it imports pandas where that is installed, a stall of half a
-second in somebody's service.
+A row of any table has three sides: its *words* (what repeats from row to row, kept once and known
+by a code), its *longs* (times and integers, ``ABSENT`` for null) and its *others* (texts, numbers).
+Nothing here calls ``pa.array``: the first call of it imports pandas where that is installed, a stall
+of half a second in somebody's service.
 """
 
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +21,18 @@ import pyarrow.compute as pc
 from recourse_observe.archive.files import Source
 from recourse_observe.archive.schema import TABLES, Column, Kind, arrow_schema
 
-__all__ = ["ABSENT", "Layout", "Part", "Row", "arrow_table", "layout", "pack", "row"]
+__all__ = [
+    "ABSENT",
+    "Layout",
+    "Part",
+    "Row",
+    "Rows",
+    "Words",
+    "arrow_table",
+    "layout",
+    "pack",
+    "row",
+]
 
 ABSENT: Final = -(2**63)
 _WORDS: Final = frozenset({Kind.WORD, Kind.FLAG, Kind.INT})
@@ -28,12 +40,8 @@ _LONGS: Final = frozenset({Kind.TIME, Kind.LONG})
 _OF_THE_SOURCE: Final = frozenset({"service", "instance", "region"})
 
 
-class Row(NamedTuple):
-    """One row of a table, in the order of the table's :class:`Layout`."""
-
-    words: tuple[Any, ...]
-    longs: tuple[int | None, ...]
-    others: tuple[Any, ...]
+Row: TypeAlias = tuple[tuple[Any, ...], tuple[int, ...], tuple[Any, ...]]
+"""One row: its words, longs and others, in the order of the table's :class:`Layout`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +68,88 @@ def row(table: str, **values: Any) -> Row:
     """A row by the names of its columns; an omitted one is null."""
     where = layout(table)
     get = values.get
-    return Row(
+    longs = [get(c.name) for c in where.longs]
+    return (
         tuple([get(c.name) for c in where.words]),
-        tuple([get(c.name) for c in where.longs]),
+        tuple([ABSENT if value is None else value for value in longs]),
         tuple([get(c.name) for c in where.others]),
     )
+
+
+class Rows:
+    """Rows of one table, side by side; lists of plain values, so the collector has nothing to visit.
+
+    Attributes:
+        codes: Of each row's words.
+        longs: Of all rows, one after the other.
+        others: Likewise.
+    """
+
+    __slots__ = ("codes", "longs", "others")
+
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+        self.longs: list[int] = []
+        self.others: list[Any] = []
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def add(self, code: int, longs: tuple[int, ...], others: tuple[Any, ...]) -> None:
+        """One more row."""
+        self.codes.append(code)
+        self.longs.extend(longs)
+        self.others.extend(others)
+
+    def extend(self, more: "Rows") -> None:
+        """The rows of another, too."""
+        self.codes += more.codes
+        self.longs += more.longs
+        self.others += more.others
+
+    def head(self, table: str, count: int) -> "Rows":
+        """The first so many, copied."""
+        where, first = layout(table), Rows()
+        first.codes = self.codes[:count]
+        first.longs = self.longs[: count * len(where.longs)]
+        first.others = self.others[: count * len(where.others)]
+        return first
+
+    def drop(self, table: str, count: int) -> None:
+        """Forget the first so many."""
+        where = layout(table)
+        del self.codes[:count]
+        del self.longs[: count * len(where.longs)]
+        del self.others[: count * len(where.others)]
+
+
+class Words:
+    """The codes of words, by table; they grow until they are forgotten."""
+
+    def __init__(self) -> None:
+        self._codes: defaultdict[str, dict[tuple[Any, ...], int]] = defaultdict(dict)
+        self._known: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._known.values()))
+
+    def code(self, table: str, words: tuple[Any, ...]) -> int:
+        """The code of words, a new one if need be."""
+        codes = self._codes[table]
+        code = codes.get(words)
+        if code is None:
+            code = codes[words] = len(codes)
+            self._known[table].append(words)
+        return code
+
+    def of(self, table: str, code: int) -> tuple[Any, ...]:
+        """The words of a code."""
+        return self._known[table][code]
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._codes.clear()
+        self._known.clear()
 
 
 @dataclass(slots=True)
@@ -73,7 +158,7 @@ class Part:
 
     Attributes:
         rows: How many.
-        codes: Each row's number in the dictionary of words.
+        codes: Of each row's words.
         longs: Little-endian int64 per column; a column of nulls only is missing.
         others: Values per column, likewise.
     """
@@ -84,31 +169,31 @@ class Part:
     others: dict[str, list[Any]] = field(default_factory=dict)
 
 
-def pack(table: str, rows: Sequence[Row], codes: Iterable[int]) -> Part:
+def pack(table: str, rows: Rows) -> Part:
     """Rows as columns.
 
     Raises:
         TypeError: A row has a value of another kind; ``OverflowError`` a number beyond 64 bits.
     """
     where = layout(table)
-    part = Part(len(rows), array("i", codes))
-    _, longs, others = zip(*rows, strict=True)
-    for column, values in zip(where.longs, zip(*longs, strict=True), strict=True):
-        absent = values.count(None)
-        if absent < len(values):
-            known = values if not absent else [ABSENT if v is None else v for v in values]
-            part.longs[column.name] = array("q", known).tobytes()
-    for column, values in zip(where.others, zip(*others, strict=True), strict=True):
-        if values.count(None) < len(values):
-            part.others[column.name] = list(values)
+    part = Part(len(rows), array("i", rows.codes))
+    for index, column in enumerate(where.longs):
+        values = rows.longs[index :: len(where.longs)]
+        if values.count(ABSENT) < len(values):
+            part.longs[column.name] = array("q", values).tobytes()
+    for index, column in enumerate(where.others):
+        others = rows.others[index :: len(where.others)]
+        if others.count(None) < len(others):
+            part.others[column.name] = others
     return part
 
 
 def arrow_table(
-    table: str, parts: Sequence[Part], words: Sequence[Sequence[Any]], source: Source
+    table: str, parts: Sequence[Part], words: Mapping[int, Sequence[Any]], source: Source
 ) -> Any:
     """Parts of one table as an Arrow table of the pinned schema; words stay dictionary-encoded."""
     where = layout(table)
+    by_code = [words.get(code, ()) for code in range(max(words, default=-1) + 1)]
     count = sum(part.rows for part in parts)
     codes = _codes(parts)
     arrays: dict[str, Any] = {
@@ -117,7 +202,8 @@ def arrow_table(
         "region": _constant(source.region, count),
     }
     for index, column in enumerate(where.words):
-        arrays[column.name] = _words(column, [word[index] for word in words], codes)
+        values = [word[index] if word else None for word in by_code]
+        arrays[column.name] = _words(column, values, codes)
     for column in where.longs:
         arrays[column.name] = _longs(column, parts)
     for column in where.others:

@@ -8,17 +8,21 @@ from typing import Any, Final
 
 from recourse import events
 from recourse.events import CallInfo
-from recourse_observe.archive.columns import Row, row
+from recourse.outcome import SUCCESS
+from recourse_observe.archive.columns import ABSENT, Row, row
 from recourse_observe.archive.policies import microseconds
 
 __all__ = [
     "Error",
     "abandoned_row",
     "as_json",
+    "attempt_longs",
     "attempt_row",
     "budget_row",
     "cancelled_row",
+    "clean_words",
     "hedge_row",
+    "is_clean",
     "transition_row",
     "unix_us",
     "word",
@@ -53,42 +57,67 @@ def as_json(attributes: Mapping[str, Any]) -> str | None:
 
 
 def attempt_row(event: events.AttemptEnd, error: Error) -> Row:
-    """An attempt that ended or was denied; written out, because it is told for every call."""
+    """An attempt that ended or was denied."""
     info, outcome = event.call, event.outcome
     status, peer, attributes = _facts(event)
     cancelled = event.cancel_reason
-    started_us, ended_us = unix_us(info, event.started_s), unix_us(info, event.ended_s)
-    return Row(
-        (
-            info.key,
-            event.attempt,
-            event.hedge_index,
-            event.hedge_index > 0,
-            event.ran,
-            word(outcome.kind),
-            str(outcome.reason),
-            status,
-            error[0],
-            event.backoff_source,
-            event.budget_name or None,
-            event.budget_allowed,
-            str(event.budget_reason),
-            event.late,
-            None if cancelled is None else word(cancelled),
-            peer,
-            "" if info.policy is None else info.policy.version,
-        ),
-        (
-            started_us,
-            ended_us,
-            ended_us - started_us,
-            microseconds(event.backoff_s),
-            microseconds(event.waited_before_s),
-            microseconds(outcome.retry_after_s),
-            microseconds(event.timeout_s),
-            1,
-        ),
-        (info.call_id, error[1], info.trace_id, info.span_id, attributes),
+    words = (
+        info.key,
+        event.attempt,
+        event.hedge_index,
+        event.hedge_index > 0,
+        event.ran,
+        word(outcome.kind),
+        str(outcome.reason),
+        status,
+        error[0],
+        event.backoff_source,
+        event.budget_name or None,
+        event.budget_allowed,
+        str(event.budget_reason),
+        event.late,
+        None if cancelled is None else word(cancelled),
+        peer,
+        "" if info.policy is None else info.policy.version,
+    )
+    others = info.call_id, error[1], info.trace_id, info.span_id, attributes
+    return words, attempt_longs(event), others
+
+
+def attempt_longs(event: events.AttemptEnd) -> tuple[int, ...]:
+    """The times of an attempt; written out, because it is told for every call."""
+    info, timeout_s, backoff_s = event.call, event.timeout_s, event.backoff_s
+    waited_s, retry_after_s = event.waited_before_s, event.outcome.retry_after_s
+    base_ns, base_s = info.started_unix_ns, info.started_s
+    started_us = (base_ns + round((event.started_s - base_s) * _NS)) // 1000
+    ended_us = (base_ns + round((event.ended_s - base_s) * _NS)) // 1000
+    return (
+        started_us,
+        ended_us,
+        ended_us - started_us,
+        round(backoff_s * 1e6) if backoff_s else 0,
+        round(waited_s * 1e6) if waited_s else 0,
+        ABSENT if retry_after_s is None else round(retry_after_s * 1e6),
+        ABSENT if timeout_s is None else round(timeout_s * 1e6),
+        1,
+    )
+
+
+def clean_words(info: CallInfo) -> tuple[Any, ...]:
+    """The words of a first attempt that succeeded, which nearly all attempts share."""
+    succeeded = info.key, 0, 0, False, True, "success", "success", None, None, None, None
+    asked = True, "first_attempt", False, None, None
+    return (*succeeded, *asked, "" if info.policy is None else info.policy.version)
+
+
+def is_clean(event: events.AttemptEnd) -> bool:
+    """Whether it is a first attempt that succeeded, with nothing else to say."""
+    return (
+        event.outcome is SUCCESS
+        and not event.attempt
+        and not event.annotations
+        and not event.hedge_index
+        and not event.late
     )
 
 

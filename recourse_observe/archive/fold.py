@@ -1,29 +1,37 @@
 """Events made into rows, as they happen; keeps only what is still in flight."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from recourse import events
 from recourse.events import CallInfo
-from recourse_observe.archive.columns import Row
+from recourse.outcome import SUCCESS
+from recourse.policy.model import EffectivePolicy
+from recourse.reasons import Disposition
+from recourse_observe.archive.columns import ABSENT, Row, Rows, Words
 from recourse_observe.archive.event_rows import (
     Error,
     abandoned_row,
     as_json,
+    attempt_longs,
     attempt_row,
     budget_row,
     cancelled_row,
+    clean_words,
     hedge_row,
+    is_clean,
     transition_row,
-    unix_us,
     word,
 )
-from recourse_observe.archive.policies import Policies, microseconds
-from recourse_observe.archive.rollup import Rollups
+from recourse_observe.archive.in_flight import InFlight, OpenCall, State, opened
+from recourse_observe.archive.policies import Policies
+from recourse_observe.archive.rollup import BUCKET_US, Bucket, Rollups
 
 __all__ = ["Failure", "Fold"]
 
-_MOST_OPEN: Final = 100_000
+_NS: Final = 1_000_000_000
+_MOST_KEYS: Final = 10_000
 _NO_ERROR: Final[Error] = (None, None)
 
 
@@ -35,20 +43,39 @@ class Failure(NamedTuple):
     message: str | None
 
 
-class _Open:
-    """A call in flight."""
+class _Plan:
+    """What follows from a call's key and policy, made once; most calls need nothing else.
 
-    __slots__ = ("attributes", "denied", "ended", "info", "last_s", "method", "runs", "spawns")
+    Attributes:
+        policy: The policy; the executor keeps one object for each.
+        source: Where it came from.
+        call: Words of every call: idempotent, policy and its source.
+        succeeded: Code of a call whose first attempt succeeded.
+        attempt: Code of that attempt.
+        bucket: Where such calls are counted.
+        number: The bucket's number.
+    """
 
-    def __init__(self, info: CallInfo) -> None:
-        self.info = info
-        self.last_s = info.started_s
-        self.runs: dict[tuple[int, int], events.AttemptStart] = {}
-        self.spawns: dict[tuple[int, int], events.HedgeSpawn] = {}
-        self.ended: list[bool] = []  # of each attempt that ran: was it a hedge?
-        self.attributes: dict[str, Any] = {}
-        self.method: str | None = None
-        self.denied = 0
+    __slots__ = ("attempt", "bucket", "call", "number", "policy", "source", "succeeded")
+
+    def __init__(self, info: CallInfo, words: Words) -> None:
+        policy = self.policy = info.policy
+        self.source = info.policy_source
+        source, mode = str(info.policy_source), str(info.policy_mode)
+        self.call = (*_policy_words(policy), source, mode, _clamped(policy))
+        self.attempt = words.code("attempts", clean_words(info))
+        ended = True, "success", "success", "success", 1, 0, 0, None
+        self.succeeded = words.code("calls", (info.key, None, *self.call, *ended))
+        self.bucket = Bucket()
+        self.number = -1
+
+
+def _policy_words(policy: EffectivePolicy | None) -> tuple[Any, ...]:
+    return (None, "", "") if policy is None else (policy.idempotent, policy.id, policy.version)
+
+
+def _clamped(policy: EffectivePolicy | None) -> str | None:
+    return None if policy is None else ",".join(policy.normalization.clamped) or None
 
 
 class Fold:
@@ -56,16 +83,17 @@ class Fold:
 
     Attributes:
         unreadable: Events that could not be understood.
+        words: The words of the rows it gives.
     """
 
     def __init__(self) -> None:
         self.unreadable = 0
-        self._rows: dict[str, list[Row]] = {}
+        self.words = Words()
+        self._rows: defaultdict[str, Rows] = defaultdict(Rows)
         self._policies = Policies()
         self._rollups = Rollups()
-        self._open: dict[CallInfo, _Open] = {}  # by identity: an id would have to be made first
-        self._touched: dict[CallInfo, _Open] = {}
-        self._plans: dict[tuple[int, str, str], tuple[Any, tuple[Any, ...]]] = {}
+        self._calls = InFlight()
+        self._plans: dict[str, _Plan] = {}
         self._error = _NO_ERROR
         # What is not here has no row: a scheduled retry stands in its attempt's, a late end in none.
         self._take: dict[type, Callable[[Any], None]] = {
@@ -88,12 +116,13 @@ class Fold:
     @property
     def in_flight(self) -> int:
         """Calls that have not ended."""
-        return len(self._open)
+        return len(self._calls)
 
     def feed(self, told: Iterable[Any]) -> None:
         """Take events, those with an error as :class:`Failure`."""
+        handler_of = self._take.get
         for event in told:
-            handler = self._take.get(type(event))
+            handler = handler_of(type(event))
             if handler is None:
                 continue
             try:
@@ -101,45 +130,43 @@ class Fold:
             except Exception:
                 self.unreadable += 1
 
-    def take(self, now_us: int | None) -> dict[str, list[Row]]:
+    def take(self, now_us: int | None) -> dict[str, Rows]:
         """Rows since the last time, and under ``open_…`` calls in flight that were heard of since.
 
         Counts are given for buckets that are over at ``now_us``; ``None`` gives all of them.
         """
-        rows, self._rows = self._rows, {}
         if rollups := self._rollups.take(now_us):
-            rows["rollups"] = rollups
-        touched, self._touched = self._touched, {}
-        for call in touched.values():
-            rows.setdefault("open_calls", []).append(self._unfinished_row(call))
+            for plan in self._plans.values():
+                plan.number = -1  # its bucket may be gone
+            for rollup in rollups:
+                self.add("rollups", rollup)
+        for info, state in self._calls.settle().items():
+            call = opened(info, state)
+            self.add("calls", self._unfinished_row(call), "open_calls")
             for start in call.runs.values():
-                rows.setdefault("open_attempts", []).append(abandoned_row(start, call.last_s))
+                self.add("attempts", abandoned_row(start, call.last_s), "open_attempts")
+        rows, self._rows = self._rows, defaultdict(Rows)
         return rows
+
+    def add(self, table: str, added: Row, told_as: str = "") -> None:
+        """Add a row of a table, perhaps told as one of a call in flight."""
+        words, longs, others = added
+        self._rows[told_as or table].add(self.words.code(table, words), longs, others)
+
+    def forget_words(self) -> None:
+        """Begin the dictionaries again; only when every row that was taken is written."""
+        self.words.clear()
+        self._plans.clear()
 
     def tell_again(self) -> None:
         """Have every call in flight told with the next rows: a segment stands alone."""
-        self._touched.update(self._open)
+        self._calls.hear_all()
 
     def cut(self, info: CallInfo) -> None:
         """Note that an event of this call was dropped."""
-        call = self._open.get(info)
+        call = self._calls.find(info)
         if call is not None:
             call.attributes["truncated"] = "true"
-            self._touched[info] = call
-
-    def _call(self, event: Any) -> _Open:
-        info: CallInfo = event.call
-        call = self._open.get(info)
-        if call is None:
-            if len(self._open) >= _MOST_OPEN:  # their ends were dropped
-                self._open.pop(next(iter(self._open)))
-            call = self._open[info] = _Open(info)
-        call.last_s = event.at_s
-        self._touched[info] = call
-        return call
-
-    def _add(self, table: str, row: Row) -> None:
-        self._rows.setdefault(table, []).append(row)
 
     def _failure(self, failure: Failure) -> None:
         self._error = failure.error_type, failure.message
@@ -149,134 +176,149 @@ class Fold:
             self._error = _NO_ERROR
 
     def _call_start(self, event: events.CallStart) -> None:
-        self._call(event)
+        self._calls.heard[event[0]] = event
 
     def _policy_resolved(self, event: events.PolicyResolved) -> None:
+        plan = self._plans.get(event[0].key)
+        if plan is not None and plan.policy is event.policy and event.failure is None:
+            return  # as the last call of the key had it
         changed = self._policies.resolved(event)
         if changed is not None:
-            self._add("policies", changed)
+            self.add("policies", changed)
         if event.failure is not None:
-            self._call(event).attributes["policy_failure"] = event.failure
+            self._calls.hear(event).attributes["policy_failure"] = event.failure
 
     def _key_rejected(self, event: events.KeyRejected) -> None:
-        self._add("policies", self._policies.rejected(event))
-        self._call(event).attributes["key_rejected"] = event.why
+        self.add("policies", self._policies.rejected(event))
+        self._calls.hear(event).attributes["key_rejected"] = event.why
 
     def _circuit_decision(self, event: events.CircuitDecision) -> None:
-        self._call(event).attributes["circuit_state"] = str(event.state)
+        self._calls.hear(event).attributes["circuit_state"] = str(event.state)
 
     def _circuit_state(self, event: events.CircuitState) -> None:
-        self._add("circuit_transitions", transition_row(event))
+        self.add("circuit_transitions", transition_row(event))
 
     def _hedging_disabled(self, event: events.HedgingDisabled) -> None:
-        self._call(event).attributes["hedging_disabled"] = str(event.reason)
+        self._calls.hear(event).attributes["hedging_disabled"] = str(event.reason)
 
     def _budget_decision(self, event: events.BudgetDecision) -> None:
-        self._call(event).denied += not event.allowed
-        self._add("budget_decisions", budget_row(event))
+        self._calls.hear(event).denied += not event.allowed
+        self.add("budget_decisions", budget_row(event))
 
     def _budget_release(self, event: events.BudgetRelease) -> None:
         # After the call's end it has no row to stand in any more.
-        call = self._open.get(event.call)
+        call = self._calls.find(event.call)
         if call is not None:
             call.attributes["release_error"] = events.error_type(event.release_error)
 
     def _attempt_start(self, event: events.AttemptStart) -> None:
-        self._call(event).runs[event.attempt, event.hedge_index] = event
+        heard = self._calls.heard
+        if type(heard.get(event[0])) is events.CallStart:
+            heard[event[0]] = event
+        else:
+            self._calls.hear(event).runs[event.attempt, event.hedge_index] = event
 
     def _attempt_end(self, event: events.AttemptEnd) -> None:
-        self._add("attempts", attempt_row(event, self._error))
-        self._run_ended(event, ran=event.ran)
+        info, heard = event[0], self._calls.heard
+        is_first = type(heard.get(info)) is events.AttemptStart
+        if is_clean(event) and self._error is _NO_ERROR:
+            plan = self._plans.get(info.key)
+            if plan is None or plan.policy is not info.policy:
+                plan = self._planned(info)
+            others = info.call_id, None, info.trace_id, info.span_id, None
+            self._rows["attempts"].add(plan.attempt, attempt_longs(event), others)
+        else:
+            self.add("attempts", attempt_row(event, self._error))
+            is_first &= event.ran and not event.hedge_index and not event.annotations
+        if is_first:
+            heard[info] = event
+        else:
+            self._run_ended(event, ran=event.ran)
 
     def _hedge_spawn(self, event: events.HedgeSpawn) -> None:
-        self._call(event).spawns[event.attempt, event.hedge_index] = event
+        self._calls.hear(event).spawns[event.attempt, event.hedge_index] = event
 
     def _hedge_cancel(self, event: events.HedgeCancel) -> None:
-        self._add("attempts", cancelled_row(event))
+        self.add("attempts", cancelled_row(event))
         self._run_ended(event, ran=True)
 
     def _run_ended(self, event: events.AttemptEnd | events.HedgeCancel, *, ran: bool) -> None:
-        call = self._call(event)
+        call = self._calls.hear(event)
         call.runs.pop((event.attempt, event.hedge_index), None)
         if ran:
             call.ended.append(event.hedge_index > 0)
         if event.hedge_index:
             spawn = call.spawns.pop((event.attempt, event.hedge_index), None)
-            self._add("hedges", hedge_row(event, spawn))
+            self.add("hedges", hedge_row(event, spawn))
         if event.annotations and "method" in event.annotations:
             call.method = str(event.annotations["method"])
 
     def _call_end(self, event: events.CallEnd) -> None:
-        info = event.call
-        call = self._open.pop(info, None) or _Open(info)
-        self._touched.pop(info, None)
-        call.last_s = event.at_s
-        runs, hedges = event.attempts_run, event.hedges
+        info, _, at_s, disposition, outcome, _, runs, hedges, deadline_s = event
+        state = self._calls.end(info)
+        plan = self._plans.get(info.key)
+        if plan is None or plan.policy is not info.policy or plan.source is not info.policy_source:
+            plan = self._planned(info)
+        longs = _call_longs(info, at_s, deadline_s)
+        number = longs[0] // BUCKET_US
+        if plan.number != number:
+            plan.bucket, plan.number = self._rollups.bucket(info.key, number), number
+        if (
+            outcome is SUCCESS
+            and runs == 1
+            and disposition is Disposition.SUCCESS
+            and type(state) is not OpenCall
+        ):
+            ids = info.call_id, info.parent_call_id, None, info.trace_id, info.span_id, None
+            self._rows["calls"].add(plan.succeeded, longs, ids)
+            plan.bucket.clean_us.append(longs[2])
+            return
         retries = max(0, runs - hedges - 1)
-        disposition = word(event.disposition)
-        success = disposition == "success"
-        how = success, disposition, word(event.outcome.kind), str(event.outcome.reason)
-        deadline_s = event.deadline_s
-        deadline_us = None if deadline_s is None else microseconds(deadline_s - info.started_s)
-        row = self._call_row(call, how, (runs, retries, hedges), deadline_us)
-        self._add("calls", row)
-        self._rollups.add(
-            info.key,
-            info.started_unix_ns // 1000,
-            unix_us(info, event.at_s) - info.started_unix_ns // 1000,
-            success=success,
-            attempts=runs,
-            retries=retries,
-            hedges=hedges,
-            denied=call.denied,
-            rejected=disposition == "circuit_open" and not runs,
-        )
+        how = word(disposition), word(outcome.kind), str(outcome.reason), runs, retries, hedges
+        self.add("calls", self._call_row(info, longs, state, how))
+        _count(plan.bucket, longs[2], state, how)
 
-    def _unfinished_row(self, call: _Open) -> Row:
+    def _unfinished_row(self, call: OpenCall) -> Row:
         """What stands for the call if nothing more is ever heard of it."""
         hedges = sum(call.ended) + sum(hedge_index > 0 for _, hedge_index in call.runs)
         runs = len(call.ended) + len(call.runs)
-        how = False, "unfinished", "abandoned", "unfinished"
-        return self._call_row(call, how, (runs, max(0, runs - hedges - 1), hedges), None)
+        how = "unfinished", "abandoned", "unfinished", runs, max(0, runs - hedges - 1), hedges
+        return self._call_row(call.info, _call_longs(call.info, call.last_s, None), call, how)
 
     def _call_row(
-        self,
-        call: _Open,
-        how: tuple[bool, str, str, str],
-        counts: tuple[int, int, int],
-        deadline_us: int | None,
+        self, info: CallInfo, longs: tuple[int, ...], state: State | None, how: tuple[Any, ...]
     ) -> Row:
-        info = call.info
-        idempotent, *plan = self._plan(info)
-        started_us, ended_us = info.started_unix_ns // 1000, unix_us(info, call.last_s)
-        attributes = as_json(call.attributes)
-        return Row(
-            (info.key, call.method, idempotent, *plan, *how, *counts, self._error[0]),
-            (started_us, ended_us, ended_us - started_us, deadline_us, 1),
-            (
-                info.call_id,
-                info.parent_call_id,
-                self._error[1],
-                info.trace_id,
-                info.span_id,
-                attributes,
-            ),
-        )
+        """A call's row; ``how`` is disposition, outcome, reason, attempts, retries, hedges."""
+        plan = self._plans.get(info.key) or self._planned(info)
+        error_type, message = self._error
+        method, attributes = None, None
+        if isinstance(state, OpenCall):
+            method, attributes = state.method, as_json(state.attributes)
+        words = (info.key, method, *plan.call, how[0] == "success", *how, error_type)
+        ids = info.call_id, info.parent_call_id, message, info.trace_id, info.span_id
+        return words, longs, (*ids, attributes)
 
-    def _plan(self, info: CallInfo) -> tuple[Any, ...]:
-        """The words of a call that follow from its policy."""
-        policy = info.policy
-        place = id(policy), info.policy_source, info.policy_mode
-        known = self._plans.get(place)
-        if known is not None and known[0] is policy:  # an id may be used again
-            return known[1]
-        if len(self._plans) >= _MOST_OPEN:
+    def _planned(self, info: CallInfo) -> _Plan:
+        if len(self._plans) >= _MOST_KEYS:
             self._plans.clear()
-        source, mode = str(info.policy_source), str(info.policy_mode)
-        if policy is None:
-            plan: tuple[Any, ...] = (None, "", "", source, mode, None)
-        else:
-            clamped = ",".join(policy.normalization.clamped) or None
-            plan = (policy.idempotent, policy.id, policy.version, source, mode, clamped)
-        self._plans[place] = policy, plan
+        plan = self._plans[info.key] = _Plan(info, self.words)
         return plan
+
+
+def _call_longs(info: CallInfo, last_s: float, deadline_s: float | None) -> tuple[int, ...]:
+    base_ns, base_s = info.started_unix_ns, info.started_s
+    started_us = base_ns // 1000
+    ended_us = (base_ns + round((last_s - base_s) * _NS)) // 1000
+    deadline_us = ABSENT if deadline_s is None else round((deadline_s - base_s) * 1e6)
+    return started_us, ended_us, ended_us - started_us, deadline_us, 1
+
+
+def _count(bucket: Bucket, duration_us: int, state: State | None, how: tuple[Any, ...]) -> None:
+    disposition, _, _, runs, retries, hedges = how
+    bucket.other_us.append(duration_us)
+    bucket.successes += disposition == "success"
+    bucket.attempts += runs
+    bucket.retries += retries
+    bucket.hedges += hedges
+    bucket.rejected += disposition == "circuit_open" and not runs
+    bucket.denied += state.denied if isinstance(state, OpenCall) else 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from recourse.clock import Clock
-from recourse_observe.archive.columns import Row
+from recourse_observe.archive.columns import Rows, Words
 from recourse_observe.archive.disk import Disk, DiskLost
 from recourse_observe.archive.files import LIVE, Source, write_marker
 from recourse_observe.archive.instance import Lock, new_instance, segment_name, segments_of
@@ -16,7 +16,6 @@ from recourse_observe.archive.segment import SegmentHead, SegmentWriter
 
 __all__ = ["Journal", "JournalOptions"]
 
-_MOST_WORDS: Final = 50_000
 _HOUR_US: Final = 3_600_000_000
 
 
@@ -50,11 +49,14 @@ class Journal:
         ended: Segments that are closed and not yet published, oldest first.
     """
 
-    def __init__(self, root: Path, options: JournalOptions, clock: Clock, disk: Disk) -> None:
+    def __init__(
+        self, root: Path, options: JournalOptions, clock: Clock, disk: Disk, words: Words
+    ) -> None:
         self._root = root
         self._options = options
         self._clock = clock
         self._disk = disk
+        self._words = words
         self._lock: Lock | None = None
         self._segment: SegmentWriter | None = None
         self._sequence = 0
@@ -76,7 +78,7 @@ class Journal:
         """Whether the next rows begin a segment, which must not depend on an earlier one."""
         return self._segment is None
 
-    def append(self, batch: Mapping[str, list[Row]]) -> None:
+    def append(self, batch: Mapping[str, Rows]) -> None:
         """Write rows, and take out of ``batch`` what is written.
 
         Raises:
@@ -104,7 +106,7 @@ class Journal:
         now_ns = self._clock.time_unix_ns()
         if now_ns // 1000 // _HOUR_US != segment.head.wall_ns // 1000 // _HOUR_US:
             return True
-        if segment.rows >= self._options.rotate_rows or segment.words >= _MOST_WORDS:
+        if segment.rows >= self._options.rotate_rows:
             return True
         age_ns = self._monotonic_ns() - segment.head.monotonic_ns
         return segment.has_detail and age_ns >= self._options.rotate_s * 1e9
@@ -147,7 +149,8 @@ class Journal:
             monotonic_ns=self._monotonic_ns(),
         )
         self._sequence += 1  # also of a segment that fails: a number is used once
-        return SegmentWriter(self._disk, self.folder / segment_name(head.sequence), head)
+        path = self.folder / segment_name(head.sequence)
+        return SegmentWriter(self._disk, path, head, self._words)
 
     def _abandon(self, *, lost: bool) -> None:
         if self._segment is not None:

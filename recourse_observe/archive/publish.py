@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from recourse_observe.archive.columns import ABSENT, Part, Row, arrow_table, layout, pack
+from recourse_observe.archive.columns import ABSENT, Part, Row, Rows, arrow_table, layout, pack
 from recourse_observe.archive.files import publish_table
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.segment import OPEN
@@ -39,10 +39,12 @@ def settle_in_flight(segments: Sequence[SegmentData]) -> None:
         last = {_identity(table, row): row for data in segments for row in _rows(data, told)}
         rows = [row for identity, row in last.items() if identity not in ended]
         if rows:
-            words = segments[-1].words.setdefault(table, [])
-            codes = range(len(words), len(words) + len(rows))
-            words.extend(row.words for row in rows)
-            segments[-1].parts.setdefault(table, []).append(pack(table, rows, codes))
+            words = segments[-1].words.setdefault(table, {})
+            settled = Rows()
+            for code, (word, *rest) in enumerate(rows, max(words, default=-1) + 1):
+                words[code] = word
+                settled.add(code, *rest)
+            segments[-1].parts.setdefault(table, []).append(pack(table, settled))
 
 
 def publish_segment(
@@ -67,7 +69,7 @@ def publish_segment(
     head = data.head
     tables = segment_tables(data)
     if "calls" not in tables:
-        tables["calls"] = arrow_table("calls", [], [], head.source)
+        tables["calls"] = arrow_table("calls", [], {}, head.source)
     for table, rows in tables.items():
         pause()
         at_us = head.wall_ns // 1000
@@ -78,24 +80,24 @@ def publish_segment(
 
 def _identity(table: str, row: Row) -> tuple[Any, ...]:
     # layout: words start with key, attempt, hedge_index; others with call_id
-    return row.others[0], row.words[1:3] if table == "attempts" else None
+    words, _, others = row
+    return others[0], words[1:3] if table == "attempts" else None
 
 
 def _rows(data: SegmentData, told: str) -> Iterator[Row]:
-    where, words = layout(OPEN.get(told, told)), data.words.get(told, [])
+    known = OPEN.get(told, told)
+    where, words = layout(known), data.words.get(known, {})
     for part in data.parts.get(told, []):
         longs = [_integers(part, column.name) for column in where.longs]
         others = [part.others.get(column.name, [None] * part.rows) for column in where.others]
         for index, code in enumerate(part.codes):
-            yield Row(
+            yield (
                 words[code],
                 tuple([column[index] for column in longs]),
                 tuple([column[index] for column in others]),
             )
 
 
-def _integers(part: Part, column: str) -> list[int | None]:
+def _integers(part: Part, column: str) -> Sequence[int]:
     packed = part.longs.get(column)
-    if packed is None:
-        return [None] * part.rows
-    return [None if value == ABSENT else value for value in memoryview(packed).cast("q")]
+    return [ABSENT] * part.rows if packed is None else memoryview(packed).cast("q")

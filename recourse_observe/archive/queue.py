@@ -1,7 +1,7 @@
 """Where events wait for the recorder: bounded, and with an account of every one of them."""
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -52,19 +52,21 @@ def is_important(item: Any) -> bool:
 class EventQueue:
     """Drops the newest when it is full; the last eighth is kept for what matters.
 
+    To put something in takes no lock: a signal handler or a finalizer may do it anywhere. The limit
+    can be passed by as many items as threads put at the same moment.
+
     Args:
         limit: The most that may wait.
-        wake: Called when something waits that did not before, and when it is half full.
+        wake: Called when something waits and nothing did.
     """
 
     def __init__(self, limit: int, wake: Callable[[], None]) -> None:
         self._limit = limit
         self._soft = limit - limit // 8
-        self._half = max(1, limit // 2)
         self._wake = wake
-        # Re-entrant: a signal handler or a finalizer may make a call while its thread is in here.
         self._lock = threading.RLock()
-        self._items: list[Any] = []
+        self._items: deque[Any] = deque()
+        self._awake = False
         self._taken = 0
         self._refused = 0
         self._in_hand = 0
@@ -76,23 +78,24 @@ class EventQueue:
 
     def put(self, item: Any) -> bool:
         """Have an item wait; false when it was dropped."""
-        with self._lock:
-            waiting = len(self._items)
-            if waiting >= self._soft and not (waiting < self._limit and is_important(item)):
-                self._drop(item)
-                return False
-            self._items.append(item)
-        if waiting in (0, self._half):
+        items = self._items
+        if len(items) >= self._soft and (len(items) >= self._limit or not is_important(item)):
+            self._drop(item)
+            return False
+        items.append(item)
+        if not self._awake:
+            self._awake = True
             self._wake()
         return True
 
     def _drop(self, item: Any) -> None:
-        self._refused += 1
-        self._dropped["queue_full"] += 1
-        self._high_water = self._limit
         event = item.event if isinstance(item, Failure) else item
-        if len(self._cut) < _MOST_CUT:
-            self._cut.add(event.call)
+        with self._lock:
+            self._refused += 1
+            self._dropped["queue_full"] += 1
+            self._high_water = self._limit
+            if len(self._cut) < _MOST_CUT:
+                self._cut.add(event.call)
 
     def refuse(self, reason: str) -> None:
         """Account for an event that was not let in."""
@@ -102,8 +105,10 @@ class EventQueue:
 
     def take(self) -> tuple[list[Any], set[CallInfo]]:
         """Everything that waits, now in hand, and the calls that lost an event meanwhile."""
+        self._awake = False  # before looking: what comes after that wakes us again
+        take = self._items.popleft
         with self._lock:
-            items, self._items = self._items, []
+            items = [take() for _ in range(len(self._items))]
             cut, self._cut = self._cut, set()
             self._taken += len(items)
             self._in_hand += len(items)
@@ -125,13 +130,13 @@ class EventQueue:
     def counts(self) -> Counts:
         """The account, at one moment."""
         with self._lock:
-            queued = len(self._items) + self._in_hand
+            waiting = len(self._items)
             dropped = dict(self._dropped)
             return Counts(
-                emitted=self._taken + len(self._items) + self._refused,
+                emitted=self._taken + waiting + self._refused,
                 written=self._written,
-                queued=queued,
+                queued=waiting + self._in_hand,
                 late=self._late,
                 dropped=dropped,
-                high_water=max(self._high_water, len(self._items)),
+                high_water=max(self._high_water, waiting),
             )

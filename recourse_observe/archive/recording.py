@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from recourse.clock import Clock
-from recourse_observe.archive.columns import Row, row
+from recourse_observe.archive.columns import Rows, row
 from recourse_observe.archive.disk import Disk
 from recourse_observe.archive.fold import Fold
 from recourse_observe.archive.journal import Journal, JournalOptions
@@ -23,6 +23,7 @@ __all__ = ["Recording"]
 _LOG: Final = logging.getLogger("recourse.archive")
 _HEARTBEAT_S: Final = 10.0
 _STEP: Final = 256
+_MOST_WORDS: Final = 50_000
 
 
 class Recording:
@@ -48,11 +49,11 @@ class Recording:
         self._disk = disk
         self._pause = pause
         self._fold = Fold()
-        self._journal = Journal(root, options, clock, disk)
+        self._journal = Journal(root, options, clock, disk, self._fold.words)
         self._trouble = Trouble(f"archive {root} cannot be written")
         self._unpublished = Trouble(f"archive {root}: segments cannot be published")
         self._publishing = threading.Lock()
-        self._rows: dict[str, list[Row]] = {}  # encoded by nobody yet, because the disk refused
+        self._rows: dict[str, Rows] = {}  # not written yet, because the disk refused
         self._events = 0  # what these rows came from
         self._told_dropped = 0
         self._next_heartbeat_s = 0.0
@@ -82,10 +83,14 @@ class Recording:
 
     def rotate_if_due(self) -> None:
         """End the segment when it is time, and begin the next one with the calls in flight."""
-        if self._journal.is_due():
+        too_wordy = len(self._fold.words) >= _MOST_WORDS
+        if not self._journal.is_fresh and (too_wordy or self._journal.is_due()):
             self._report("segment")
+            self._collect(self._clock.time_unix_ns() // 1000)
             if self._write(late=False):
                 self._journal.end_segment()
+                if too_wordy:
+                    self._fold.forget_words()
                 self.step()
 
     @property
@@ -136,12 +141,10 @@ class Recording:
                 published. Otherwise the segment is published only if nothing is in flight.
         """
         self._fold_waiting()
-        self._collect(None)
         self._report("closed")
+        self._collect(None)
         if not self._write(late=False):
-            self._queue.settle(dropped=self._events, reason="io_error")
-            self._events = 0
-            self._rows = {}
+            self._lose("io_error")
         if leave or not self._fold.in_flight:
             try:
                 self._journal.end_segment()
@@ -179,22 +182,28 @@ class Recording:
             self._queue.settle(dropped=unreadable, reason="encode")
 
     def _collect(self, now_us: int | None) -> None:
-        for table, rows in self._fold.take(now_us).items():
-            self._rows.setdefault(table, []).extend(rows)
         dropped = sum(self._queue.counts().dropped.values())
         if dropped != self._told_dropped:
             self._told_dropped = dropped
             self._report("dropped", json.dumps(self._queue.counts().dropped, sort_keys=True))
         if self._clock.monotonic_s() >= self._next_heartbeat_s:
             self._report("heartbeat")
+        for table, rows in self._fold.take(now_us).items():
+            self._rows.setdefault(table, Rows()).extend(rows)
 
     def _write(self, *, late: bool) -> bool:
+        """Whether there is nothing left to write."""
         try:
             if self._rows:
                 self._journal.append(self._rows)
         except OSError as error:
             self._trouble.failed(error, self._clock.monotonic_s())
             return False
+        except Exception:  # rows that cannot be encoded now never will be
+            _LOG.exception("archive %s: %d events cannot be recorded", self._root, self._events)
+            self._journal.end_segment()
+            self._lose("encode")
+            return True
         self._rows = {}
         self._queue.settle(written=self._events, late=late)
         self._events = 0
@@ -202,6 +211,11 @@ class Recording:
             dropped = sum(self._queue.counts().dropped.values())
             self._trouble.over(f"; {dropped} events were dropped")
         return True
+
+    def _lose(self, reason: str) -> None:
+        self._queue.settle(dropped=self._events, reason=reason)
+        self._events = 0
+        self._rows = {}
 
     def _report(self, event: str, detail: str | None = None) -> None:
         """A row about the recorder itself; each of them is a sign of life."""
@@ -220,4 +234,4 @@ class Recording:
             wall_ns=wall_ns,
             detail=detail,
         )
-        self._rows.setdefault("recorder", []).append(told)
+        self._fold.add("recorder", told)

@@ -2,29 +2,36 @@
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
 from recourse_observe.archive.columns import Row, row
 
-__all__ = ["Rollups"]
+__all__ = ["BUCKET_US", "Bucket", "Rollups"]
 
-_BUCKET_US: Final = 10_000_000
+BUCKET_US: Final = 10_000_000
 _BASE: Final = 1.02
 _SCALE: Final = 1 / math.log(_BASE)
 
 
 @dataclass(slots=True)
-class _Bucket:
-    calls: int = 0
+class Bucket:
+    """Counts of the calls of one key that started within the same ten seconds.
+
+    Attributes:
+        clean_us: Durations of calls whose first attempt succeeded; each counts as one of all.
+        other_us: Durations of all others, which are counted in the fields below.
+    """
+
+    clean_us: list[int] = field(default_factory=list)
+    other_us: list[int] = field(default_factory=list)
     successes: int = 0
     attempts: int = 0
     retries: int = 0
     hedges: int = 0
     denied: int = 0
     rejected: int = 0
-    active_us: int = 0
-    latency: dict[int, int] = field(default_factory=dict)
 
 
 class Rollups:
@@ -34,57 +41,36 @@ class Rollups:
     """
 
     def __init__(self) -> None:
-        self._buckets: dict[tuple[str, int], _Bucket] = {}
+        self._buckets: dict[tuple[str, int], Bucket] = {}
 
-    def add(  # noqa: PLR0913  # one argument per count
-        self,
-        key: str,
-        started_us: int,
-        duration_us: int,
-        *,
-        success: bool,
-        attempts: int,
-        retries: int,
-        hedges: int,
-        denied: int,
-        rejected: bool,
-    ) -> None:
-        """Count one call that has ended."""
-        place = key, started_us // _BUCKET_US
-        bucket = self._buckets.get(place)
-        if bucket is None:
-            bucket = self._buckets[place] = _Bucket()
-        bucket.calls += 1
-        bucket.successes += success
-        bucket.attempts += attempts
-        bucket.retries += retries
-        bucket.hedges += hedges
-        bucket.denied += denied
-        bucket.rejected += rejected
-        bucket.active_us += duration_us
-        step = round(math.log(duration_us) * _SCALE) if duration_us > 1 else 0
-        bucket.latency[step] = bucket.latency.get(step, 0) + 1
+    def bucket(self, key: str, number: int) -> Bucket:
+        """The bucket of a key that begins ``number`` times :data:`BUCKET_US` after 1970."""
+        return self._buckets.setdefault((key, number), Bucket())
 
     def take(self, now_us: int | None) -> list[Row]:
         """The buckets that are over at ``now_us``, as rows; ``None`` takes all of them."""
-        last = math.inf if now_us is None else now_us // _BUCKET_US
+        last = math.inf if now_us is None else now_us // BUCKET_US
         over = sorted(place for place in self._buckets if place[1] < last)
         return [_row(place, self._buckets.pop(place)) for place in over]
 
 
-def _row(place: tuple[str, int], bucket: _Bucket) -> Row:
-    counts = {str(step): count for step, count in sorted(bucket.latency.items())}
+def _row(place: tuple[str, int], bucket: Bucket) -> Row:
+    key, number = place
+    clean = len(bucket.clean_us)
+    durations = bucket.clean_us + bucket.other_us
+    counts = Counter(round(math.log(us) * _SCALE) if us > 1 else 0 for us in durations)
+    latency = {str(step): count for step, count in sorted(counts.items())}
     return row(
         "rollups",
-        key=place[0],
-        bucket_at=place[1] * _BUCKET_US,
-        calls=bucket.calls,
-        successes=bucket.successes,
-        attempts=bucket.attempts,
+        key=key,
+        bucket_at=number * BUCKET_US,
+        calls=len(durations),
+        successes=bucket.successes + clean,
+        attempts=bucket.attempts + clean,
         retries=bucket.retries,
         hedges=bucket.hedges,
         denied=bucket.denied,
         rejected_by_circuit=bucket.rejected,
-        active_us=bucket.active_us,
-        latency=json.dumps({"kind": "log", "base": _BASE, "unit": "us", "counts": counts}),
+        active_us=sum(durations),
+        latency=json.dumps({"kind": "log", "base": _BASE, "unit": "us", "counts": latency}),
     )

@@ -15,14 +15,14 @@ import json
 import struct
 import sys
 import zlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from recourse_observe.archive.columns import Row, pack
+from recourse_observe.archive.columns import Rows, Words, pack
 from recourse_observe.archive.disk import Disk
 from recourse_observe.archive.files import Source
 from recourse_observe.archive.schema import MAJOR
@@ -93,14 +93,15 @@ class SegmentWriter:
         has_detail: Whether it holds more than counts and signs of life.
     """
 
-    def __init__(self, disk: Disk, path: Path, head: SegmentHead) -> None:
+    def __init__(self, disk: Disk, path: Path, head: SegmentHead, words: Words) -> None:
         self.path = path
         self.head = head
         self.rows = 0
         self.has_detail = False
         self._disk = disk
         self._size = 0
-        self._codes: dict[str, dict[tuple[Any, ...], int]] = {}
+        self._words = words
+        self._told: defaultdict[str, set[int]] = defaultdict(set)
         self._descriptor = disk.create(path)
         try:
             self._append(_frame(_encode(head.as_json()).encode(), []))
@@ -109,12 +110,7 @@ class SegmentWriter:
                 disk.remove(path)
             raise
 
-    @property
-    def words(self) -> int:
-        """Entries of all dictionaries, which live in memory as long as the segment."""
-        return sum(map(len, self._codes.values()))
-
-    def append(self, batch: Mapping[str, list[Row]], wall_ns: int, monotonic_ns: int) -> None:
+    def append(self, batch: Mapping[str, Rows], wall_ns: int, monotonic_ns: int) -> None:
         """Write rows by table, in steps, and take out of ``batch`` what is written.
 
         Raises:
@@ -123,11 +119,11 @@ class SegmentWriter:
         anchor = {"wall_ns": wall_ns, "monotonic_ns": monotonic_ns}
         for table, rows in batch.items():
             while rows:
-                step = rows[:_STEP]
-                self._append(self._packed(table, step, anchor))
-                self.rows += 0 if table in OPEN else len(step)
+                self._append(self._packed(table, rows, anchor))
+                count = min(_STEP, len(rows))
+                rows.drop(OPEN.get(table, table), count)
+                self.rows += 0 if table in OPEN else count
                 self.has_detail |= table not in _SIGNS_OF_LIFE
-                del rows[:_STEP]
 
     def sync(self) -> None:
         """Put what was appended on the disk."""
@@ -143,19 +139,18 @@ class SegmentWriter:
             descriptor, self._descriptor = self._descriptor, -1
             self._disk.close(descriptor)
 
-    def _packed(self, table: str, rows: Sequence[Row], anchor: Mapping[str, int]) -> bytes:
-        codes = self._codes.setdefault(table, {})
-        known = len(codes)
-        for row in rows:
-            if row[0] not in codes:
-                codes[row[0]] = len(codes)
-        part = pack(OPEN.get(table, table), rows, [codes[row[0]] for row in rows])
+    def _packed(self, table: str, rows: Rows, anchor: Mapping[str, int]) -> bytes:
+        known = OPEN.get(table, table)
+        step = rows.head(known, _STEP)
+        part = pack(known, step)
+        told = self._told[known]
+        new = sorted(set(step.codes) - told)
+        told.update(new)
         head = {
             **anchor,
             "table": table,
             "rows": part.rows,
-            "first_word": known,
-            "words": list(islice(codes, known, None)),
+            "words": [(code, self._words.of(known, code)) for code in new],
             "longs": list(part.longs),
             "others": part.others,
         }

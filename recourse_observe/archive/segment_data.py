@@ -16,13 +16,15 @@ from recourse_observe.archive.segment import FRAME, LENGTH, MAGIC, OPEN, Segment
 __all__ = ["SegmentData", "read_segment"]
 
 _LARGEST_FRAME: Final = 64 << 20
+_MOST_CODES: Final = 1_000_000
 _BAD: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, struct.error)
-_VALUES: Final[Mapping[Kind, Any]] = {
-    Kind.WORD: str | None,
-    Kind.INT: int | None,
-    Kind.FLAG: bool | None,
-    Kind.REAL: float | int | None,
-    Kind.TEXT: str | None,
+_NOTHING: Final = type(None)
+_TYPES: Final[Mapping[Kind, frozenset[type]]] = {
+    Kind.WORD: frozenset({str, _NOTHING}),
+    Kind.INT: frozenset({int, _NOTHING}),
+    Kind.FLAG: frozenset({bool, _NOTHING}),
+    Kind.REAL: frozenset({float, int, _NOTHING}),
+    Kind.TEXT: frozenset({str, _NOTHING}),
 }
 
 
@@ -33,14 +35,14 @@ class SegmentData:
     Attributes:
         head: Whose it is.
         parts: Rows by table, those of calls in flight included.
-        words: The dictionaries of each table.
+        words: The words of each table, by code.
         wall_ns: When its last whole batch was written.
         torn_bytes: Length of the tail that is no whole batch.
     """
 
     head: SegmentHead
     parts: dict[str, list[Part]] = field(default_factory=dict)
-    words: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    words: dict[str, dict[int, tuple[Any, ...]]] = field(default_factory=dict)
     wall_ns: int = 0
     torn_bytes: int = 0
 
@@ -60,17 +62,15 @@ class SegmentData:
         (length,) = LENGTH.unpack_from(payload)
         said = json.loads(payload[LENGTH.size : LENGTH.size + length])
         table, rows = said["table"], int(said["rows"])
-        where = layout(OPEN.get(table, table))
-        words = self.words.setdefault(table, [])
-        if said["first_word"] != len(words):
-            message = "words are missing"
-            raise ValueError(message)
-        new = [_word(word, where.words) for word in said["words"]]
-        blocks = _blocks(
-            payload, LENGTH.size + length, [4 * rows, *(8 * rows for _ in said["longs"])]
-        )
+        known = OPEN.get(table, table)
+        where = layout(known)
+        words = self.words.get(known, {})
+        if said["words"]:
+            words = words | {_code(code): _word(word, where.words) for code, word in said["words"]}
+        sizes = [4 * rows, *(8 * rows for _ in said["longs"])]
+        blocks = _blocks(payload, LENGTH.size + length, sizes)
         codes = array("i", next(blocks))
-        if rows and not 0 <= min(codes) <= max(codes) < len(words) + len(new):
+        if not words.keys() >= set(codes):
             message = "a word is missing"
             raise ValueError(message)
         wall_ns = int(said["wall_ns"])
@@ -80,7 +80,7 @@ class SegmentData:
             for c in where.others
             if c.name in said["others"]
         }
-        words += new
+        self.words[known] = words
         self.parts.setdefault(table, []).append(Part(rows, codes, longs, others))
         self.wall_ns = wall_ns
 
@@ -94,12 +94,19 @@ def _blocks(payload: bytes, at: int, sizes: Sequence[int]) -> Iterator[bytes]:
         at += size
 
 
+def _code(code: Any) -> int:
+    if not isinstance(code, int) or not 0 <= code <= _MOST_CODES:
+        message = "a code is none"
+        raise ValueError(message)
+    return code
+
+
 def _word(word: Any, columns: Sequence[Column]) -> tuple[Any, ...]:
     if not isinstance(word, list):
         message = "a word is no list"
         raise TypeError(message)
     for value, column in zip(word, columns, strict=True):
-        if not isinstance(value, _VALUES[column.kind]):
+        if type(value) not in _TYPES[column.kind]:
             message = f"{column.name} is of another kind"
             raise TypeError(message)
     return tuple(word)
@@ -109,8 +116,7 @@ def _listed(values: Any, rows: int, column: Column) -> list[Any]:
     if not isinstance(values, list) or len(values) != rows:
         message = "a column has another length"
         raise ValueError(message)
-    kind = _VALUES[column.kind]
-    if not all(isinstance(value, kind) for value in values):
+    if not _TYPES[column.kind].issuperset(map(type, values)):
         message = f"{column.name} is of another kind"
         raise TypeError(message)
     return values

@@ -222,7 +222,7 @@ class ArchiveObserver:
     def _run(self) -> None:
         message: object = _WAKE
         while message is not _STOP:
-            if message is _WAKE:  # gather, unless a fuller queue or the end cuts it short
+            if message is _WAKE:  # gather, unless the end cuts it short
                 message = self._mailbox.take(self._flush_interval_s)
             try:
                 self._work()

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from recourse_observe.archive.columns import ABSENT, arrow_table, layout, pack, row
+from recourse_observe.archive.columns import ABSENT, Rows, Words, arrow_table, layout, pack, row
 from recourse_observe.archive.files import Source
 from recourse_observe.archive.schema import TABLES, Kind, arrow_schema
 
@@ -41,14 +41,17 @@ def test_rows_that_are_packed_come_out_of_arrow_as_they_went_in(
     batch: tuple[str, list[list[dict[str, Any]]]],
 ) -> None:
     table, parts = batch
-    words: dict[tuple[Any, ...], int] = {}
+    words = Words()
     packed = []
     for part in parts:
-        rows = [row(table, **values) for values in part]
-        codes = [words.setdefault(r.words, len(words)) for r in rows]
-        packed.append(pack(table, rows, codes))
+        rows = Rows()
+        for values in part:
+            word, longs, others = row(table, **values)
+            rows.add(words.code(table, word), longs, others)
+        packed.append(pack(table, rows))
+    known = {code: words.of(table, code) for code in range(len(words))}
 
-    made = arrow_table(table, packed, list(words), SOURCE)
+    made = arrow_table(table, packed, known, SOURCE)
 
     expected = [
         {"service": "checkout", "instance": "web-1", "region": None, **values}
@@ -73,15 +76,34 @@ def test_the_layout_has_every_column_but_those_of_the_source() -> None:
         assert names == set(table.names) - {"service", "instance", "region"}
 
 
-def test_text_that_is_no_unicode_is_shown_and_not_refused() -> None:
-    rows = [row("recorder", event="dropped", detail="a\ud800b")]
-    part = pack("recorder", rows, [0])
+def one(**values: Any) -> tuple[Rows, dict[int, Any]]:
+    word, longs, others = row("recorder", **values)
+    rows = Rows()
+    rows.add(3, longs, others)
+    return rows, {3: word}
 
-    made = arrow_table("recorder", [part], [rows[0].words], SOURCE)
+
+def test_text_that_is_no_unicode_is_shown_and_not_refused() -> None:
+    rows, words = one(event="dropped", detail="a\ud800b")
+
+    made = arrow_table("recorder", [pack("recorder", rows)], words, SOURCE)
 
     assert made["detail"].to_pylist() == ["a\\ud800b"]
+    assert made["event"].to_pylist() == ["dropped"]
 
 
 def test_a_value_of_another_kind_cannot_be_packed() -> None:
+    rows, _ = one(rows="many")
+
     with pytest.raises(TypeError):
-        pack("recorder", [row("recorder", rows="many")], [0])
+        pack("recorder", rows)
+
+
+def test_words_are_known_until_they_are_forgotten() -> None:
+    words = Words()
+
+    assert [words.code("calls", w) for w in (("a",), ("b",), ("a",))] == [0, 1, 0]
+    assert words.code("attempts", ("a",)) == 0
+    assert len(words) == 3
+    words.clear()
+    assert len(words) == 0

@@ -6,7 +6,7 @@ import pytest
 from recourse import events
 from recourse.outcome import Outcome, OutcomeKind
 from recourse.reasons import CancelReason, Disposition
-from recourse_observe.archive.columns import layout
+from recourse_observe.archive.columns import ABSENT, layout
 from recourse_observe.archive.fold import Failure, Fold
 
 
@@ -28,6 +28,24 @@ def named(table: str, rows: list[Any], *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row[column] for column in columns) for row in named_rows]
 
 
+def taken(fold: Fold) -> dict[str, list[Any]]:
+    """Rows by table, each with its words, longs (null as ``None``) and others."""
+    found = {}
+    for told_as, rows in fold.take(None).items():
+        table = told_as.replace("open_", "")
+        where = layout(table)
+        longs = [None if value == ABSENT else value for value in rows.longs]
+        found[told_as] = [
+            (
+                fold.words.of(table, code),
+                longs[i * len(where.longs) : (i + 1) * len(where.longs)],
+                rows.others[i * len(where.others) : (i + 1) * len(where.others)],
+            )
+            for i, code in enumerate(rows.codes)
+        ]
+    return found
+
+
 def told(fold: Fold, events_: list[Any]) -> dict[str, list[Any]]:
     """As the observer feeds it: without errors, and with their types instead."""
     fold.feed(
@@ -37,7 +55,7 @@ def told(fold: Fold, events_: list[Any]) -> dict[str, list[Any]]:
         for e in events_
     )
     assert fold.unreadable == 0
-    return fold.take(None)
+    return taken(fold)
 
 
 def test_a_success_is_one_call_and_one_attempt(fold: Fold, teller: Any) -> None:
@@ -199,9 +217,9 @@ def test_a_call_in_flight_is_told_whenever_something_is_heard_of_it(
         "attempts", rows["open_attempts"], "attempt", "outcome", "reason", "budget_reason"
     ) == [(1, "abandoned", "unfinished", "allowed")]
     assert fold.in_flight == 1
-    assert fold.take(None) == {}
+    assert taken(fold) == {}
     fold.tell_again()
-    assert sorted(fold.take(None)) == ["open_attempts", "open_calls"]
+    assert sorted(taken(fold)) == ["open_attempts", "open_calls"]
 
 
 def test_a_call_that_ends_is_not_in_flight_any_more(fold: Fold, teller: Any) -> None:
@@ -274,7 +292,7 @@ def test_an_event_that_cannot_be_understood_is_counted_and_the_rest_goes_on(
     fold.feed(broken)
 
     assert fold.unreadable == 1
-    assert len(fold.take(None)["calls"]) == 1
+    assert len(taken(fold)["calls"]) == 1
 
 
 def test_a_release_that_failed_is_noted_while_the_call_is_there(fold: Fold, teller: Any) -> None:
@@ -305,7 +323,7 @@ def test_a_key_that_was_rejected_and_a_policy_that_failed_are_noted(
 def test_calls_whose_end_never_comes_are_bounded(
     fold: Fold, teller: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recourse_observe.archive.fold._MOST_OPEN", 2)
+    monkeypatch.setattr("recourse_observe.archive.in_flight._MOST", 2)
 
     for _ in range(4):
         told(fold, teller.start()[1])

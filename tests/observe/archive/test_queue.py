@@ -67,15 +67,17 @@ def test_calls_that_were_cut_are_bounded(teller: Any, monkeypatch: pytest.Monkey
     assert len(queue.take()[1]) == 1
 
 
-def test_the_recorder_is_woken_by_the_first_and_when_half_is_full(teller: Any) -> None:
+def test_the_recorder_is_woken_when_something_waits_and_nothing_did(teller: Any) -> None:
     woken: list[int] = []
-    queue: EventQueue = EventQueue(8, lambda: woken.append(queue.counts().queued))
+    queue: EventQueue = EventQueue(8, lambda: woken.append(queue.counts().emitted))
     event = teller.success()[0]
 
-    for _ in range(8):
+    for _ in range(3):
         queue.put(event)
+    queue.take()
+    queue.put(event)
 
-    assert woken == [1, 5]
+    assert woken == [1, 4]
 
 
 def test_the_account_is_exact_under_threads(teller: Any) -> None:

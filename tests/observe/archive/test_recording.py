@@ -247,7 +247,7 @@ def test_a_segment_without_calls_is_not_published_every_minute(
 def test_a_segment_with_too_many_words_ends(
     recorder: Callable[..., Recorder], teller: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recourse_observe.archive.journal._MOST_WORDS", 3)
+    monkeypatch.setattr("recourse_observe.archive.recording._MOST_WORDS", 3)
     writer = recorder()
 
     writer.tell(teller.success())

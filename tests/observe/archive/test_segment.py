@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recourse_observe.archive.columns import row
+from recourse_observe.archive.columns import Rows, Words, row
 from recourse_observe.archive.disk import Disk, DiskLost
 from recourse_observe.archive.files import Source
 from recourse_observe.archive.fold import Fold
@@ -15,6 +15,7 @@ from recourse_observe.archive.publish import segment_tables
 from recourse_observe.archive.segment import FRAME, LENGTH, MAGIC, SegmentHead, SegmentWriter
 from recourse_observe.archive.segment_data import SegmentData, read_segment
 
+Beats = Callable[..., dict[str, Rows]]
 HEAD = SegmentHead(
     source=Source(service="checkout", instance="web-1", region="eu"),
     sequence=7,
@@ -24,18 +25,28 @@ HEAD = SegmentHead(
 
 
 @pytest.fixture
-def segment(tmp_path: Path) -> SegmentWriter:
-    return SegmentWriter(Disk(), tmp_path / "000007.segment", HEAD)
+def words() -> Words:
+    return Words()
 
 
-def beats(count: int, first: int = 0) -> dict[str, list[Any]]:
-    return {
-        "recorder": [
-            row("recorder", recorded_at=i, event="heartbeat", rows=i, dropped_events=0,
-                queue_high_water=0, monotonic_ns=i, wall_ns=i)
-            for i in range(first, first + count)
-        ]
-    }  # fmt: skip
+@pytest.fixture
+def segment(tmp_path: Path, words: Words) -> SegmentWriter:
+    return SegmentWriter(Disk(), tmp_path / "000007.segment", HEAD, words)
+
+
+@pytest.fixture
+def beats(words: Words) -> Callable[..., dict[str, Rows]]:
+    def batch(count: int, first: int = 0) -> dict[str, Rows]:
+        rows = Rows()
+        for i in range(first, first + count):
+            word, longs, others = row(
+                "recorder", recorded_at=i, event="heartbeat", rows=i, dropped_events=0,
+                queue_high_water=0, monotonic_ns=i, wall_ns=i,
+            )  # fmt: skip
+            rows.add(words.code("recorder", word), longs, others)
+        return {"recorder": rows}
+
+    return batch
 
 
 def read_rows(path: Path) -> list[int]:
@@ -50,7 +61,7 @@ def frame(head: Any, *blocks: bytes) -> bytes:
     return FRAME.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
 
 
-def test_what_was_appended_is_read(segment: SegmentWriter) -> None:
+def test_what_was_appended_is_read(segment: SegmentWriter, beats: Beats) -> None:
     batch = beats(700)
 
     segment.append(batch, 5, 6)
@@ -58,9 +69,8 @@ def test_what_was_appended_is_read(segment: SegmentWriter) -> None:
     segment.sync()
 
     data = read_segment(segment.path)
-    assert batch == {"recorder": []}
+    assert not batch["recorder"]
     assert segment.rows == data.rows == 703
-    assert segment.words == 1
     assert not segment.has_detail
     assert data.head == HEAD
     assert data.wall_ns == 7
@@ -72,6 +82,7 @@ def test_every_kind_of_row_survives(
     segment: SegmentWriter, teller: Any, taken: Callable[[list[Any]], list[Any]]
 ) -> None:
     fold = Fold()
+    segment = SegmentWriter(Disk(), segment.path.with_name("all"), HEAD, fold.words)
     fold.feed(taken([*teller.one_of_each(), *teller.in_flight()]))
     segment.append(fold.take(None), 1, 1)
 
@@ -92,7 +103,7 @@ def test_every_kind_of_row_survives(
 
 @pytest.mark.slow
 def test_a_segment_cut_at_any_byte_is_read_up_to_its_last_whole_batch(
-    segment: SegmentWriter,
+    segment: SegmentWriter, beats: Beats
 ) -> None:
     ends = [segment.path.stat().st_size]
     for first in range(4):
@@ -112,7 +123,7 @@ def test_a_segment_cut_at_any_byte_is_read_up_to_its_last_whole_batch(
             read_segment(torn)
 
 
-def test_a_bit_that_fell_over_ends_the_segment(segment: SegmentWriter) -> None:
+def test_a_bit_that_fell_over_ends_the_segment(segment: SegmentWriter, beats: Beats) -> None:
     segment.append(beats(1), 1, 1)
     size = segment.path.stat().st_size
     segment.append(beats(1, 1), 1, 1)
@@ -143,8 +154,8 @@ def test_another_head_is_no_segment(tmp_path: Path, head: Any) -> None:
 
 
 GOOD: dict[str, Any] = {
-    "wall_ns": 1, "monotonic_ns": 1, "table": "recorder", "rows": 1, "first_word": 0,
-    "words": [["heartbeat"]], "longs": ["rows"], "others": {"detail": ["x"]},
+    "wall_ns": 1, "monotonic_ns": 1, "table": "recorder", "rows": 1,
+    "words": [[0, ["heartbeat"]]], "longs": ["rows"], "others": {"detail": ["x"]},
 }  # fmt: skip
 
 
@@ -155,11 +166,16 @@ GOOD: dict[str, Any] = {
         {"table": None},
         {"rows": 2},
         {"rows": -1},
-        {"first_word": 3},
         {"words": []},
-        {"words": ["heartbeat"]},
-        {"words": [["heartbeat", "more"]]},
-        {"words": [[7]]},
+        {"words": None},
+        {"words": [["heartbeat"]]},
+        {"words": [[0, "heartbeat"]]},
+        {"words": [[0, ["heartbeat", "more"]]]},
+        {"words": [[0, [7]]]},
+        {"words": [[1, ["heartbeat"]]]},
+        {"words": [[-1, ["heartbeat"]]]},
+        {"words": [[2**31, ["heartbeat"]]]},
+        {"words": [["0", ["heartbeat"]]]},
         {"longs": ["rows", "wall_ns"]},
         {"others": {"detail": ["x", "y"]}},
         {"others": {"detail": [7]}},
@@ -182,7 +198,9 @@ def test_a_batch_that_contradicts_itself_ends_the_segment(
     assert read_rows(path) == []
 
 
-def test_a_frame_that_claims_too_much_ends_the_segment(segment: SegmentWriter) -> None:
+def test_a_frame_that_claims_too_much_ends_the_segment(
+    segment: SegmentWriter, beats: Beats
+) -> None:
     segment.append(beats(1), 1, 1)
     with segment.path.open("ab") as file:
         file.write(FRAME.pack(MAGIC, 2**31, 0) + b"x" * 50)
@@ -204,9 +222,11 @@ class Full(Disk):
             raise OSError(28, "No space left on device")
 
 
-def test_a_short_write_is_cut_back_to_the_last_whole_batch(tmp_path: Path) -> None:
+def test_a_short_write_is_cut_back_to_the_last_whole_batch(
+    tmp_path: Path, words: Words, beats: Beats
+) -> None:
     disk = Full(10_000)
-    segment = SegmentWriter(disk, tmp_path / "x", HEAD)
+    segment = SegmentWriter(disk, tmp_path / "x", HEAD, words)
     segment.append(beats(1), 1, 1)
     whole = segment.path.stat().st_size
     batch = beats(1200, 1)
@@ -224,17 +244,19 @@ def test_a_short_write_is_cut_back_to_the_last_whole_batch(tmp_path: Path) -> No
 
 def test_a_segment_that_cannot_begin_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left"):
-        SegmentWriter(Full(20), tmp_path / "x", HEAD)
+        SegmentWriter(Full(20), tmp_path / "x", HEAD, Words())
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_refuses_even_the_cut_leaves_a_torn_segment(tmp_path: Path) -> None:
+def test_a_disk_that_refuses_even_the_cut_leaves_a_torn_segment(
+    tmp_path: Path, words: Words, beats: Beats
+) -> None:
     class Broken(Full):
         def cut(self, descriptor: int, size: int) -> None:
             raise OSError(5, "Input/output error")
 
-    segment = SegmentWriter(Broken(1_000), tmp_path / "x", HEAD)
+    segment = SegmentWriter(Broken(1_000), tmp_path / "x", HEAD, words)
 
     with pytest.raises(OSError, match="No space left"):
         segment.append(beats(100), 1, 1)
@@ -243,7 +265,7 @@ def test_a_disk_that_refuses_even_the_cut_leaves_a_torn_segment(tmp_path: Path) 
     assert read_rows(segment.path) == []
 
 
-def test_a_removed_segment_is_noticed(segment: SegmentWriter) -> None:
+def test_a_removed_segment_is_noticed(segment: SegmentWriter, beats: Beats) -> None:
     segment.path.unlink()
 
     with pytest.raises(DiskLost):
@@ -251,7 +273,7 @@ def test_a_removed_segment_is_noticed(segment: SegmentWriter) -> None:
 
 
 def test_a_write_of_half_is_an_error(
-    segment: SegmentWriter, monkeypatch: pytest.MonkeyPatch
+    segment: SegmentWriter, beats: Beats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.write", lambda descriptor, data: len(data) // 2)
 

@@ -1,5 +1,4 @@
 import gc
-import logging
 import os
 import signal
 import subprocess
@@ -265,34 +264,56 @@ def test_a_disk_that_hangs_delays_neither_calls_nor_the_end(
     assert len(ask(CALLS)) >= 1
 
 
-def test_a_recorder_that_fails_goes_on(
-    root: Path,
-    teller: Any,
-    ask: Ask,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Broken(Disk):
-        broken = True
+class Mistake(Disk):
+    """A disk whose first folder is a mistake of ours, not of the disk."""
 
-        def folder(self, path: Path) -> None:
-            if self.broken:
-                self.broken = False
-                seen.set()
+    def __init__(self) -> None:
+        self.seen = threading.Event()
+
+    def folder(self, path: Path) -> None:
+        if not self.seen.is_set():
+            self.seen.set()
+            message = "a mistake of ours"
+            raise ZeroDivisionError(message)
+        super().folder(path)
+
+
+def test_events_that_cannot_be_recorded_are_counted_and_the_rest_goes_on(
+    root: Path, teller: Any, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = ArchiveObserver(root, disk=Mistake(), durability="journal", flush_interval_s=60)
+    tell(observer, teller.success())
+    observer.close()
+
+    assert "1 events cannot be recorded" in caplog.text
+    assert observer.counts.dropped == {"encode": 1}
+    assert observer.counts.written == 4
+    assert balanced(observer)
+    assert ask(CALLS) == [("call-000000", "success")]
+
+
+def test_a_recorder_that_fails_goes_on(
+    root: Path, teller: Any, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Wrong(SystemClock):
+        def __init__(self) -> None:
+            self.asked = threading.Event()
+
+        def time_unix_ns(self) -> int:
+            if not self.asked.is_set():
+                self.asked.set()
                 message = "a mistake of ours"
                 raise ZeroDivisionError(message)
-            super().folder(path)
+            return super().time_unix_ns()
 
-    seen = threading.Event()
-    with caplog.at_level(logging.ERROR):
-        observer = ArchiveObserver(root, disk=Broken(), flush_interval_s=0.0)
-        tell(observer, teller.success())
-        assert seen.wait(10)
-        tell(observer, teller.success())
-        observer.close()
+    clock = Wrong()
+    observer = ArchiveObserver(root, clock=clock, flush_interval_s=0.0)
+    tell(observer, teller.success())
+    assert clock.asked.wait(10)
+    observer.close()
 
     assert "the recorder failed; it goes on" in caplog.text
-    assert len(ask(CALLS)) == 2
+    assert ask(CALLS) == [("call-000000", "success")]
 
 
 # ------------------------------------------------------------------ processes that end

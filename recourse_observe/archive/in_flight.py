@@ -1,0 +1,107 @@
+"""Calls that have not ended: what is known of each, as cheaply as it can be kept."""
+
+from typing import Any, Final, TypeAlias
+
+from recourse import events
+from recourse.events import CallInfo
+
+__all__ = ["InFlight", "OpenCall", "State", "opened"]
+
+_MOST: Final = 100_000
+
+
+class OpenCall:
+    """A call in flight of which more is known than where its first attempt stands.
+
+    Attributes:
+        info: What its events share.
+        last_s: Monotonic seconds of its last event.
+        runs: Attempts that run, by attempt and hedge index.
+        spawns: Hedges that were spawned, likewise.
+        ended: Of each attempt that ran and ended: was it a hedge?
+        attributes: Facts for its row.
+        method: What the operation noted as its method.
+        denied: Attempts that a budget denied.
+    """
+
+    __slots__ = ("attributes", "denied", "ended", "info", "last_s", "method", "runs", "spawns")
+
+    def __init__(self, info: CallInfo) -> None:
+        self.info = info
+        self.last_s = info.started_s
+        self.runs: dict[tuple[int, int], events.AttemptStart] = {}
+        self.spawns: dict[tuple[int, int], events.HedgeSpawn] = {}
+        self.ended: list[bool] = []
+        self.attributes: dict[str, Any] = {}
+        self.method: str | None = None
+        self.denied = 0
+
+
+State: TypeAlias = events.CallStart | events.AttemptStart | events.AttemptEnd | OpenCall
+"""Nearly every call is told in full by its last event: begun, first attempt begun, or ended."""
+
+
+def opened(info: CallInfo, state: State | None) -> OpenCall:
+    """What is known of a call, in full."""
+    if isinstance(state, OpenCall):
+        return state
+    call = OpenCall(info)
+    if state is not None:
+        call.last_s = state.at_s
+    if isinstance(state, events.AttemptStart):
+        call.runs[state.attempt, state.hedge_index] = state
+    elif isinstance(state, events.AttemptEnd):
+        call.ended.append(False)
+    return call
+
+
+class InFlight:
+    """Calls in flight by the object that their events share: an id would have to be made first.
+
+    Attributes:
+        heard: Those of which something was heard since the last :meth:`settle`.
+    """
+
+    def __init__(self) -> None:
+        self.heard: dict[CallInfo, State] = {}
+        self._quiet: dict[CallInfo, State] = {}
+
+    def __len__(self) -> int:
+        return len(self.heard) + len(self._quiet)
+
+    def hear(self, event: Any) -> OpenCall:
+        """The call of an event, in full, from now on kept so."""
+        info: CallInfo = event.call
+        state = self.heard.get(info)
+        if state is None:
+            state = self._quiet.pop(info, None)
+        call = opened(info, state)
+        self.heard[info] = call
+        call.last_s = event.at_s
+        return call
+
+    def find(self, info: CallInfo) -> OpenCall | None:
+        """The call, in full, if it is in flight."""
+        state = self.heard.get(info) or self._quiet.pop(info, None)
+        if state is None:
+            return None
+        call = self.heard[info] = opened(info, state)
+        return call
+
+    def end(self, info: CallInfo) -> State | None:
+        """Forget the call; what was known of it."""
+        state = self.heard.pop(info, None)
+        return self._quiet.pop(info, None) if state is None else state
+
+    def settle(self) -> dict[CallInfo, State]:
+        """What :attr:`heard` holds, which then is empty."""
+        heard, self.heard = self.heard, {}
+        self._quiet.update(heard)
+        while len(self._quiet) > _MOST:  # their ends were dropped
+            del self._quiet[next(iter(self._quiet))]
+        return heard
+
+    def hear_all(self) -> None:
+        """Treat every call as if something had been heard of it."""
+        self.heard = self._quiet | self.heard
+        self._quiet = {}
