@@ -131,7 +131,9 @@ class _Maker:
         if self._classifiers.find(options.default_classifier) is None:
             field, allowed = "default_classifier", ", ".join(self._classifiers.names)
             raise PolicyError(field, options.default_classifier, f"one of {allowed}")
-        self.circuits = options.circuits or Circuits(options.random, options.clock)
+        given = options.circuits
+        # Not by its truth: a registry without breakers so far is empty.
+        self.circuits = Circuits(options.random, options.clock) if given is None else given
         self.circuits.subscribe(self._tell)
 
     def make(self, label: str, policy: EffectivePolicy, key: str, mode: PolicyMode) -> Bound | str:
@@ -179,10 +181,12 @@ class _Maker:
         return bound
 
     def _tell(self, transition: Transition) -> None:
-        """Pass a breaker's transition on: to the call that caused it, or as done by hand."""
-        runtime = self._runtime
-        origin = transition.origin
-        call = Call.by_hand(runtime, transition.key) if origin is None else origin
-        if not isinstance(call, Call) or call.runtime is not runtime:
+        """Pass a breaker's transition on: to the call that caused it, or as nobody's."""
+        runtime, origin = self._runtime, transition.origin
+        call = origin if isinstance(origin, Call) else Call.by_hand(runtime, transition.key)
+        if call.runtime is not runtime:
             return  # another executor shares the breaker, and tells it
+        if call.over:
+            # Another thread was delivering meanwhile; nothing is told of a call after its end.
+            call = Call.by_hand(runtime, transition.key)
         telling.circuit_state(call, transition)
