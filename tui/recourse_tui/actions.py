@@ -12,7 +12,7 @@ from textual.binding import Binding
 
 __all__ = ["ACTIONS", "VIEWS", "Action", "bindings", "footer", "key_name", "of_screen"]
 
-VIEWS: Final = ("triage", "calls", "call")
+VIEWS: Final = ("triage", "story", "calls", "call")
 """The screens, by name."""
 ANYWHERE: Final = (*VIEWS, "help")
 """The screens and what opens over them."""
@@ -38,19 +38,22 @@ _ACTIONS: Final = {
         screens=ANYWHERE,
         handler="app.help",
     ),
-    "open_key": Action(
-        label="calls",
-        help="the calls of the marked key",
+    "open_story": Action(
+        label="story",
+        help="the story of the incident, or the calls of the key",
         keys=("enter",),
         screens=("triage",),
         handler="open",
     ),
-    "open_call": Action(
-        label="call",
-        help="open the marked call",
+    "open_evidence": Action(
+        label="evidence",
+        help="the calls behind the fact",
         keys=("enter",),
-        screens=("calls",),
+        screens=("story",),
         handler="open",
+    ),
+    "open_call": Action(
+        label="call", help="the marked call", keys=("enter",), screens=("calls",), handler="open"
     ),
     "previous_call": Action(
         label="previous",
@@ -62,6 +65,19 @@ _ACTIONS: Final = {
     "next_call": Action(
         label="next", help="the call after", keys=("right",), screens=("call",), handler="step(1)"
     ),
+    "incident": Action(
+        label="incident",
+        help="the next incident",
+        keys=("i",),
+        screens=("triage", "story"),
+        handler="incident(1)",
+    ),
+    "incident_before": Action(
+        help="the incident before",
+        keys=("I",),
+        screens=("triage", "story"),
+        handler="incident(-1)",
+    ),
     "sort": Action(
         label="sort",
         help="sort by the next column",
@@ -69,11 +85,32 @@ _ACTIONS: Final = {
         screens=("calls",),
         handler="sort",
     ),
+    "filter": Action(
+        label="filter", help="show only calls that match", keys=("slash",), handler="filter"
+    ),
+    "link": Action(
+        label="link", help="copy the command that shows this", keys=("y",), handler="app.link"
+    ),
+    "copy_sql": Action(
+        label="SQL",
+        help="copy the query behind the fact",
+        keys=("Y",),
+        screens=("story",),
+        handler="copy_sql",
+    ),
     "triage": Action(
         label="triage", help="incidents and keys", keys=("1",), handler="app.visit('triage')"
     ),
+    "story": Action(
+        label="story", help="one incident, told", keys=("2",), handler="app.visit('story')"
+    ),
     "calls": Action(label="calls", help="all calls", keys=("4",), handler="app.visit('calls')"),
     "call": Action(help="one call, attempt by attempt", keys=("5",), handler="app.visit('call')"),
+    "down": Action(help="down", keys=("j", "down"), screens=ANYWHERE, handler="move(1)"),
+    "up": Action(help="up", keys=("k", "up"), screens=ANYWHERE, handler="move(-1)"),
+    "page_down": Action(
+        help="a page down", keys=("pagedown",), screens=ANYWHERE, handler="page(1)"
+    ),
     "page_up": Action(help="a page up", keys=("pageup",), screens=ANYWHERE, handler="page(-1)"),
     "first": Action(help="the first row", keys=("g", "home"), handler="edge(-1)"),
     "last": Action(help="the last row", keys=("G", "end"), handler="edge(1)"),

@@ -12,7 +12,7 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import Theme
 
-__all__ = ["DARK", "THEMES", "AsciiOnly", "ascii_text"]
+__all__ = ["ANSI_VARIABLES", "DARK", "THEMES", "AsciiOnly", "ascii_text"]
 
 DARK: Final = Theme(
     name="recourse",
@@ -73,6 +73,13 @@ CONTRAST: Final = Theme(
     },
 )
 THEMES: Final = (DARK, LIGHT, CONTRAST)
+ANSI_VARIABLES: Final = {
+    "dim": "ansi_bright_black",
+    "cursor": "ansi_blue",
+    "chosen": "ansi_cyan",
+    "chosen-foreground": "ansi_black",
+}
+"""Our own variables in Textual's themes, which use the terminal's colours."""
 
 # ruff: noqa: RUF001  # the table is about look-alikes
 # One cell for one cell, so that nothing moves.

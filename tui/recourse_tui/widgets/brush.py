@@ -96,7 +96,7 @@ def axis(data: Histogram, cells: int) -> Line:
     return (Span(" "), Span("".join(text), Ink.DIM))
 
 
-class Brush(Lines, can_focus=False):
+class Brush(Lines):
     """The histogram as a widget: drag over it to choose a stretch of time."""
 
     DEFAULT_CSS = "Brush { height: 2; }"
@@ -110,7 +110,7 @@ class Brush(Lines, can_focus=False):
             self.end_unix_us = end_unix_us
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own name
-        super().__init__(id=id)
+        super().__init__(id=id, can_focus=False)
         self.data: Histogram | None = None
         self._grip: int | None = None
 

@@ -15,26 +15,25 @@ _SIGN_KEYS = frozenset("?⏎␣↹/:;←→")
 
 def footer_line(screen: str, width: int, *, in_ascii: bool = False) -> Line:
     """Keys with their labels, as many whole ones as fit; help comes first."""
-    spans: list[Span] = [Span(" ")]
-    room = width - 1
+    spans: list[Span] = []
+    room = width
     for key, label in footer(screen):
         name = _ascii_key(key) if in_ascii else key
         text = label if name in _SIGN_KEYS else f" {label}"
-        if (used := cell_len(name + text)) > room:
+        gap = "  " if spans else " "
+        room -= cell_len(gap + name + text)
+        if room < 0:
             break
-        spans += [Span(name, Ink.INFO), Span(f"{text}  ", Ink.DIM)]
-        room -= used + 2
+        spans += [Span(gap), Span(name, Ink.INFO), Span(text, Ink.DIM)]
     return tuple(spans)
 
 
 def breadcrumb(trail: Sequence[str], facts: str, width: int) -> Line:
     """The way here, and at the right what is known of the archive; the way is cut from its start."""
     room = width - cell_len(facts) - 3
-    names = ["recourse", *trail]
-    while len(names) > 1 and cell_len(" ▸ ".join(names)) > room:
-        names[:2] = ["…"] if len(names) > 2 else [names[1]]  # noqa: PLR2004  # two names and the rest
-        if names[0] != "…":
-            break
+    names = ["recourse", *(_clipped(name, max(8, room // 2)) for name in trail)]
+    while len(names) > 2 and cell_len(" ▸ ".join(names)) > room:  # noqa: PLR2004  # an ellipsis and the last
+        names[:2] = ["…"]
     path = " ▸ ".join(names)
     return (Span(" "), Span(cell(path, max(1, room)), Ink.STRONG), Span(f" {facts} ", Ink.DIM))
 
@@ -43,6 +42,10 @@ def two_ends(left: Span, right: Span, width: int) -> Line:
     """One text at the left end, one at the right; the left one is cut when both do not fit."""
     room = max(0, width - cell_len(right.text) - 3)
     return (Span(" "), Span(cell(left.text, room), left.ink), Span(" "), right)
+
+
+def _clipped(name: str, width: int) -> str:
+    return name if cell_len(name) <= width else cell(name, width)
 
 
 def _ascii_key(key: str) -> str:

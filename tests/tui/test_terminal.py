@@ -1,0 +1,170 @@
+"""The TUI in a real pseudo-terminal: it starts, answers, survives its window, and leaves everything as it was."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+pytestmark = pytest.mark.slow
+ESCAPE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[PX^_].*?\x1b\\|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])",
+    re.DOTALL,
+)
+PATIENCE = 200  # looks of a tenth of a second
+
+
+class Terminal:
+    """A program in a pseudo-terminal, and all that it wrote."""
+
+    def __init__(self, argv: list[str], **environ: str) -> None:
+        self.ours, theirs = pty.openpty()
+        self.modes = termios.tcgetattr(theirs)
+        self.resize(80, 24)
+        usual = {"TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none", "LANG": "C.UTF-8"}
+        self.program = subprocess.Popen(
+            argv, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            env={k: v for k, v in os.environ.items() if k != "NO_COLOR"} | usual | environ,
+        )  # fmt: skip
+        self.theirs = theirs
+        self.written = b""
+
+    def resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        if hasattr(self, "program"):
+            os.kill(self.program.pid, signal.SIGWINCH)
+
+    def press(self, keys: str) -> int:
+        """Type; gives where in the output the answer begins."""
+        os.write(self.ours, keys.encode())
+        return len(self.written)
+
+    def listen(self) -> None:
+        if select.select([self.ours], [], [], 0.1)[0]:
+            self.written += os.read(self.ours, 65536)
+
+    def text(self, since: int = 0) -> str:
+        return ESCAPE.sub("", self.written[since:].decode("utf-8", "replace"))
+
+    def wait_for(self, words: str, since: int = 0) -> str:
+        for _ in range(PATIENCE):
+            if words in self.text(since):
+                return self.text(since)
+            self.listen()
+        raise AssertionError(f"{words!r} did not come; the end is {self.text(since)[-2000:]!r}")
+
+    def end(self) -> int:
+        for _ in range(PATIENCE):
+            if (code := self.program.poll()) is not None:
+                while select.select([self.ours], [], [], 0)[0]:
+                    self.listen()
+                return code
+            self.listen()
+        raise AssertionError("it did not end")
+
+    def close(self) -> None:
+        if self.program.poll() is None:
+            self.program.kill()
+            self.program.wait()
+        os.close(self.ours)
+        os.close(self.theirs)
+
+
+Opens: TypeAlias = Callable[..., Terminal]
+PathOf: TypeAlias = Callable[[str], str]
+
+
+@pytest.fixture
+def terminal() -> Iterator[Opens]:
+    made: list[Terminal] = []
+
+    def make(path: str, **environ: str) -> Terminal:
+        code = "import sys; from recourse_tui.app import run; sys.exit(run(sys.argv[1]))"
+        made.append(Terminal([sys.executable, "-c", code, path], **environ))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def is_restored(terminal: Terminal) -> bool:
+    """The main screen, a cursor, no mouse reports, no bracketed paste, and the line's own modes."""
+    written = terminal.written
+    pairs = ((b"\x1b[?1049l", b"\x1b[?1049h"), (b"\x1b[?25h", b"\x1b[?25l"), (b"\x1b[?1000l", b"\x1b[?1000h"),
+             (b"\x1b[?2004l", b"\x1b[?2004h"))  # fmt: skip
+    left = all(written.rfind(off) > written.rfind(on) for off, on in pairs)
+    return left and termios.tcgetattr(terminal.theirs)[:4] == terminal.modes[:4]
+
+
+def test_from_verdict_to_waterfall_and_out_again(terminal: Opens, archive_path: PathOf) -> None:
+    window = terminal(archive_path("incident"))
+    verdict = window.wait_for("our part")
+    assert "payments.Charge" in verdict
+    assert "calls lost" in verdict
+
+    since = window.press("\r")
+    window.wait_for("EVIDENCE [E1]", since)
+    since = window.press("\r")
+    window.wait_for("call 1 of", since)
+    since = window.press("\r")
+    window.wait_for("CRITICAL PATH", since)
+
+    for step in range(30):
+        window.resize(40 + 7 * step, 10 + step)
+        window.listen()
+    window.resize(80, 24)
+    since = window.press("1")
+    window.wait_for("our part", since)
+
+    window.press("q")
+    assert window.end() == 0
+    assert is_restored(window)
+    assert "Traceback" not in window.text()
+
+
+def test_hostile_text_reaches_no_real_terminal(terminal: Opens, archive_path: PathOf) -> None:
+    window = terminal(archive_path("hostile"))
+    window.wait_for("]52;c;ZXZ")
+    since = window.press("5")
+    window.wait_for("CRITICAL PATH", since)
+    window.press("q")
+
+    assert window.end() == 0
+    for harm in (
+        b"\x1b]52",
+        b"\x1b[31mred",
+        b"\xc2\x9b",
+        "\u202e".encode(),
+    ):
+        assert harm not in window.written
+
+
+def test_a_missing_archive_leaves_a_sentence_and_its_code(terminal: Opens, tmp_path: Path) -> None:
+    window = terminal(str(tmp_path / "gone"))
+
+    assert window.end() == 5
+    assert is_restored(window)
+    assert "does not exist; give a directory or a Parquet file" in window.text()
+    assert "Traceback" not in window.text()
+
+
+def test_without_colour_nothing_but_grey_is_painted(terminal: Opens, archive_path: PathOf) -> None:
+    window = terminal(archive_path("one-row"), NO_COLOR="1", COLORTERM="truecolor")
+    window.wait_for("payments.Charge")
+    window.press("q")
+    window.end()
+
+    painted = re.findall(rb"[34]8;2;(\d+);(\d+);(\d+)", window.written)
+    assert painted
+    assert [rgb for rgb in painted if len(set(rgb)) != 1] == []

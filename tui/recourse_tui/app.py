@@ -1,0 +1,223 @@
+"""The app: opens the archive in a worker, keeps the way taken, and brings the screens when they are first wanted.
+
+Nothing heavy is imported before the first frame: DuckDB and Arrow come with the worker, a screen with its first visit.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib import import_module
+from typing import Any, ClassVar, Final
+
+from textual import on, work
+from textual.app import App, SystemCommand
+from textual.filter import LineFilter
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+from textual.worker import Worker, WorkerState
+
+from recourse_observe.text import printable
+from recourse_tui.actions import VIEWS, of_screen
+from recourse_tui.lines import Barrier
+from recourse_tui.screens.session import Opened, Place, Session, read
+from recourse_tui.screens.view import View
+from recourse_tui.theme import ANSI_VARIABLES, DARK, THEMES, AsciiOnly
+
+__all__ = ["RecourseApp", "run"]
+
+_DAMAGED: Final = 5
+"""The exit code for an archive that is missing or of which nothing can be read."""
+_CLASSES: Final = {name: f"recourse_tui.screens.{name}:{name.capitalize()}View" for name in VIEWS}
+
+
+class RecourseApp(App[None], inherit_bindings=False):
+    """The incident TUI over one archive.
+
+    Args:
+        archive_path: A directory, one Parquet file, or a pattern.
+        screen: The screen to begin with; triage when left out.
+        reader: What opens the archive, instead of ``read(archive_path)``.
+        in_ascii: Draw every glyph as an ASCII character.
+    """
+
+    TITLE = "recourse"
+    DEFAULT_MODE: ClassVar[str] = "triage"
+    CSS = "Screen { background: $background; }"
+
+    class ArchiveOpened(Message):
+        """The archive can be asked."""
+
+        def __init__(self, opened: Opened) -> None:
+            super().__init__()
+            self.opened = opened
+
+    class OpeningFailed(Message):
+        """The archive cannot be opened; the text says why."""
+
+        def __init__(self, text: str, *, is_missing: bool) -> None:
+            super().__init__()
+            self.text = text
+            self.is_missing = is_missing
+
+    def __init__(
+        self,
+        archive_path: str,
+        *,
+        screen: str | None = None,
+        reader: Callable[[], Opened] | None = None,
+        in_ascii: bool = False,
+    ) -> None:
+        super().__init__()
+        self._reader = reader or partial(read, archive_path)
+        self._first = screen or "triage"
+        self._filters_of_ours: tuple[LineFilter, ...] = (
+            Barrier(),
+            *((AsciiOnly(),) if in_ascii else ()),
+        )
+        self.session = Session(archive_path, in_ascii=in_ascii)
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+        for name in VIEWS:
+            self.add_mode(name, partial(self._screen_named, name))
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Textual's filters, then ours: nothing a terminal would obey passes, whatever drew it."""
+        return [*super().get_line_filters(), *self._filters_of_ours]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our variables, for themes that do not have them."""
+        return dict(ANSI_VARIABLES)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: everything that the present screen has a key for."""
+        for name, action in of_screen(getattr(screen, "name_of_view", "")):
+            run_it = partial(self.run_action, action.handler, screen)
+            yield SystemCommand(name.replace("_", " "), action.help, run_it)
+
+    # ------------------------------------------------------------ opening
+
+    def on_mount(self) -> None:
+        """Paint first; then read."""
+        if self._first != "triage":
+            self.session.jump(Place(view=self._first))
+        self.call_after_refresh(self._open_archive)
+
+    @work(thread=True, exclusive=True, group="open", exit_on_error=False)
+    def _open_archive(self) -> None:
+        from recourse_observe.archive.errors import ArchiveError
+        from recourse_observe.duck import QueryError
+
+        try:
+            opened = self._reader()
+        except (ArchiveError, QueryError, OSError) as error:
+            is_missing = isinstance(error, FileNotFoundError)
+            self.post_message(self.OpeningFailed(str(error), is_missing=is_missing))
+        else:
+            self.post_message(self.ArchiveOpened(opened))
+
+    @on(Worker.StateChanged)
+    async def _broken(self, event: Worker.StateChanged) -> None:
+        """A defect of ours is told where an error of the archive would be."""
+        if event.state is WorkerState.ERROR:
+            error = event.worker.error
+            text = f"this is a defect of recourse: {type(error).__name__}: {error}"
+            self.post_message(self.OpeningFailed(text, is_missing=False))
+
+    @on(ArchiveOpened)
+    async def _opened(self, message: ArchiveOpened) -> None:
+        self.session.opened = message.opened
+        await self._arrive()
+
+    @on(OpeningFailed)
+    async def _not_opened(self, message: OpeningFailed) -> None:
+        self.session.problem = message.text
+        if message.is_missing:
+            self.exit(return_code=_DAMAGED)
+        else:
+            await self._arrive()
+
+    # ------------------------------------------------------------ going
+
+    @on(View.Visit)
+    async def _visit(self, message: View.Visit) -> None:
+        if message.is_step:
+            self.session.go(message.place)
+        else:
+            self.session.stay(message.place)
+        await self._arrive(keep=not message.is_step)
+
+    async def action_visit(self, view: str) -> None:
+        """Jump to a screen, keeping incident, brush and filter."""
+        here = self.session.place
+        self.session.jump(
+            Place(view=view, scope=here.scope, incident=here.incident, call_id=here.call_id)
+        )
+        await self._arrive()
+
+    async def action_back(self) -> None:
+        """Close what is open on top, or go one step up."""
+        if isinstance(self.screen, View) and self.screen.prompt.is_open:
+            self.screen.prompt.close()
+        elif isinstance(self.screen, ModalScreen):
+            await self.pop_screen()
+        elif self.session.back():
+            await self._arrive()
+
+    async def action_help(self) -> None:
+        """All keys of this screen; again closes."""
+        if isinstance(self.screen, View):
+            from recourse_tui.screens.help import HelpScreen
+
+            await self.push_screen(HelpScreen(self.screen.name_of_view))
+        else:
+            await self.action_back()
+
+    async def action_reload(self) -> None:
+        """Read the archive again."""
+        self.session.forget()
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                if isinstance(screen, View):
+                    screen.answer = None
+        await self._arrive()
+        self._open_archive()
+
+    def action_link(self) -> None:
+        """Copy the command line for this view; it is shown too, as a terminal may ignore the copy."""
+        link = self.session.link()
+        self.copy_to_clipboard(link)
+        self.notify(printable(link), title="copied", markup=False)
+
+    def action_cancel(self) -> None:
+        """Copy what is selected; otherwise stop the query that runs."""
+        if text := self.screen.get_selected_text():
+            self.copy_to_clipboard(text)
+        elif self.session.opened is not None:
+            self.session.archive.store.interrupt()
+
+    async def action_quit(self) -> None:
+        """Leave, with a code that says whether there was something to read."""
+        self.exit(return_code=_DAMAGED if self.session.problem else 0)
+
+    async def _arrive(self, *, keep: bool = False) -> None:
+        place = self.session.place
+        await self.switch_mode(place.view)
+        if isinstance(self.screen, View):
+            self.screen.enter(place, keep=keep)
+
+    def _screen_named(self, name: str) -> Screen[Any]:
+        module, _, attribute = _CLASSES[name].partition(":")
+        view: Screen[Any] = getattr(import_module(module), attribute)(self.session)
+        return view
+
+
+def run(
+    archive_path: str, *, screen: str | None = None, in_ascii: bool = False, mouse: bool = True
+) -> int:
+    """Show an archive in the terminal until the person leaves; gives the exit code."""
+    app = RecourseApp(archive_path, screen=screen, in_ascii=in_ascii)
+    app.run(mouse=mouse)
+    if app.session.problem:
+        sys.stderr.write(f"recourse: {app.session.problem}\n")
+    return app.return_code or 0

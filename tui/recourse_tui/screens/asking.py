@@ -1,0 +1,177 @@
+"""Questions and answers: a screen asks in a worker, and draws what comes back.
+
+``ask`` runs queries in a thread and touches no widget; ``redraw`` touches widgets and runs no query. Between them is a
+message that carries the place it answers; an answer to a place that was left is dropped.
+"""
+
+import asyncio
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.worker import Worker, WorkerState
+
+from recourse_observe.duck import Superseded
+from recourse_tui.screens.session import Place, Session, expected
+
+__all__ = ["Asking"]
+
+
+class Asking(Screen[None]):
+    """A screen that asks the archive."""
+
+    name_of_view: ClassVar[str] = ""
+
+    class Visit(Message):
+        """Somebody wants to go on, or to see the same place otherwise."""
+
+        def __init__(self, place: Place, *, is_step: bool) -> None:
+            super().__init__()
+            self.place = place
+            self.is_step = is_step
+
+    class Answered(Message):
+        """A question was answered, in part or whole."""
+
+        def __init__(self, place: Place, answer: Any) -> None:
+            super().__init__()
+            self.place = place
+            self.answer = answer
+
+    class Done(Message):
+        """The last answer to a question has come."""
+
+        def __init__(self, place: Place) -> None:
+            super().__init__()
+            self.place = place
+
+    class Failed(Message):
+        """A question cannot be answered; the text is for the person."""
+
+        def __init__(self, place: Place, text: str) -> None:
+            super().__init__()
+            self.place = place
+            self.text = text
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.place = Place(view=self.name_of_view)
+        self.answer: Any = None
+        self.trouble = ""
+        self._asked_s: float | None = None
+        self._ticker: Timer | None = None
+
+    @abstractmethod
+    def ask(self, place: Place) -> Iterator[Any]:
+        """Answer by answer, the last one complete; runs in a thread and touches no widget."""
+
+    @abstractmethod
+    def redraw(self) -> None:
+        """Draw everything at the present size."""
+
+    @abstractmethod
+    def tick(self) -> None:
+        """Draw what changes while one waits."""
+
+    def resolved(self, answer: Any) -> Place:
+        """The place that was answered, when the question left it open."""
+        del answer
+        return self.place
+
+    @property
+    def is_asking(self) -> bool:
+        """An answer is still to come."""
+        return self._asked_s is not None
+
+    @property
+    def waited_ms(self) -> float:
+        """How long the answer has not come."""
+        return 0.0 if self._asked_s is None else (_now_s() - self._asked_s) * 1000
+
+    def enter(self, place: Place, *, keep: bool = False) -> None:
+        """Show a place: ask, unless its answer is here already.
+
+        Args:
+            place: Where to be.
+            keep: Show the old answer until the new one comes, because it is the same place.
+        """
+        known = place == self.place and self.answer is not None
+        self.place = place
+        if not known:
+            self.answer, self.trouble = self.answer if keep else None, ""
+        if not known and self.session.is_open:
+            self._asked_s = _now_s()
+            self._ticker = self._ticker or self.set_interval(0.1, self.tick)
+            self._load(place)
+        self.redraw()
+
+    @work(thread=True, exclusive=True, group="ask", exit_on_error=False)
+    def _load(self, place: Place) -> None:
+        try:
+            for answer in self.ask(place):
+                self.post_message(self.Answered(place, answer))
+            self.post_message(self.Done(place))
+        except Superseded:
+            return
+        except expected() as error:
+            self.post_message(self.Failed(place, str(error)))
+
+    @on(Answered)
+    def _show(self, message: Answered) -> None:
+        if message.place == self.place:
+            self.answer = message.answer
+            self.redraw()
+
+    @on(Done)
+    def _settle(self, message: Done) -> None:
+        if message.place == self.place:
+            self._rest()
+            self.place = self.resolved(self.answer)
+            if self.session.place == message.place:
+                self.session.stay(self.place)
+            self.redraw()
+
+    @on(Failed)
+    def _excuse(self, message: Failed) -> None:
+        if message.place == self.place:
+            self.trouble = message.text
+            self._rest()
+            self.redraw()
+
+    @on(Worker.StateChanged)
+    def _broken(self, event: Worker.StateChanged) -> None:
+        """A defect of ours is told where an error of the archive would be."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            error = event.worker.error
+            self.trouble = f"this is a defect of recourse: {type(error).__name__}: {error}"
+            self._rest()
+            self.redraw()
+
+    def visit(self, place: Place) -> None:
+        """Go on to a place."""
+        self.post_message(self.Visit(place, is_step=True))
+
+    def stay(self, place: Place) -> None:
+        """See the same place otherwise."""
+        self.post_message(self.Visit(place, is_step=False))
+
+    def reload(self) -> None:
+        """Ask again."""
+        self.answer = None
+        self.enter(self.place)
+
+    def _rest(self) -> None:
+        self._asked_s = None
+        if self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
+
+
+def _now_s() -> float:
+    # The loop's own clock: recourse.clock would bring the whole core before the first frame.
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,191 @@
+"""One call, attempt by attempt: what was tried, how long was waited, and who said no."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from recourse_observe.queries.archive import CallNotFoundError
+from recourse_observe.queries.rows import AttemptRow, WholeCall
+from recourse_observe.text import clock, count, duration, plural, printable
+from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
+from recourse_tui.screens.session import Place
+from recourse_tui.screens.view import View
+from recourse_tui.widgets.waterfall import Step, critical_path, lost_or_not, steps, waterfall
+
+__all__ = ["CallView"]
+
+_DETAIL_ROWS: Final = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A call, and which of how many of the scope it is."""
+
+    whole: WholeCall
+    ordinal: int
+    total: int
+
+
+class CallView(View):
+    """The waterfall of one call."""
+
+    DEFAULT_CSS = f"""
+    CallView {{ & #summary {{ height: 2; }} & #detail {{ height: 1fr; min-height: {_DETAIL_ROWS}; }} }}
+    """
+    name_of_view: ClassVar[str] = "call"
+    answer: Answer | None
+
+    def panels(self) -> ComposeResult:
+        """A summary, the waterfall, and the marked attempt."""
+        with Vertical():
+            yield Lines(id="summary", can_focus=False)
+            yield Lines(id="attempts")
+            yield Lines(id="detail", can_focus=False)
+
+    def ask(self, place: Place) -> Iterator[Answer | None]:
+        """The call; without an id, the first one of the scope that was lost, or else the first."""
+        archive = self.session.archive
+        if place.call_id and place.ordinal < 0:
+            yield Answer(whole=archive.call(place.call_id), ordinal=-1, total=0)
+            return
+        ordinal = max(0, place.ordinal)
+        page = archive.calls(
+            place.scope, sort=place.sort, descending=place.sort != "start", limit=1, offset=ordinal
+        )
+        if not page.rows:
+            raise CallNotFoundError(place.call_id, several=False)
+        whole = archive.call(page.rows[0].call_id)
+        yield Answer(whole=whole, ordinal=ordinal, total=page.total)
+
+    def draw(self) -> None:
+        """The three panels."""
+        if self.answer is None:
+            return
+        whole = self.answer.whole
+        self.lines("summary").show([_summary(whole), _deadline(whole, self.width)])
+        head, rows = waterfall(whole, self.width)
+        attempts = [row for row, step in enumerate(steps(whole)) if not step.is_wait]
+        pane = self.lines("attempts")
+        pane.styles.height = min(len(rows) + 1, max(2, self.body_rows - 2 - _DETAIL_ROWS))
+        pane.show(rows, head=[head], stops=attempts)
+        self._detail()
+
+    def marked(self) -> None:
+        """Another attempt is told below."""
+        self._detail()
+
+    def names(self) -> tuple[str, ...]:
+        """The way here ends in the call's id."""
+        known = self.answer.whole.call.call_id if self.answer is not None else self.place.call_id
+        return (*self.session.names(), printable(known)) if known else self.session.names()
+
+    def status(self) -> Span:
+        """Which call of how many."""
+        if self.answer is None or self.answer.ordinal < 0:
+            return Span("one call, opened by its id", Ink.DIM)
+        return Span(f"call {count(self.answer.ordinal + 1)} of {count(self.answer.total)}", Ink.DIM)
+
+    def hint(self) -> str:
+        """What one would do next."""
+        return "←/→ previous/next call · j/k attempt · esc back"
+
+    def action_step(self, calls: int) -> None:
+        """The call before or after in the scope's list."""
+        if self.answer is None or self.answer.ordinal < 0:
+            self.notify(
+                "this call was opened by its id; open one from the list of calls (4)", markup=False
+            )
+            return
+        ordinal = self.answer.ordinal + calls
+        if 0 <= ordinal < self.answer.total:
+            self.stay(replace(self.place, ordinal=ordinal, call_id=""))
+
+    def _detail(self) -> None:
+        if self.answer is None:
+            return
+        whole = self.answer.whole
+        lines = [inked(" ", Span("CRITICAL PATH", Ink.HEAD), f"  {critical_path(whole)}")]
+        row = self.lines("attempts").cursor
+        if 0 <= row < len(parts := steps(whole)):
+            lines += _attempt(parts[row], whole)
+        else:
+            lines.append(inked(f"  {whole.call.final_reason}: the call made no attempt"))
+        self.lines("detail").show(lines)
+
+
+def _summary(whole: WholeCall) -> Line:
+    call = whole.call
+    tries = plural(call.attempts_run, "attempt")
+    policy = f"policy {call.policy_version}" if call.policy_version else "no policy"
+    ended = dict.fromkeys((call.disposition, call.final_reason))
+    text = f" {' '.join(ended)} after {tries} in {duration(call.duration_us)} · {policy}"
+    return inked(" ", lost_or_not(whole), text)
+
+
+def _deadline(whole: WholeCall, width: int) -> Line:
+    call = whole.call
+    taken = f" {duration(call.duration_us)} "
+    if call.deadline_us is None:
+        left, right, share = "no deadline ", "", 1.0
+    else:
+        unused = call.deadline_us - call.duration_us
+        left = f"deadline {duration(call.deadline_us)} "
+        right = f" {duration(abs(unused))} {'unused' if unused >= 0 else 'over'}"
+        share = min(1.0, call.duration_us / max(1, call.deadline_us))
+    room = width - len(left) - len(right) - 4
+    used = max(len(taken) + 2, round(room * share))
+    dashes = used - len(taken)
+    line = f"├{'─' * (dashes // 2)}{taken}{'─' * (dashes - dashes // 2)}┤"
+    return inked(" ", Span(left, Ink.DIM), Span(line, Ink.INFO), Span(right, Ink.DIM))
+
+
+def _attempt(step: Step, whole: WholeCall) -> list[Line]:
+    attempt, call = step.attempt, whole.call
+    name = f"ATTEMPT {attempt.attempt}" + (
+        f" hedge {attempt.hedge_index}" if attempt.is_hedge else ""
+    )
+    error = " ".join(text for text in (attempt.error_type, attempt.error_message) if text)
+    pairs = [
+        (
+            "start",
+            f"{clock(attempt.started_unix_us, decimals=6)}Z",
+            "end",
+            f"{clock(attempt.ended_unix_us, decimals=6)}Z",
+        ),
+        ("took", duration(attempt.duration_us), "region", _known(call.region)),
+        ("outcome", attempt.outcome if attempt.ran else "denied", "reason", attempt.reason),
+        ("error", _known(error), "status", _known(attempt.status)),
+        ("backoff after", _backoff(attempt), "Retry-After", duration(attempt.retry_after_us)),
+        ("budget", _budget(attempt), "timeout", duration(attempt.timeout_us)),
+        ("trace", _known(call.trace_id), "host", _known(attempt.peer)),
+    ]
+    return [inked(" ", Span(name, Ink.HEAD)), *(_pair(*pair) for pair in pairs)]
+
+
+def _pair(left: str, left_value: str, right: str, right_value: str) -> Line:
+    return inked(
+        "  ",
+        Span(cell(left, 14), Ink.DIM),
+        cell(left_value, 28),
+        Span(cell(f"  {right}", 14), Ink.DIM),
+        right_value,
+    )
+
+
+def _backoff(attempt: AttemptRow) -> str:
+    if not attempt.backoff_us:
+        return "none"
+    source = f" ({attempt.backoff_source})" if attempt.backoff_source else ""
+    return f"{duration(attempt.backoff_us)}{source}"
+
+
+def _budget(attempt: AttemptRow) -> str:
+    name = attempt.budget_name or "no budget"
+    return f"{name}: {attempt.budget_reason}"
+
+
+def _known(value: object) -> str:
+    return "not recorded" if value is None or value == "" else str(value)

@@ -1,0 +1,266 @@
+"""What all screens share: the open archive, the way taken, and the answers that are asked for more than once."""
+
+import shlex
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from recourse_observe.duck import QueryError
+from recourse_observe.scope import EVERYTHING, Scope, ScopeError, to_argv
+from recourse_observe.text import clock, printable
+from recourse_tui.widgets.brush import Histogram
+
+if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
+    from recourse_observe.queries.rows import Coverage
+    from recourse_observe.story.findings import Incident, StoryDocument
+
+__all__ = ["Opened", "Place", "Session"]
+
+_HISTOGRAM_BUCKETS: Final = 240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where somebody is: a screen and what it is about. The scope holds brush, key and filter."""
+
+    view: str
+    scope: Scope = EVERYTHING
+    incident: int = 0
+    """From 1; 0 is none."""
+    call_id: str = ""
+    ordinal: int = -1
+    """Which call of the scope it is, from 0; -1 when it was not opened from a list."""
+    sort: str = "start"
+
+
+class Opened:
+    """An archive, with what every screen's frame shows of it, and its story once somebody asked.
+
+    Attributes:
+        lost: Lost calls in equal parts of the archive's time; ``None`` where no call was made.
+    """
+
+    def __init__(
+        self, archive: "Archive", coverage: "Coverage", lost: tuple[float | None, ...]
+    ) -> None:
+        self.archive = archive
+        self.coverage = coverage
+        self.lost = lost
+        self.told: StoryDocument | None = None
+        self._telling = threading.Lock()
+
+    def story(self) -> "StoryDocument":
+        """What the story engine says: told once, in whichever worker asks first."""
+        from recourse_observe.story.tell import (
+            tell,
+        )  # it brings DuckDB, so never before the first frame
+
+        with self._telling:
+            if self.told is None:
+                self.told = tell(self.archive)
+            return self.told
+
+
+class Session:
+    """One archive being looked at. Only the app changes it, on the event loop."""
+
+    def __init__(self, path: str, *, in_ascii: bool = False) -> None:
+        self.path = path
+        self.name = printable(Path(path).name or path)
+        self.in_ascii = in_ascii
+        self.opened: Opened | None = None
+        self.problem = ""
+        self.trail: tuple[Place, ...] = (Place(view="triage"),)
+
+    @property
+    def place(self) -> Place:
+        """Where we are."""
+        return self.trail[-1]
+
+    @property
+    def is_open(self) -> bool:
+        """There is an archive to ask."""
+        return self.opened is not None
+
+    @property
+    def book(self) -> Opened:
+        """What is open; screens ask nothing before it is."""
+        if self.opened is None:
+            message = "the archive is asked before it is open"
+            raise RuntimeError(message)
+        return self.opened
+
+    @property
+    def archive(self) -> "Archive":
+        """The open archive."""
+        return self.book.archive
+
+    # ------------------------------------------------------------ changed by the app alone
+
+    def go(self, place: Place) -> None:
+        """One step further on the way."""
+        self.trail = (*self.trail, place)
+
+    def back(self) -> bool:
+        """One step up; false at the top."""
+        if len(self.trail) == 1:
+            return False
+        self.trail = self.trail[:-1]
+        return True
+
+    def stay(self, place: Place) -> None:
+        """The same step, seen otherwise: another incident, brush or filter."""
+        self.trail = (*self.trail[:-1], place)
+
+    def jump(self, place: Place) -> None:
+        """A fresh way that leads from triage straight to a place."""
+        top = replace(place, view="triage", call_id="", ordinal=-1, scope=place.scope.of(None))
+        self.trail = (top,) if place.view == "triage" else (top, place)
+
+    def forget(self) -> None:
+        """The archive is read again."""
+        self.opened, self.problem = None, ""
+
+    # ------------------------------------------------------------ what the frame shows
+
+    def names(self) -> tuple[str, ...]:
+        """The way here, from the top, as one reads it."""
+        place = self.place
+        about = printable(place.scope.key or "") or self.incident_name(place.incident)
+        match place.view:
+            case "triage":
+                return ("triage",)
+            case "call":
+                return tuple(name for name in (about, "calls") if name)
+            case _:
+                return tuple(name for name in ("triage", about, place.view) if name)
+
+    def next_incident(self, steps: int) -> Place | None:
+        """This place about another incident; ``None`` when there is no other."""
+        incidents = self._incidents()
+        number = min(len(incidents), max(1, self.place.incident + steps))
+        if not incidents or number == self.place.incident:
+            return None
+        scope = incident_scope(self.place.scope, incidents[number - 1])
+        return replace(self.place, incident=number, scope=scope)
+
+    def incident_name(self, number: int) -> str:
+        """An incident by its number and its keys; nothing before the story is told."""
+        incidents = self._incidents()
+        if not 1 <= number <= len(incidents):
+            return ""
+        return f"#{number} {printable(', '.join(incidents[number - 1].keys))}"
+
+    def note(self) -> str:
+        """What the prompt's line says: the filter that all screens share."""
+        return f"filter: {printable(self.place.scope.where) or 'none'}"
+
+    def histogram(self) -> Histogram | None:
+        """Lost calls over the archive's time, and the brush."""
+        if self.opened is None:
+            return None
+        covered, scope = self.opened.coverage, self.place.scope
+        start, end = covered.first_unix_us, covered.last_unix_us + 1
+        brushed = (max(start, scope.start_unix_us), min(end, scope.end_unix_us))
+        whole = brushed == (start, end) or brushed[0] >= brushed[1]
+        return Histogram(
+            start_unix_us=start,
+            end_unix_us=end,
+            counts=self.opened.lost,
+            chosen=None if whole else brushed,
+        )
+
+    def facts(self, *, wide: bool) -> str:
+        """What is known of the archive, for the end of the first line."""
+        if self.opened is None:
+            return self.name
+        covered = self.opened.coverage
+        size = short_count(covered.attempts)
+        if wide:
+            hours = f"{clock(covered.first_unix_us)}..{clock(covered.last_unix_us)} UTC"
+            parts = [self.name, f"{size} attempts", hours, *self.warnings()]
+        else:
+            parts = [self.name, f"{size} att", "UTC", *self.warnings()]
+        return "  ".join(parts)
+
+    def warnings(self) -> Sequence[str]:
+        """What the archive cannot show, in a few words each."""
+        if self.opened is None:
+            return ()
+        covered, skipped = self.opened.coverage, len(self.opened.archive.warnings)
+        found = {
+            f"{skipped} skipped": skipped,
+            f"{short_count(covered.dropped_events)} dropped": covered.dropped_events,
+            "sampled": covered.sampled,
+            f"{len(covered.gaps)} gaps": len(covered.gaps),
+        }
+        told = [text for text, is_so in found.items() if is_so]
+        return [f"⚠ {told[0]}" + (f" +{len(told) - 1}" if told[1:] else "")] if told else []
+
+    def link(self) -> str:
+        """The command line that shows the same in another terminal."""
+        place = self.place
+        argv: tuple[str, ...]
+        match place.view:
+            case "call" if place.call_id:
+                argv = ("call", self.path, place.call_id)
+            case "story" if place.incident:
+                argv = ("story", self.path, "-i", str(place.incident))
+            case _:
+                argv = to_argv(place.view, self.path, place.scope)
+        return shlex.join(("recourse", *argv))
+
+    def too_small(self, smallest: tuple[int, int]) -> tuple[str, ...]:
+        """What a terminal shows that has no room for anything else."""
+        width, height = smallest
+        return (f"recourse needs {width}x{height}:", f"use `recourse triage {self.name}`")
+
+    def _incidents(self) -> "tuple[Incident, ...]":
+        told = self.opened.told if self.opened is not None else None
+        return told.incidents if told is not None else ()
+
+
+def incident_scope(scope: Scope, incident: "Incident") -> Scope:
+    """The brush set to an incident."""
+    return scope.during(incident.onset_unix_ns // 1_000, incident.end_unix_ns // 1_000)
+
+
+def short_count(number: int) -> str:
+    """A count in four or five cells: ``985``, ``41.0k``, ``1.08M``."""
+    if number < 1_000:  # noqa: PLR2004  # units: a named constant says less than the number
+        return str(number)
+    for size, unit in ((1_000, "k"), (1_000_000, "M"), (1_000_000_000, "G")):
+        if number < size * 999.5 or unit == "G":
+            value = number / size
+            return f"{value:.2f}{unit}" if unit == "M" and value < 10 else f"{value:.1f}{unit}"  # noqa: PLR2004  # three digits
+    return str(number)
+
+
+def expected() -> tuple[type[Exception], ...]:
+    """Errors that are an answer: their text is for the person."""
+    from recourse_observe.archive.errors import ArchiveError
+    from recourse_observe.queries.archive import (
+        CallNotFoundError,
+    )  # it brings Arrow: only in workers
+
+    return (ArchiveError, CallNotFoundError, OSError, QueryError, ScopeError)
+
+
+def read(path: str) -> Opened:
+    """Open an archive and ask what every screen's frame needs; runs in a worker.
+
+    Raises:
+        ArchiveError: Nothing of it can be read.
+    """
+    from recourse_observe import open_archive  # it brings DuckDB and Arrow
+
+    archive = open_archive(path)
+    whole = archive.within(EVERYTHING)
+    bucket_us = max(1, -(-whole.span_us // _HISTOGRAM_BUCKETS))
+    lost: list[float | None] = [None] * _HISTOGRAM_BUCKETS
+    for row in archive.buckets(whole, bucket_us=bucket_us):
+        lost[row.bucket] = (lost[row.bucket] or 0) + row.lost
+    return Opened(archive, archive.coverage(), tuple(lost))

@@ -1,0 +1,187 @@
+"""Triage: what broke, when, on which keys, why, and whether we made it worse, before any key is pressed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from recourse_observe.queries.rows import KeyRow
+from recourse_observe.text import count, duration, percent, times
+from recourse_tui.lines import Ink, Lines, Span
+from recourse_tui.screens.session import Place, incident_scope
+from recourse_tui.screens.view import View
+from recourse_tui.widgets.sparkline import bars
+from recourse_tui.widgets.table import Column, Table
+from recourse_tui.widgets.verdict import (
+    VERDICT_ROWS,
+    incident_lines,
+    incident_of_row,
+    row_of_incident,
+    side_lines,
+)
+
+if TYPE_CHECKING:
+    from recourse_observe.story.findings import Incident, StoryDocument
+
+__all__ = ["TriageView"]
+
+_BREAKERS: Final = {"closed": "●", "half_open": "◐", "open": "○", "isolated": "○", "": "—"}
+_INCIDENT_ROWS: Final = 5
+_SIDE_CELLS: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The place as it turned out to be, the keys of its brush, and the story once it is told."""
+
+    place: Place
+    keys: tuple[KeyRow, ...]
+    story: "StoryDocument | None" = None
+
+    @property
+    def incident(self) -> "Incident | None":
+        """The chosen incident."""
+        if self.story is None or not 1 <= self.place.incident <= len(self.story.incidents):
+            return None
+        return self.story.incidents[self.place.incident - 1]
+
+
+class TriageView(View):
+    """Incidents and keys; at the right, in a wide terminal, what there is to know of the incident."""
+
+    DEFAULT_CSS = f"""
+    TriageView {{
+        & #incidents {{ height: 2; }}
+        & #side {{ display: none; width: {_SIDE_CELLS}; border-left: solid $dim; }}
+        &.-wide #side {{ display: block; }}
+    }}
+    """
+    name_of_view: ClassVar[str] = "triage"
+    has_axis: ClassVar[bool] = True
+    answer: Answer | None
+
+    def panels(self) -> ComposeResult:
+        """Incidents above keys, details beside both."""
+        with Vertical():
+            yield Lines(id="incidents")
+            yield Lines(id="keys")
+        yield Lines(id="side", can_focus=False)
+
+    def ask(self, place: Place) -> Iterator[Answer]:
+        """The keys at once; then the story, and the keys of the incident that it is opened on."""
+        archive = self.session.archive
+        yield (first := Answer(place=place, keys=archive.keys(place.scope)))
+        story = self.session.book.story()
+        if place.incident == 0 and story.incidents:
+            scope = incident_scope(place.scope, story.incidents[0])
+            place = replace(place, incident=1, scope=scope)
+            first = Answer(place=place, keys=archive.keys(scope))
+        yield replace(first, story=story)
+
+    def draw(self) -> None:
+        """Both lists, and the details."""
+        if self.answer is None:
+            return
+        width = self.width - _SIDE_CELLS if self.is_wide else self.width
+        story, chosen = self.answer.story, self.answer.place.incident
+        head, rows = incident_lines(story, chosen, width)
+        numbers = range(1, len(story.incidents) + 1) if story is not None else ()
+        pane = self.lines("incidents")
+        pane.styles.height = 1 + min(len(rows), _INCIDENT_ROWS)
+        pane.show(
+            rows,
+            head=[head],
+            stops=[row_of_incident(number, chosen) for number in numbers],
+            cursor=row_of_incident(chosen, chosen),
+            below=VERDICT_ROWS,
+        )
+        columns = _columns(8 if self.is_wide else 14)
+        table = Table(self.answer.keys, columns, width=width, glyph=self._glyph)
+        self.lines("keys").show(table, head=[table.head], stops=range(len(table)))
+        self.lines("side").show(
+            side_lines(self.answer.incident, _SIDE_CELLS - 2) if self.is_wide else []
+        )
+
+    def resolved(self, answer: Answer) -> Place:
+        """Triage opens on the first incident."""
+        return answer.place
+
+    def marked(self) -> None:
+        """Another incident sets the brush and asks for its keys."""
+        if self.answer is None or self.answer.story is None:
+            return
+        incidents, pane = self.answer.story.incidents, self.lines("incidents")
+        number = incident_of_row(pane.cursor, self.place.incident)
+        if 1 <= number <= len(incidents) and number != self.place.incident:
+            scope = incident_scope(self.place.scope, incidents[number - 1])
+            self.stay(replace(self.place, incident=number, scope=scope))
+
+    def status(self) -> Span:
+        """Which keys of how many, and what the glyphs of the breaker mean."""
+        pane = self.lines("keys")
+        if not len(pane.rows):
+            return Span("no call in this scope", Ink.DIM)
+        first = pane.scroll_offset.y + 1
+        last = min(len(pane.rows), first - 1 + pane.page_rows())
+        brush = (
+            f"#{self.place.incident}"
+            if self._is_on_incident()
+            else "set"
+            if self._is_set()
+            else "all"
+        )
+        keys = f"keys {first}-{last} of {len(pane.rows)} · brush = {brush}"
+        return Span(f"{keys} · per-row scale · BRK ●closed ◐half ○open —none", Ink.DIM)
+
+    def hint(self) -> str:
+        """What one would do next."""
+        return "enter story · tab keys · 4 calls of the brush · i next incident"
+
+    def action_open(self) -> None:
+        """The story of the marked incident, or the calls of the marked key."""
+        if self.answer is None:
+            return
+        keys = self.lines("keys")
+        if keys.has_focus and keys.cursor >= 0:
+            scope = self.place.scope.of(self.answer.keys[keys.cursor].key)
+            self.visit(replace(self.place, view="calls", scope=scope))
+        else:
+            self.visit(replace(self.place, view="story"))
+
+    # ------------------------------------------------------------ private
+
+    def _glyph(self, row: KeyRow) -> Span:
+        incident = self.answer.incident if self.answer is not None else None
+        if incident is not None and row.key in incident.keys:
+            return Span("✗", Ink.BAD)
+        if incident is not None and row.key in incident.affected_keys:
+            return Span("!", Ink.WARN)
+        return Span("●", Ink.GOOD)
+
+    def _is_set(self) -> bool:
+        data = self.session.histogram()
+        return data is not None and data.chosen is not None
+
+    def _is_on_incident(self) -> bool:
+        incident = self.answer.incident if self.answer is not None else None
+        return (
+            incident is not None and incident_scope(self.place.scope, incident) == self.place.scope
+        )
+
+
+def _columns(spark_cells: int) -> Sequence[Column[KeyRow]]:
+    return (
+        Column(title="KEY", width=22, text=lambda k: k.key, stretch=True),
+        Column(title="CALLS", width=7, right=True, text=lambda k: count(k.calls)),
+        Column(title="AMP", width=5, right=True, text=lambda k: times(k.attempts_per_call)),
+        Column(title="FAIL", width=6, right=True, text=lambda k: percent(k.lost_share)),
+        Column(title="P50", width=6, right=True, drop=1, text=lambda k: duration(k.p50_us)),
+        Column(title="P99", width=6, right=True, drop=4, text=lambda k: duration(k.p99_us)),
+        Column(title="DENIED", width=6, right=True, drop=2, text=lambda k: count(k.denied)),
+        Column(title="BRK", width=3, drop=3, text=lambda k: f" {_BREAKERS.get(k.breaker, '?')}"),
+        Column(
+            title="LOST/min", width=spark_cells, text=lambda k: bars(k.lost_per_bucket, spark_cells)
+        ),
+    )

@@ -1,0 +1,237 @@
+"""What all screens look like: the lines around a body, at any size, and the keys that they share."""
+
+from abc import abstractmethod
+from dataclasses import replace
+from textwrap import wrap
+from typing import Any, ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from recourse_observe.queries.filters import compile_filter
+from recourse_observe.scope import ScopeError
+from recourse_observe.text import printable
+from recourse_tui.actions import bindings
+from recourse_tui.lines import Ink, Lines, Span, inked
+from recourse_tui.screens.asking import Asking
+from recourse_tui.widgets.brush import Brush
+from recourse_tui.widgets.footer import breadcrumb, footer_line, two_ends
+from recourse_tui.widgets.prompt import Prompt
+
+__all__ = ["View"]
+
+_SMALLEST: Final = (60, 16)
+_WIDE_FROM: Final = 110
+_TALL_FROM: Final = 32
+_AXIS_FROM: Final = 24
+
+
+class View(Asking):
+    """One screen of the TUI."""
+
+    DEFAULT_CSS = """
+    View { layout: vertical; overflow: hidden hidden; background: $background;
+        & > .strip { height: 1; }
+        & > #body { height: 1fr; }
+        & > #small, & > #trouble { display: none; }
+        &.-troubled > #body { display: none; }
+        &.-troubled > #trouble { display: block; }
+        &.-small > * { display: none; }
+        &.-small > #small { display: block; }
+        &.-short > #next { display: none; }
+        &.-typing > #said { display: none; }
+    }
+    """
+    has_brush: ClassVar[bool] = True
+    has_axis: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        cls.BINDINGS = list(bindings(cls.name_of_view))
+        super().__init_subclass__(**options)
+
+    # ------------------------------------------------------------ what a screen is
+
+    @abstractmethod
+    def panels(self) -> ComposeResult:
+        """The widgets of the body."""
+
+    @abstractmethod
+    def draw(self) -> None:
+        """Show ``self.answer`` in the panels."""
+
+    @abstractmethod
+    def status(self) -> Span:
+        """What the status line says."""
+
+    def hint(self) -> str:
+        """What the NEXT line says."""
+        return ""
+
+    def names(self) -> tuple[str, ...]:
+        """The way here, for the first line."""
+        return self.session.names()
+
+    def facts(self) -> str:
+        """What stands at the right of the first line."""
+        return self.session.facts(wide=self.is_wide)
+
+    # ------------------------------------------------------------ the frame
+
+    def compose(self) -> ComposeResult:
+        """Breadcrumb, brush, body, status, NEXT, prompt, footer."""
+        yield _strip("crumb")
+        if self.has_brush:
+            yield Brush(id="brush")
+        with Horizontal(id="body"):
+            yield from self.panels()
+        yield Lines(id="trouble", can_focus=False)
+        yield from (_strip(name) for name in ("status", "next", "said"))
+        yield Prompt(id="prompt")
+        yield _strip("footer")
+        yield Lines(id="small", can_focus=False)
+
+    @property
+    def is_wide(self) -> bool:
+        """There is room for a column at the right."""
+        return self.app.size.width >= _WIDE_FROM
+
+    @property
+    def is_tall(self) -> bool:
+        """There is room for a second row of bars, and more."""
+        return self.app.size.height >= _TALL_FROM
+
+    @property
+    def body_rows(self) -> int:
+        """Rows between the brush and the status line."""
+        brush = self.query_one("#brush").styles.height if self.has_brush else None
+        brush_rows = int(brush.value) if brush is not None else 0
+        return self.app.size.height - brush_rows - (4 if self.has_class("-short") else 5)
+
+    @property
+    def width(self) -> int:
+        """Cells of a line."""
+        return self.app.size.width
+
+    def lines(self, name: str) -> Lines:
+        """A panel by its id."""
+        return self.query_one(f"#{name}", Lines)
+
+    @on(Brush.Changed)
+    def _brushed(self, message: Brush.Changed) -> None:
+        scope = self.place.scope.during(message.start_unix_us, message.end_unix_us)
+        self.stay(replace(self.place, scope=scope))
+
+    @on(Lines.Moved)
+    def _moved(self) -> None:
+        self.marked()
+        self.tick()
+
+    def marked(self) -> None:
+        """The cursor of a pane stands on another row."""
+
+    def redraw(self) -> None:
+        """Draw everything at the present size."""
+        width, height = self.app.size
+        self.set_class(width < _SMALLEST[0] or height < _SMALLEST[1], "-small")
+        self.set_class(height < _AXIS_FROM - 1, "-short")
+        self.set_class(self.is_wide, "-wide")
+        self.set_class(self.is_tall, "-tall")
+        if self.has_brush:
+            self._brush()
+        if self.answer is not None:
+            self.draw()
+        self._trouble()
+        self.tick()
+
+    def on_resize(self) -> None:
+        """Another size is another drawing."""
+        self.redraw()
+
+    # ------------------------------------------------------------ keys
+
+    @property
+    def prompt(self) -> Prompt:
+        """Where one types."""
+        return self.query_one(Prompt)
+
+    def action_filter(self) -> None:
+        """Type a filter; the one that holds is there to be changed."""
+        self.prompt.open(self.place.scope.where)
+
+    @on(Prompt.Entered)
+    def _filter(self, message: Prompt.Entered) -> None:
+        where = " ".join(message.text.split())
+        try:
+            compile_filter(where)
+        except ScopeError as error:
+            self.notify(printable(str(error)), severity="error", markup=False)
+            return
+        self.stay(replace(self.place, scope=self.place.scope.matching(where), ordinal=-1))
+
+    def action_move(self, steps: int) -> None:
+        """Move the cursor of the pane that has the keys."""
+        if isinstance(pane := self.focused, Lines):
+            pane.move(steps)
+
+    def action_page(self, pages: int) -> None:
+        """Move by what is visible."""
+        if isinstance(pane := self.focused, Lines):
+            pane.move(pages * pane.page_rows())
+
+    def action_edge(self, side: int) -> None:
+        """Move to the first or the last row."""
+        if isinstance(pane := self.focused, Lines):
+            pane.move(side * max(len(pane.rows), 1))
+
+    def action_incident(self, steps: int) -> None:
+        """The same screen about another incident."""
+        if (place := self.session.next_incident(steps)) is not None:
+            self.stay(place)
+
+    # ------------------------------------------------------------ private
+
+    def tick(self) -> None:
+        """The lines around the body."""
+        width = self.width
+        state, note = self._state(), Span(self.session.note(), Ink.DIM)
+        self.lines("crumb").show([breadcrumb(self.names(), self.facts(), width)])
+        self.lines("status").show([two_ends(state, Span(""), width)])
+        self.lines("next").show([inked(" ", Span("NEXT", Ink.HEAD), "  ", self.hint())])
+        self.lines("said").show([two_ends(Span(">"), note, width)])
+        plain_keys = footer_line(self.name_of_view, width, in_ascii=self.session.in_ascii)
+        self.lines("footer").show([plain_keys])
+        self.lines("small").show([inked(text) for text in self.session.too_small(_SMALLEST)])
+
+    def _state(self) -> Span:
+        if self.has_class("-troubled"):
+            return Span("✗ there is no answer", Ink.BAD)
+        if self.trouble:
+            return Span(f"✗ {self.trouble}", Ink.BAD)
+        if not self.session.is_open:
+            return Span(f"opening {self.session.name} …", Ink.DIM)
+        if self.is_asking and self.answer is None:
+            return Span(f"reading … {self.waited_ms:.0f} ms", Ink.DIM)
+        if self.answer is None:
+            return Span("")
+        return self.status()
+
+    def _trouble(self) -> None:
+        """An error stands where the answer would be, whole."""
+        text = self.session.problem or ("" if self.answer is not None else self.trouble)
+        self.set_class(bool(text), "-troubled")
+        rows = wrap(printable(text), self.width - 4) if text else []
+        self.lines("trouble").show([inked(), *(inked(" ", Span(row, Ink.BAD)) for row in rows)])
+
+    def _brush(self) -> None:
+        brush = self.query_one("#brush", Brush)
+        bar_rows = 2 if self.is_tall else 1
+        with_axis = self.has_axis and self.app.size.height >= _AXIS_FROM
+        brush.styles.height = bar_rows + with_axis
+        if (data := self.session.histogram()) is not None:
+            brush.draw(data, bar_rows=bar_rows, with_axis=with_axis)
+
+
+def _strip(name: str) -> Widget:
+    return Lines(id=name, classes="strip", can_focus=False)
