@@ -1,5 +1,6 @@
 """The observers' scopes around an operation."""
 
+import sys
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +14,7 @@ __all__ = ["Scopes"]
 class Scopes:
     """The observers' attempt scopes, left in reverse order.
 
-    A scope that raises is counted and otherwise ignored.
+    A scope that raises an Exception is counted and otherwise ignored.
     """
 
     __slots__ = ("_call", "_entered", "_run")
@@ -26,8 +27,12 @@ class Scopes:
     def __enter__(self) -> Self:
         start = self._run.start
         if start is not None:
-            for observer in self._call.scoped:
-                self._enter(observer, start)
+            try:
+                for observer in self._call.scoped:
+                    self._enter(observer, start)
+            except BaseException:
+                self.__exit__(*sys.exc_info())
+                raise
         return self
 
     def _enter(self, observer: Any, start: AttemptStart) -> None:
@@ -44,8 +49,13 @@ class Scopes:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        stop: BaseException | None = None
         for observer, scope in reversed(self._entered):
             try:
                 scope.__exit__(kind, error, traceback)
             except Exception as problem:  # likewise
                 self._call.runtime.observer_failed(observer, problem)
+            except BaseException as problem:  # passes on, when the others have been left
+                stop = problem
+        if stop is not None:
+            raise stop
