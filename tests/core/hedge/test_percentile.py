@@ -149,6 +149,18 @@ def test_r02_the_key_that_was_sampled_longest_ago_is_forgotten_first() -> None:
     assert repr(trigger) == "LatencyPercentile('p50', keys=2)"
 
 
+@pytest.mark.parametrize(
+    ("trigger", "keys"),
+    [(LatencyPercentile("p50", max_keys=1), 1), (LatencyPercentile(), 1000)],
+    ids=["one", "default"],
+)
+def test_r02_no_more_keys_are_kept_than_allowed(trigger: LatencyPercentile, keys: int) -> None:
+    for number in range(1002):
+        trigger.observe(f"a.{number}", 0.1, censored=False)
+
+    assert repr(trigger).endswith(f"keys={keys})")
+
+
 def test_nothing_is_kept_for_a_key_that_is_only_asked_about() -> None:
     trigger = LatencyPercentile("p50")
 
