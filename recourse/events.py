@@ -65,6 +65,10 @@ class CallIds:
         self.count = itertools.count().__next__
         self._tag = f"{rng.getrandbits(32):08x}"
 
+    def renew(self) -> None:
+        """Take another tag, in a forked child; its siblings, whose chance is the same, take others."""
+        self._tag = f"{int(self._tag, 16) ^ os.getpid() & 0xFFFFFFFF:08x}"
+
     def of(self, number: int, started_s: float) -> str:
         """The id of a call: 24 hexadecimal digits.
 

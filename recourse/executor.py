@@ -49,7 +49,7 @@ from recourse.plan.call import Call, Run
 from recourse.plan.govern import govern
 from recourse.plan.opening import first_run, opened, succeeded
 from recourse.policy.model import Policy
-from recourse.wiring import Options, resolver_of, runtime_of
+from recourse.wiring import Options, OwnChance, resolver_of, runtime_of
 
 __all__ = ["Executor"]
 
@@ -148,7 +148,7 @@ class Executor:
             key_guard=key_guard,
             max_keys=max_keys,
             clock=clock or SystemClock(),
-            random=random or random_module.Random(),  # noqa: S311  # jitter is no secret
+            random=random or OwnChance(),
             environment=os.environ,
         )
         self._runtime = runtime_of(options)

@@ -15,6 +15,7 @@ from recourse.clock import Clock
 from recourse.errors import PolicyError
 from recourse.hedge.protocol import Trigger
 from recourse.hedge.registry import Triggers
+from recourse.locks import renew_in_child
 from recourse.messages import message_of
 from recourse.observer import Observer
 from recourse.plan import telling
@@ -25,7 +26,7 @@ from recourse.policy.model import EffectivePolicy, Policy
 from recourse.provider.static import StaticProvider
 from recourse.reasons import HedgingOff, PolicyMode
 
-__all__ = ["Options", "resolver_of", "runtime_of"]
+__all__ = ["Options", "OwnChance", "resolver_of", "runtime_of"]
 
 _CHOICES: Final = {
     "missing_policy": ("deny", "allow", "fallback"),
@@ -119,6 +120,18 @@ def resolver_of(options: Options, runtime: Runtime) -> Resolver:
         make=maker.make,
         circuits=maker.circuits,
     )
+
+
+class OwnChance(random.Random):
+    """Chance that a forked child does not share with its siblings: they must not retry in step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Draw from another sequence, in a forked child."""
+        self.seed()
 
 
 class _Maker:

@@ -14,7 +14,7 @@ from recourse.clock import Clock
 from recourse.errors import ExecutorClosed
 from recourse.events import CallIds
 from recourse.hedge.registry import Triggers
-from recourse.locks import Mutex
+from recourse.locks import Mutex, renew_in_child
 from recourse.observer import Observer, ScopedObserver
 from recourse.outcome import OutcomeKind
 from recourse.plan.release import Releaser
@@ -76,6 +76,16 @@ class Runtime:
         self.tasks: set[asyncio.Task[None]] = set()
         self.observer_errors = 0
         self._logged_s = -_LOG_EVERY_S
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Forget what runs and waits, in a forked child: it has none of those threads."""
+        self.abandoned = 0
+        self.sleepers = {}
+        self.waiters = {}
+        self.threads = set()
+        self.tasks = set()
+        self.ids.renew()
 
     def closed_error(self, key: str) -> ExecutorClosed | None:
         """What a call gets from a closed executor; ``None`` while it is open."""

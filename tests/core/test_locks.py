@@ -21,15 +21,15 @@ def test_a_mutex_holds_one_lock_until_it_is_renewed() -> None:
 
 
 def test_no_mutex_is_kept_alive() -> None:
-    before = len(locks._MUTEXES)
+    before = len(locks._RENEWED)
     mutex = Mutex()
-    during = len(locks._MUTEXES)
+    during = len(locks._RENEWED)
 
     del mutex
     gc.collect()
 
     assert during == before + 1
-    assert len(locks._MUTEXES) <= before
+    assert len(locks._RENEWED) <= before
 
 
 def test_renewing_all_frees_every_lock() -> None:
