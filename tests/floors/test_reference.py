@@ -1,8 +1,9 @@
-"""The generated pages of the reference say what the code says."""
+"""Generated pages say what the code says, and transcripts what the commands print."""
 
 import inspect
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -15,9 +16,12 @@ import pytest
 from recourse import events, reasons
 from recourse.policy.reference import reference
 from recourse_observe.archive.schema import TABLES
+from recourse_observe.cli import main
 from recourse_observe.cli.root import group
 
-PAGES = Path(__file__).parents[2] / "docs" / "reference"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = DOCS / "reference"
+TRANSCRIPT = re.compile(r"^```console\n\$ (?P<command>.+)\n(?:.*\n)*?```$", re.MULTILINE)
 WORDS: dict[str, dict[str, str]] = tomllib.loads(
     (PAGES / "columns.toml").read_text(encoding="utf-8")
 )
@@ -197,6 +201,29 @@ def test_a_generated_page_is_what_the_code_says(
         path.write_text(text, encoding="utf-8")
 
     assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["tutorial.md", "how-to/read-an-incident.md"])
+def test_a_page_shows_what_the_commands_print(
+    page: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RECOURSE_UPDATE_GOLDENS=1 rewrites what stands below each ``$ recourse …``."""
+    path = DOCS / page
+    written = path.read_text(encoding="utf-8")
+    monkeypatch.chdir(DOCS.parent)
+
+    def printed(block: re.Match[str]) -> str:
+        _, *arguments = shlex.split(block["command"])
+        assert main(arguments) == 0
+        out, err = capsys.readouterr()
+        return f"```console\n$ {block['command']}\n{out}{err}```"
+
+    shown = TRANSCRIPT.sub(printed, written)
+    if os.environ.get("RECOURSE_UPDATE_GOLDENS"):
+        path.write_text(shown, encoding="utf-8")
+
+    assert path.read_text(encoding="utf-8") == shown
 
 
 def test_no_column_is_explained_that_no_table_has() -> None:
