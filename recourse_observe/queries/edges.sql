@@ -20,7 +20,8 @@ SELECT
     m.member_us,
     m.lost,
     m.lost OR coalesce(t.failed, false) AS hurt,
-    coalesce(t.won_us > l.slow_us, false) AS slow
+    coalesce(t.won_us > l.slow_us, false) AS slow,
+    m.hedges > 0 AS hedged
 FROM members AS m
 INNER JOIN limits AS l ON m.key = l.policy_key
 LEFT JOIN tried AS t ON m.call_id = t.call_id

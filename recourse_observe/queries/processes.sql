@@ -13,6 +13,7 @@ SELECT
     m.instance,
     m.member_us // 1000000 AS at_s,
     count(*) AS calls,
+    count(*) FILTER (WHERE m.lost) AS lost,
     count(*) FILTER (WHERE m.lost OR coalesce(t.failed, false)) AS hurt,
     sum(m.hedges)::BIGINT AS hedges,
     sum(m.attempts_run)::BIGINT AS attempts,

@@ -1,5 +1,5 @@
 -- How calls fared, per key and bin: lost, hurt (lost, or a failed attempt), slow (a success that
--- took longer than the key's limit).
+-- took longer than the key's limit), hedged.
 -- Parameters: those of members.sql, $bin_us, $keys and $slow_us (lists of equal length).
 WITH tried AS (
     SELECT
@@ -22,7 +22,8 @@ SELECT
     count(*) AS calls,
     count(*) FILTER (WHERE m.lost) AS lost,
     count(*) FILTER (WHERE m.lost OR coalesce(t.failed, false)) AS hurt,
-    count(*) FILTER (WHERE coalesce(t.won_us > l.slow_us, false)) AS slow
+    count(*) FILTER (WHERE coalesce(t.won_us > l.slow_us, false)) AS slow,
+    count(*) FILTER (WHERE m.hedges > 0) AS hedged
 FROM members AS m
 LEFT JOIN tried AS t ON m.call_id = t.call_id
 LEFT JOIN limits AS l ON m.key = l.policy_key

@@ -7,13 +7,14 @@ blocks count, because trouble makes calls slower and failures more frequent, nev
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from itertools import accumulate
+from typing import Final
 
 __all__ = ["Usual", "slow_limit_us", "usual_latency", "usual_share"]
 
-Number = TypeVar("Number", int, float)
-
-_LEVEL: Final = 0.35
+_LATENCY_LEVEL: Final = 0.25
+_SHARE_LEVEL: Final = 0.15
+_PARTS: Final = 60
 _LEAST: Final = 20  # calls that make a share worth looking at
 _FLOOR: Final = 0.001
 
@@ -26,17 +27,20 @@ class Usual:
     p95_us: int
 
 
-def usual_latency(blocks: Sequence[tuple[int, int]]) -> Usual | None:
-    """The usual latency from the medians and 95th percentiles of blocks of time.
+def usual_latency(blocks: Sequence[tuple[int, int, int]]) -> Usual | None:
+    """The usual latency from blocks of time: how many successes, their median and 95th percentile.
 
-    >>> usual_latency([(20, 40), (21, 44), (300, 900)])
-    Usual(p50_us=21, p95_us=44)
+    A block counts as much as it has successes: what little succeeded while callers gave up early
+    was fast, and is not usual.
+
+    >>> usual_latency([(9, 20, 40), (9, 21, 44), (1, 3, 4), (9, 300, 900)])
+    Usual(p50_us=20, p95_us=40)
     """
     if not blocks:
         return None
     return Usual(
-        p50_us=_quantile(sorted(p50 for p50, _ in blocks), _LEVEL),
-        p95_us=_quantile(sorted(p95 for _, p95 in blocks), _LEVEL),
+        p50_us=_weighted([(p50, count) for count, p50, _ in blocks], _LATENCY_LEVEL),
+        p95_us=_weighted([(p95, count) for count, _, p95 in blocks], _LATENCY_LEVEL),
     )
 
 
@@ -54,14 +58,14 @@ def usual_share(counts: Iterable[tuple[int, int]]) -> float:
         counts: Calls and bad ones, step by step in time.
 
     >>> usual_share([(100, 1)] * 10 + [(100, 90)] * 10)
-    0.0125
+    0.01
     """
     steps = list(counts)
-    blocks = _blocks(steps, max(_LEAST, sum(count for count, _ in steps) // 60))
+    blocks = _blocks(steps)
     if not blocks:
         return _FLOOR
     shares = sorted(bad / count for count, bad in blocks)
-    level = _quantile(shares, _LEVEL)
+    level = _quantile(shares, _SHARE_LEVEL)
     size = sum(count for count, _ in blocks) / len(blocks)
     spread = math.sqrt(max(level, 1 / size) * (1 - level) / size)
     good = [(count, bad) for count, bad in blocks if bad / count <= level + 3 * spread]
@@ -69,19 +73,30 @@ def usual_share(counts: Iterable[tuple[int, int]]) -> float:
     return max(_FLOOR, min(0.9, (bad + 0.25) / (count + 1) if count < 10 * _LEAST else bad / count))
 
 
-def _blocks(counts: Iterable[tuple[int, int]], least: int) -> list[tuple[int, int]]:
-    """Neighbours joined until each block has enough calls."""
+def _blocks(steps: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Neighbours joined until each block has enough calls and is a good part of the time.
+
+    Blocks of time, not of calls: a surge must not outvote the quiet hours around it.
+    """
     blocks: list[tuple[int, int]] = []
-    count = bad = 0
-    for more, worse in counts:
-        count, bad = count + more, bad + worse
-        if count >= least:
+    count = bad = joined = 0
+    for more, worse in steps:
+        count, bad, joined = count + more, bad + worse, joined + 1
+        if count >= _LEAST and joined >= len(steps) // _PARTS:
             blocks.append((count, bad))
-            count = bad = 0
+            count = bad = joined = 0
     if count and not blocks:
         blocks.append((count, bad))
     return blocks
 
 
-def _quantile(ordered: Sequence[Number], level: float) -> Number:
+def _weighted(values: Sequence[tuple[int, int]], level: float) -> int:
+    """The value below which this part of the weight lies."""
+    ordered = sorted(values)
+    sums = accumulate(weight for _, weight in ordered)
+    enough = level * sum(weight for _, weight in ordered)
+    return next(value for (value, _), seen in zip(ordered, sums, strict=True) if seen >= enough)
+
+
+def _quantile(ordered: Sequence[float], level: float) -> float:
     return ordered[max(0, math.ceil(level * len(ordered)) - 1)]

@@ -44,6 +44,7 @@ class Edge:
     lost: bool
     hurt: bool
     slow: bool
+    hedged: bool
 
 
 def find(archive: Archive) -> Found:
@@ -64,9 +65,9 @@ def find(archive: Archive) -> Found:
 
 
 def _usual(archive: Archive) -> Mapping[str, Usual]:
-    blocks: dict[str, list[tuple[int, int]]] = {}
+    blocks: dict[str, list[tuple[int, int, int]]] = {}
     for row in archive.ask("baselines", block_us=_BLOCK_US).to_pylist():
-        blocks.setdefault(row["key"], []).append((row["p50_us"], row["p95_us"]))
+        blocks.setdefault(row["key"], []).append((row["successes"], row["p50_us"], row["p95_us"]))
     known = {key: usual_latency(values) for key, values in sorted(blocks.items())}
     return {key: one for key, one in known.items() if one is not None}
 
@@ -131,7 +132,8 @@ def _edge(
 def _is_bad(call: Edge, channels: set[str]) -> bool:
     if channels == {"lost"}:
         return call.lost
-    return ("hurt" in channels and call.hurt) or ("slow" in channels and call.slow) or call.lost
+    said = {"hurt": call.hurt, "slow": call.slow, "hedged": call.hedged}
+    return call.lost or any(said[name] for name in channels & said.keys())
 
 
 def _apart(spans: Sequence[Span], coverage: Coverage) -> tuple[Span, ...]:

@@ -17,6 +17,7 @@ _LEAST_BAD: Final = 8.0
 _LEAST_RISE: Final = 0.02
 _LEAST_UNHARMED: Final = 0.06
 _LEAST_SLOW: Final = 0.25
+_LEAST_HEDGED: Final = 0.12
 _SAME_START_US: Final = 10 * S_US
 _SAME_END_US: Final = 45 * S_US
 
@@ -31,6 +32,7 @@ class Bin:
     lost: int
     hurt: int
     slow: int
+    hedged: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class KeySpell:
     """A stretch in which one key was worse than usual.
 
     Attributes:
-        channel: ``lost`` calls, ``hurt`` (lost, or with failed attempts), ``slow``; joined by ``+``.
+        channel: ``lost`` calls, ``hurt`` (lost, or with failed attempts), ``slow``, ``hedged``; joined by ``+``.
         bad: Calls beyond the usual number.
         share: Of the calls in the spell, those that were bad.
         usual: The share in good times.
@@ -89,6 +91,7 @@ def key_spells(bins: Sequence[Bin], bin_us: int) -> list[KeySpell]:
         *_channel(bins, bin_us, "lost", [(b.calls, b.lost) for b in bins]),
         *_channel(bins, bin_us, "hurt", [(b.calls, b.hurt) for b in bins]),
         *_channel(bins, bin_us, "slow", [(b.calls, b.slow) for b in bins]),
+        *_channel(bins, bin_us, "hedged", [(b.calls, b.hedged) for b in bins]),
     ]
     merged: list[KeySpell] = []
     for spell in sorted(found, key=lambda s: (s.start_us, s.channel)):
@@ -126,6 +129,7 @@ def _spell(  # one place puts a spell together from all that was counted
     chain: Sequence[Spell],
 ) -> KeySpell | None:
     """The spell that a chain of neighbours is; ``None`` when it is a blip or harms nobody."""
+    chain = _without_blips_around(bins, bin_us, counts, chain)
     first, last = chain[0].first, chain[-1].last
     calls = sum(count for count, _ in counts[first : last + 1])
     bad = sum(worse for _, worse in counts[first : last + 1])
@@ -134,7 +138,10 @@ def _spell(  # one place puts a spell together from all that was counted
     lost = sum(b.lost for b in bins[first : last + 1])
     least = _least_rise(channel, usual, harmed=lost >= _LEAST_BAD)
     longest = max(_core_us(bins, bin_us, counts, spell) for spell in chain)
-    if excess < _LEAST_BAD or rise < least or (longest < _BLIP_US and len(chain) < _MANY):
+    blip = longest < _BLIP_US and len(chain) < _MANY
+    # From the first moment to the last there is nothing to compare with.
+    always = first == 0 and last == len(bins) - 1
+    if excess < _LEAST_BAD or rise < least or blip or always:
         return None
     return KeySpell(
         key=bins[first].key,
@@ -154,6 +161,8 @@ def _least_rise(channel: str, usual: float, *, harmed: bool) -> float:
     match channel:
         case "slow":
             return _LEAST_SLOW
+        case "hedged":
+            return _LEAST_HEDGED
         case "hurt" if not harmed:
             return max(_LEAST_UNHARMED, usual)
         case _:
@@ -161,6 +170,20 @@ def _least_rise(channel: str, usual: float, *, harmed: bool) -> float:
 
 
 _MANY: Final = 4  # blips that come back so often are no blips
+_FAINT: Final = 0.1  # of the strongest spell's evidence
+
+
+def _without_blips_around(
+    bins: Sequence[Bin], bin_us: int, counts: Sequence[tuple[int, int]], chain: Sequence[Spell]
+) -> Sequence[Spell]:
+    """The chain from its first to its last spell that is no mere blip, if it has one."""
+    strong = max(spell.score for spell in chain) * _FAINT
+    kept = [
+        i
+        for i, spell in enumerate(chain)
+        if spell.score >= strong or _core_us(bins, bin_us, counts, spell) >= _BLIP_US
+    ]
+    return chain[kept[0] : kept[-1] + 1]
 
 
 def _core_us(

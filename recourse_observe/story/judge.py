@@ -73,7 +73,7 @@ _PRECEDENCE: Final = {
     Cause.CIRCUIT_FLAPPING: 1.2,
     Cause.KEY_CARDINALITY: 1.2,
 }
-_UNKNOWN: Final = 0.12
+_UNKNOWN: Final = 0.2
 _SHARPNESS: Final = 2.0
 _SURE: Final = 0.97
 

@@ -233,7 +233,7 @@ _SIGNS: Final = {
     "retried": "{retried_share:.2f} failing retries for each failing first attempt",
     "retries": "{amplification:.2f} attempts per call",
     "retries_succeeded": "{retry_success:.1%} of retries succeeded",
-    "silent": "the longest silence of a breaker that was not closed was {silent_s:.0f} s",
+    "silent": "no attempt failed in the last {silent_s:.0f} s",
     "slower": "successes took {latency_ratio:.1f} times the usual, {timeout_share:.1%} of failures were timeouts",
     "smooth": "retries came with a Fano factor of {fano:.1f}",
     "staged": "processes took the change within {spread_s:.0f} s",

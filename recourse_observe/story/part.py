@@ -49,9 +49,12 @@ def retry_effect(cause: Cause, picture: Picture) -> RetryEffect:
     saved = share(during.rescued, during.calls)
     of_endangered = share(during.rescued, during.rescued + during.lost)
     more_load = share(during.amplification, max(1.0, picture.before.amplification))
+    outrun = share(during.attempts(kind="hedge", failed=False), during.calls)
     overloaded = during.of_failed("is_timeout") > 0.5  # noqa: PLR2004  # most work was for nobody
     if cause in _OURS:
         return RetryEffect.HARMED
+    if cause is Cause.PARTIAL_INSTANCE_FAILURE and outrun >= 0.05:  # noqa: PLR2004  # hedges won a call in twenty
+        return RetryEffect.HELPED
     if saved >= 0.02 and of_endangered >= 0.25:  # noqa: PLR2004  # a call in fifty, one in four of those in danger
         return RetryEffect.HELPED
     if cause in _LOADED - {Cause.DEPENDENCY_BROWNOUT} and overloaded and more_load >= 1.4:  # noqa: PLR2004  # two fifths more load

@@ -144,6 +144,7 @@ class ProcessSecond:
     instance: str
     at_s: int
     calls: int
+    lost: int
     hurt: int
     hedges: int
     attempts: int
@@ -374,6 +375,22 @@ class Picture:
         return found
 
     @cached_property
+    def channel(self) -> str:
+        """What rose most, of lost, hurt and hedged calls, by the name in :class:`ProcessSecond`."""
+        low, high = self.onset_us // 1_000_000, self.end_us // 1_000_000
+
+        def rise(what: str) -> float:
+            inside = [row for row in self.processes if low <= row.at_s <= high]
+            outside = [row for row in self.processes if row.at_s < low]
+            now, usual = (
+                share(sum(getattr(r, what) for r in rows), sum(r.calls for r in rows))
+                for rows in (inside, outside)
+            )
+            return now - usual
+
+        return max(("lost", "hurt", "hedges"), key=rise)
+
+    @cached_property
     def worst_instance(self) -> tuple[str, float, float]:
         """The process with most of the trouble: its name, its share of it, its share of the calls."""
         if not self.instances:
@@ -393,9 +410,11 @@ class Picture:
         ran: Counter[str] = Counter()
         failed: Counter[str] = Counter()
         for row in self.during.attempts_rows:
-            if row.peer and (row.failed or row.outcome == "success"):
+            # A primary that lost to its hedge was too slow: to its caller that is a failure.
+            outrun = row.outcome == "cancelled" and row.kind != "hedge" and not row.lost
+            if row.peer and (row.failed or outrun or row.outcome == "success"):
                 ran[row.peer] += row.attempts
-                failed[row.peer] += row.attempts if row.failed else 0
+                failed[row.peer] += row.attempts if row.failed or outrun else 0
         return {peer: share(failed[peer], count) for peer, count in ran.items()}
 
     @cached_property

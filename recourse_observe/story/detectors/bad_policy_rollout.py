@@ -118,47 +118,38 @@ def suspect(picture: Picture) -> Suspect:
     )
 
 
-def _hurt(picture: Picture, instance: str, low_us: int, high_us: int) -> tuple[int, int]:
+def _bad(picture: Picture, instance: str, low_us: int, high_us: int) -> tuple[int, int]:
+    """Calls of a process between two moments, and those that were lost or hurt."""
     rows = [
         row
         for row in picture.processes
         if row.instance == instance and low_us <= row.at_s * 1_000_000 < high_us
     ]
-    return sum(row.calls for row in rows), sum(row.hurt for row in rows)
+    what = picture.channel
+    return sum(row.calls for row in rows), sum(getattr(row, what) for row in rows)
 
 
 def _response(picture: Picture, change: Change) -> float:
     """How much worse the process became in the seconds after it took the change."""
     look = _LOOK_S * 1_000_000
-    calls, hurt = _hurt(picture, change.instance, change.at_us, change.at_us + look)
-    calls_before, hurt_before = _hurt(
+    calls, bad = _bad(picture, change.instance, change.at_us, change.at_us + look)
+    calls_before, bad_before = _bad(
         picture, change.instance, change.at_us - look - 1_000_000, change.at_us - 1_000_000
     )
-    lost = share(hurt, calls) - share(hurt_before, calls_before)
-    hedges = _hedges(picture, change, 1) - _hedges(picture, change, -1)
-    return max(lost, 0.3 * hedges)
-
-
-def _hedges(picture: Picture, change: Change, direction: int) -> float:
-    low, high = sorted((change.at_us, change.at_us + direction * _LOOK_S * 1_000_000))
-    rows = [
-        row
-        for row in picture.processes
-        if row.instance == change.instance and low <= row.at_s * 1_000_000 < high
-    ]
-    return share(sum(row.hedges for row in rows), sum(row.calls for row in rows))
+    return share(bad, calls) - share(bad_before, calls_before)
 
 
 def _trouble_without(picture: Picture, first: dict[str, Change]) -> float:
-    """Of the calls of processes that had not taken the change yet, or never did, those hurt."""
-    calls = hurt = 0
+    """Of the calls of processes that had not taken the change yet, or never did, those gone bad."""
+    calls = bad = calls_before = bad_before = 0
     for instance in picture.instances:
         until = first[instance].at_us if instance in first else picture.end_us
-        more, worse = _hurt(
-            picture, instance, picture.onset_us, min(until - 1_000_000, picture.end_us)
-        )
-        calls, hurt = calls + more, hurt + worse
-    return share(hurt, calls) - picture.before.lost_share
+        until = min(until - 1_000_000, picture.end_us)
+        more, worse = _bad(picture, instance, picture.onset_us, until)
+        calls, bad = calls + more, bad + worse
+        more, worse = _bad(picture, instance, 0, picture.onset_us - 1_000_000)
+        calls_before, bad_before = calls_before + more, bad_before + worse
+    return share(bad, calls) - share(bad_before, calls_before)
 
 
 def _match(picture: Picture, change: Change) -> float:

@@ -17,7 +17,7 @@ def suspect(picture: Picture) -> Suspect:
     during = picture.during
     rejected = during.of_lost("circuit_open")
     stuck = stuck_instances(picture)
-    silent = max((_silence_us(picture, last) for last in _last(picture).values()), default=0)
+    idle = picture.end_us - _last_failure_us(picture)
     length = max(1, picture.end_us - picture.onset_us)
     return weigh(
         Cause.CIRCUIT_STUCK_OPEN,
@@ -29,14 +29,14 @@ def suspect(picture: Picture) -> Suspect:
         ),
         Sign(
             kind="stuck",
-            degree=1.0 if stuck else 0.1,
+            degree=1.0 if stuck or idle >= _LONG_US else 0.1,
             weight=1.5,
-            values={"stuck": len(stuck), "silent_s": silent / 1e6},
+            values={"stuck": len(stuck)},
         ),
         Sign(
             kind="silent",
-            degree=ramp(share(silent, length), 0.2, 0.5),
-            values={"silent_s": silent / 1e6},
+            degree=ramp(share(idle, length), 0.3, 0.6),
+            values={"silent_s": idle / 1e6},
         ),
     )
 
@@ -51,6 +51,16 @@ def stuck_instances(picture: Picture) -> tuple[str, ...]:
             and _silence_us(picture, last) >= _limit(picture, last)
         )
     )
+
+
+def _last_failure_us(picture: Picture) -> int:
+    """When an attempt last failed: whatever was refused after it was refused without a reason."""
+    failed = [
+        beat.beat * 500_000
+        for beat in picture.beats
+        if beat.attempts > beat.successes and beat.beat * 500_000 < picture.end_us
+    ]
+    return max(failed, default=picture.onset_us)
 
 
 def _last(picture: Picture) -> Mapping[str, TransitionRow]:

@@ -15,6 +15,10 @@ def suspect(picture: Picture) -> Suspect:
     slow = max(ramp(picture.latency_ratio, 1.5, 3.0), ramp(timeouts, 0.3, 0.7))
     margin = share(picture.timeout_us or 0, picture.before.latency.p50_us or 0)
     tight = margin and timeouts > 0.5  # noqa: PLR2004  # most of the failures are timeouts
+    # Ordinary successes beside the timeouts: another instance answered as ever.
+    elsewhere = picture.latency_ratio < 1.5 and during.retry_runs >= 5  # noqa: PLR2004  # fewer tell nothing
+    fano = picture.waves(during=True)
+    unjittered = picture.policy is not None and picture.policy.jitter == "none"
     return weigh(
         Cause.DEPENDENCY_BROWNOUT,
         Sign(
@@ -27,6 +31,11 @@ def suspect(picture: Picture) -> Suspect:
             kind="failed_quickly",
             degree=ramp(during.of_failed("shed"), 0.8, 0.4),
             values={"quick_share": during.of_failed("shed")},
+        ),
+        Sign(
+            kind="retries_succeeded",
+            degree=ramp(during.retry_success, 0.8, 0.5) if elsewhere else 1.0,
+            values={"retry_success": during.retry_success},
         ),
         Sign(
             kind="timeout_margin",
@@ -49,6 +58,11 @@ def suspect(picture: Picture) -> Suspect:
                 "accepted_per_s": picture.accepted_per_s,
                 "calls_per_s_before": picture.before.calls_per_s,
             },
+        ),
+        Sign(
+            kind="smooth",
+            degree=ramp(fano, 40.0, 12.0) if unjittered else 1.0,
+            values={"fano": fano},
         ),
         Sign(
             kind="hedges",

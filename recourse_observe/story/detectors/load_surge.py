@@ -41,8 +41,7 @@ def suspect(picture: Picture) -> Suspect:
         ),
         Sign(
             kind="goodput",
-            degree=0.3 + 0.7 * ramp(goodput, 0.05, 0.4),
-            weight=1.5,
+            degree=0.7 + 0.3 * ramp(goodput, 0.05, 0.4),
             values={"goodput": goodput},
         ),
         Sign(

@@ -7,12 +7,14 @@ from recourse_observe.story.picture import Picture
 __all__ = ["bad_peers", "suspect"]
 
 _MANY = 2
+_RUNAWAY = 0.6  # hedges per call that no few slow instances explain
 
 
 def suspect(picture: Picture) -> Suspect:
     """How well a few bad instances behind the key fit."""
     during = picture.during
-    failed, rise = during.failed_share, during.failed_share - picture.before.failed_share
+    failed, hedged = during.failed_share, during.hedges_per_call - picture.before.hedges_per_call
+    rise = max(failed - picture.before.failed_share, hedged if hedged < _RUNAWAY else 0.0)
     independent = 1 - during.first_failed_share
     gap = abs(during.retry_success - independent)
     tested = during.retry_runs >= 5  # noqa: PLR2004  # fewer retries tell nothing
@@ -25,7 +27,7 @@ def suspect(picture: Picture) -> Suspect:
         ),
         Sign(
             kind="retries_succeeded",
-            degree=ramp(during.retry_success, 0.15, 0.4) if tested else 0.6,
+            degree=ramp(during.retry_success, 0.15, 0.4) if tested else 0.7,
             weight=1.5,
             values={"retry_success": during.retry_success},
         ),

@@ -9,14 +9,18 @@ import itertools
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from recourse_observe.archive.build import write_archive
-from recourse_observe.queries.archive import Archive, open_archive
+from recourse_observe.archive import build
+from recourse_observe.archive.schema import TABLES
+from recourse_observe.duck import Store, View
+from recourse_observe.queries.archive import Archive
+from recourse_observe.story.findings import StoryDocument
+from recourse_observe.story.tell import tell
 
 T0 = 1_795_255_200_000_000  # 2026-11-21T10:00:00Z
 S = 1_000_000
@@ -117,7 +121,7 @@ class Call:
 class Fleet:
     """Processes that call; ``run`` gives the tables."""
 
-    def __init__(self, *, seed: int = 7, procs: int = 4, seconds: int = 330) -> None:
+    def __init__(self, *, seed: int = 7, procs: int = 4, seconds: int = 240) -> None:
         self.rng = random.Random(seed)
         self.procs = procs
         self.end = seconds * S
@@ -475,7 +479,7 @@ def between(start_s: float, end_s: float) -> Callable[[int], bool]:
     return lambda t: start_s * S <= t < end_s * S
 
 
-ON, OFF = 140, 240
+ON, OFF = 100, 180
 during = between(ON, OFF)
 
 
@@ -487,7 +491,7 @@ def healthy(**fleet: Any) -> Fleet:
     def transient(_t: int, _i: int, _r: Run) -> Answer | None:
         return ("http_503", 503, 15 * MS, None) if rare() < 0.005 else None
 
-    for key, rate in (("search.Query", 12.0), ("auth.Verify", 8.0), ("auth.Refresh", 3.0)):
+    for key, rate in (("search.Query", 8.0), ("auth.Verify", 5.0), ("auth.Refresh", 2.0)):
         name = key.partition(".")[0]
         dependency = next((d for d in made.routes.values() if d.name == name), None)
         made.route(key, dependency or Dependency(name, fault=transient), Policy(), rate)
@@ -729,7 +733,8 @@ def cascade() -> Fleet:
 def innocent_rollout() -> Fleet:
     made = with_payments(Policy(), fault=refused)
     for proc in range(made.procs):
-        made.apply("payments.Charge", proc, Policy(version="v2"), (ON - 40 + 10 * proc) * S)
+        slower = Policy(max_backoff_us=3 * S, version="v2")
+        made.apply("payments.Charge", proc, slower, (ON - 40 + 10 * proc) * S)
     return made
 
 
@@ -788,18 +793,52 @@ SCENARIOS = {
 }
 
 
+def in_memory(tables: dict[str, list[dict[str, Any]]], name: str) -> Archive:
+    """An archive of these rows that was never on a disk."""
+    views = {}
+    for spec in TABLES.values():
+        rows = tables.get(spec.name, [])
+        columns = [pa.array(_values(spec.name, c.name, rows), c.kind.arrow) for c in spec.columns]
+        table = pa.Table.from_arrays(columns, names=list(spec.names))
+        kinds = {column.name: column.kind.sql for column in spec.columns}
+        views[spec.name] = View(columns=kinds, parts=(table,) if rows else ())
+    return Archive(Store(views), name=name)
+
+
+def _values(table: str, column: str, rows: list[dict[str, Any]]) -> list[Any]:
+    if column == "duration_us":
+        return [row["ended_at"] - row["started_at"] for row in rows]
+    nullable = {c.name for c in TABLES[table].columns if c.nullable}
+    default = None if column in nullable else PLAIN.get(column, build._DEFAULTS.get(column))
+    return [row.get(column, default) for row in rows]
+
+
+PLAIN = {"service": "shop", "instance": "pod-0", "policy_id": "policy"}
+
+
 @pytest.fixture(scope="session")
-def archive_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Archive]]:
+def archive_of() -> Iterator[Callable[[str], Archive]]:
     """Archives of simulated scenarios by name, each made once."""
     made: dict[str, Archive] = {}
 
     def get(name: str) -> Archive:
         if name not in made:
-            path: Path = tmp_path_factory.mktemp("fleet") / name
-            write_archive(path, SCENARIOS[name]().run())
-            made[name] = open_archive(path)
+            made[name] = in_memory(SCENARIOS[name]().run(), name)
         return made[name]
 
     yield get
     for archive in made.values():
         archive.close()
+
+
+@pytest.fixture(scope="session")
+def story_of(archive_of: Callable[[str], Archive]) -> Callable[[str], StoryDocument]:
+    """Stories of simulated scenarios by name, each told once."""
+    told: dict[str, StoryDocument] = {}
+
+    def get(name: str) -> StoryDocument:
+        if name not in told:
+            told[name] = tell(archive_of(name))
+        return told[name]
+
+    return get

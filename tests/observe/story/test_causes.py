@@ -1,0 +1,97 @@
+"""Every cause is found in an archive of a fleet in which it happened, and nothing where nothing did."""
+
+import pytest
+
+ON_S, OFF_S = 100, 180
+CAUSES = [
+    "bad_policy_rollout",
+    "budget_missing",
+    "budget_starvation",
+    "caller_cancellation",
+    "circuit_flapping",
+    "circuit_stuck_open",
+    "classifier_misclassification",
+    "control_plane_outage",
+    "dependency_brownout",
+    "dependency_outage",
+    "duplicate_side_effects",
+    "hedge_runaway",
+    "load_surge",
+    "partial_instance_failure",
+    "poison_requests",
+    "rate_limited",
+    "retry_storm",
+    "single_process_fault",
+    "synchronized_retries",
+    "timeout_too_tight",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cause", CAUSES)
+def test_the_cause_of_an_incident_is_found_with_its_key_and_its_onset(cause, story_of) -> None:
+    document = story_of(cause)
+
+    (incident,) = document.incidents
+
+    assert incident.cause == cause
+    assert "payments.Charge" in incident.keys
+    onset_s = (incident.onset_unix_ns - document.start_unix_ns) / 1e9
+    assert onset_s == pytest.approx(ON_S, abs=5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quiet", ["steady", "blip", "chronic", "diurnal"])
+def test_a_quiet_archive_has_no_incident_and_says_what_was_looked_at(quiet, story_of) -> None:
+    document = story_of(quiet)
+
+    assert document.incidents == ()
+    assert document.looked_at[0].text.startswith("looked at ")
+
+
+@pytest.mark.slow
+def test_a_key_that_only_suffers_is_a_victim(story_of) -> None:
+    (incident,) = story_of("cascade").incidents
+
+    assert incident.keys == ("ledger.Append",)
+    assert incident.affected_keys == ("ledger.Append", "payments.Charge")
+
+
+@pytest.mark.slow
+def test_an_innocent_rollout_before_an_outage_is_a_suspect_and_not_the_cause(story_of) -> None:
+    (incident,) = story_of("innocent_rollout").incidents
+
+    assert incident.cause == "dependency_outage"
+    assert [fact.kind for fact in incident.facts if fact.role == "ROOT?"] == ["policy"]
+
+
+@pytest.mark.slow
+def test_the_process_is_named_when_it_is_the_matter_of_one(story_of) -> None:
+    (incident,) = story_of("single_process_fault").incidents
+
+    assert incident.instances == ("pod-2",)
+    assert len(incident.keys) == 4
+
+
+@pytest.mark.slow
+def test_stuck_breakers_are_named_by_their_processes(story_of) -> None:
+    (incident,) = story_of("circuit_stuck_open").incidents
+
+    assert incident.instances == ("pod-1", "pod-2")
+    assert incident.ongoing
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cause", "effect"),
+    [
+        ("retry_storm", "harmed"),
+        ("hedge_runaway", "harmed"),
+        ("partial_instance_failure", "helped"),
+        ("dependency_outage", "neutral"),
+    ],
+)
+def test_our_part_is_judged(cause, effect, story_of) -> None:
+    (incident,) = story_of(cause).incidents
+
+    assert incident.retry_effect == effect
