@@ -102,6 +102,8 @@ def _cut_off(run: Run, *, ours: bool) -> None:
             run.error, run.given, run.expired = None, None, True
     elif isinstance(error, Exception):
         run.expired = True
+    else:
+        run.outlasted = True
 
 
 class AsyncHands:
@@ -205,7 +207,9 @@ class AsyncHands:
         own = Run(run.info, run.attempt, run.hedge_index)
         own.start = run.start
         await _operate(self._call, own)
-        rest = self._land(run, own, own.error)
+        # The error's traceback holds a frame that holds ``own``: kept there it would be a cycle.
+        error, own.error = own.error, None
+        rest = self._land(run, own, error)
         if rest is not None:
             await _quietly(rest)
 
@@ -262,7 +266,8 @@ class AsyncHands:
         return True
 
     async def _end_landed(self, run: Run) -> None:
-        rest = end_late(self._call, run, run.value, run.error)
+        error, run.error = run.error, None
+        rest = end_late(self._call, run, run.value, error)
         if rest is not None:
             await _quietly(rest)
 

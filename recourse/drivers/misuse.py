@@ -18,6 +18,8 @@ __all__ = [
     "check_stream",
     "is_plain",
     "misused",
+    "not_for_astream",
+    "not_for_stream",
     "plain_in_acall",
 ]
 
@@ -118,11 +120,31 @@ def misused(error: Exception) -> Outcome | None:
 
 def awaitable_in_call(value: Any) -> Misuse:
     """The error for an operation of ``call`` that returned an awaitable; a coroutine is closed."""
-    if isinstance(value, CoroutineType):
-        value.close()
+    _close_coroutine(value)
     return Misuse("the operation returned an awaitable; use acall()")
 
 
 def plain_in_acall() -> Misuse:
     """The error for an operation of ``acall`` that returned no awaitable."""
     return Misuse("the operation returned a plain value; use call()")
+
+
+def not_for_stream(value: Any) -> Misuse:
+    """The error for an operation of ``stream`` that returned nothing to iterate over."""
+    _close_coroutine(value)
+    return Misuse(
+        "the operation returned no iterable; use call(), or astream() for async iterables"
+    )
+
+
+def not_for_astream(value: Any) -> Misuse:
+    """The error for an operation of ``astream`` that returned no asynchronous iterable."""
+    _close_coroutine(value)
+    return Misuse(
+        "the operation returned no async iterable; use acall(), or stream() for iterables"
+    )
+
+
+def _close_coroutine(value: Any) -> None:
+    if isinstance(value, CoroutineType):
+        value.close()

@@ -1,10 +1,18 @@
 """Streams: retried until their first item, then committed; the attempt lives until they close."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Iterable,
+    Iterator,
+)
 from typing import Any, Final
 
 from recourse.context import AMBIENT
 from recourse.drivers.aio import AsyncHands, arun_inline
+from recourse.drivers.misuse import misused, not_for_astream, not_for_stream
 from recourse.drivers.threads import Hands, inner_cancelled
 from recourse.outcome import SUCCESS, Outcome, OutcomeKind
 from recourse.plan.call import Call, Run
@@ -16,14 +24,6 @@ __all__ = ["adrive_stream", "drive_stream"]
 
 _COMMITTED: Final = Outcome(OutcomeKind.NON_RETRYABLE, Reason.COMMITTED)
 _END: Final = object()
-
-
-def _fail(run: Run, error: BaseException, *, committed: bool) -> None:
-    """Keep what ended a stream. After the first item nothing may be repeated."""
-    run.error = error
-    run.given = inner_cancelled(error)
-    if committed and isinstance(error, Exception):
-        run.given = _COMMITTED
 
 
 def drive_stream(call: Call, plan: Plan) -> Iterator[Any]:
@@ -47,48 +47,100 @@ def drive_stream(call: Call, plan: Plan) -> Iterator[Any]:
         else:
             reply = hands.do(step)
     if error is not None:
-        raise error
+        try:
+            raise error
+        finally:
+            # The traceback holds this frame: without this the error would be part of a cycle.
+            del error
 
 
 def _attempt(call: Call, run: Run) -> Iterator[Any]:
     """One attempt at the stream. What it raises is kept, not raised."""
-    items: Any = None
-    committed = False
+    source = _Source(call, run)
     try:
         with Scopes(call, run):
-            items = _open(call, run)
-            item = _next(items, run)
-            while item is not _END:
-                committed = True
-                yield item
-                item = _next(items, run)
+            try:
+                item = source.first()
+                while item is not _END:
+                    yield item
+                    item = source.next()
+            except GeneratorExit:
+                source.close()
+                raise
+            except BaseException:
+                source.close_quietly()
+                raise
+            source.close()
     except GeneratorExit:
         run.given = SUCCESS
         raise
     except BaseException as error:  # the plan decides what passes on
-        _fail(run, error, committed=committed)
+        _fail(run, error)
     finally:
-        close = getattr(items, "close", None)
+        run.ended_s = call.now_s()
+
+
+def _fail(run: Run, error: BaseException) -> None:
+    """Keep what ended a stream. After the first item nothing may be repeated."""
+    run.error = error
+    if not isinstance(error, Exception):
+        run.given = inner_cancelled(error)
+    elif run.came_s is not None:
+        run.given = _COMMITTED
+    else:
+        run.given = misused(error)
+
+
+def _is_a(kind: type[object], value: object) -> bool:
+    return isinstance(value, kind)
+
+
+class _Source:
+    """What an operation gives items from. The attempt is current only while this runs."""
+
+    def __init__(self, call: Call, run: Run) -> None:
+        self._call = call
+        self._run = run
+        self._items: Any = None
+
+    def first(self) -> Any:
+        token = AMBIENT.set(self._run.info)
+        try:
+            self._items = self._open()
+            item = next(self._items, _END)
+        finally:
+            AMBIENT.reset(token)
+        if item is not _END:
+            self._run.came_s = self._call.now_s()
+        return item
+
+    def _open(self) -> Iterator[Any]:
+        opened = self._call.operation()
+        if not _is_a(Iterable, opened):
+            raise not_for_stream(opened)
+        return iter(opened)
+
+    def next(self) -> Any:
+        token = AMBIENT.set(self._run.info)
+        try:
+            return next(self._items, _END)
+        finally:
+            AMBIENT.reset(token)
+
+    def close(self) -> None:
+        close = getattr(self._items, "close", None)
         if close is not None:
-            close()
-        run.ended_s = call.runtime.clock.monotonic_s()
+            token = AMBIENT.set(self._run.info)
+            try:
+                close()
+            finally:
+                AMBIENT.reset(token)
 
-
-def _open(call: Call, run: Run) -> Iterator[Any]:
-    token = AMBIENT.set(run.info)
-    try:
-        return iter(call.operation())
-    finally:
-        AMBIENT.reset(token)
-
-
-def _next(items: Iterator[Any], run: Run) -> Any:
-    # The attempt is current only while the source runs, not while the reader does.
-    token = AMBIENT.set(run.info)
-    try:
-        return next(items, _END)
-    finally:
-        AMBIENT.reset(token)
+    def close_quietly(self) -> None:
+        try:
+            self.close()
+        except Exception:  # the error that came first is the one that counts
+            return
 
 
 async def adrive_stream(call: Call, plan: Plan) -> AsyncIterator[Any]:
@@ -96,7 +148,6 @@ async def adrive_stream(call: Call, plan: Plan) -> AsyncIterator[Any]:
     hands = AsyncHands(call)
     reply: Any = None
     error: BaseException | None = None
-    leaving = False
     while True:
         try:
             step = plan.send(reply)
@@ -112,63 +163,94 @@ async def adrive_stream(call: Call, plan: Plan) -> AsyncIterator[Any]:
             async for item in attempt:
                 yield item
         except GeneratorExit:
-            leaving = True
-        finally:
             await attempt.aclose()
-        if leaving:
-            continue
+        except BaseException as thrown:  # by the reader, into this generator
+            await attempt.aclose()
+            _fail(step, thrown)
     if error is not None:
-        raise error
+        try:
+            raise error
+        finally:
+            del error
 
 
-async def _aattempt(call: Call, run: Run) -> Any:
-    items: Any = None
-    committed = False
+async def _aattempt(call: Call, run: Run) -> AsyncGenerator[Any]:
+    source = _AsyncSource(call, run)
     try:
         with Scopes(call, run):
-            opening = _Opening(call, run)
-            await arun_inline(call, run, opening.work())
-            items, item = opening.items, opening.item
-            if run.error is None and not run.expired:
-                while item is not _END:
-                    committed = True
-                    yield item
-                    item = await _anext(items, run)
+            try:
+                await arun_inline(call, run, source.first())
+                if run.error is not None or run.expired:
+                    await source.close_quietly()
+                    return
+                while source.item is not _END:
+                    yield source.item
+                    await source.next()
+            except GeneratorExit:
+                await source.close()
+                raise
+            except BaseException:
+                await source.close_quietly()
+                raise
+            await source.close()
     except GeneratorExit:
         run.given = SUCCESS
         raise
     except BaseException as error:  # the plan decides what passes on
-        _fail(run, error, committed=committed)
+        _fail(run, error)
     finally:
-        close = getattr(items, "aclose", None)
-        if close is not None:
-            await close()
-        run.ended_s = call.runtime.clock.monotonic_s()
+        run.ended_s = call.now_s()
 
 
-class _Opening:
-    """Opens a source and fetches its first item: what the attempt's limit covers."""
+class _AsyncSource:
+    """As :class:`_Source`, awaited.
+
+    Attributes:
+        item: The item that is next to be given.
+    """
 
     def __init__(self, call: Call, run: Run) -> None:
         self._call = call
         self._run = run
-        self.items: Any = None
+        self._items: Any = None
         self.item: Any = _END
 
-    async def work(self) -> None:
+    async def first(self) -> None:
+        """Open the source and fetch its first item: what the attempt's limit covers."""
         token = AMBIENT.set(self._run.info)
         try:
-            self.items = aiter(self._call.operation())
-            self.item = await anext(self.items, _END)
+            self._items = self._open()
+            self.item = await anext(self._items, _END)
+            if self.item is not _END:
+                self._run.came_s = self._call.now_s()
         except BaseException as error:  # the plan decides what passes on
-            _fail(self._run, error, committed=False)
+            _fail(self._run, error)
         finally:
             AMBIENT.reset(token)
 
+    def _open(self) -> AsyncIterator[Any]:
+        opened = self._call.operation()
+        if not _is_a(AsyncIterable, opened):
+            raise not_for_astream(opened)
+        return aiter(opened)
 
-async def _anext(items: Any, run: Run) -> Any:
-    token = AMBIENT.set(run.info)
-    try:
-        return await anext(items, _END)
-    finally:
-        AMBIENT.reset(token)
+    async def next(self) -> None:
+        self.item = await self._current(anext(self._items, _END))
+
+    async def close(self) -> None:
+        close = getattr(self._items, "aclose", None)
+        if close is not None:
+            await self._current(close())
+
+    async def close_quietly(self) -> None:
+        try:
+            await self.close()
+        except Exception:  # the error that came first is the one that counts
+            return
+
+    async def _current(self, work: Awaitable[Any]) -> Any:
+        token = AMBIENT.set(self._run.info)
+        try:
+            return await work
+        finally:
+            AMBIENT.reset(token)

@@ -144,16 +144,18 @@ class Hands:
         own = Run(run.info, run.attempt, run.hedge_index)
         own.start = run.start
         run_inline(self._call, own)
+        # The error's traceback holds a frame that holds ``own``: kept there it would be a cycle.
+        error, own.error = own.error, None
         with self._runtime.mutex.lock:
             dropped = run.dropped
             if dropped:
                 self._runtime.abandoned -= 1
             else:
                 self._landed.add(run)
-                run.value, run.error, run.given = own.value, own.error, own.given
+                run.value, run.error, run.given = own.value, error, own.given
                 run.ended_s = own.ended_s
         if dropped:
-            end_late(self._call, run, own.value, own.error)
+            end_late(self._call, run, own.value, error)
         else:
             post(run)
 
@@ -190,7 +192,8 @@ class Hands:
         run.dropped = True
 
         def end() -> None:
-            end_late(self._call, run, run.value, run.error)
+            error, run.error = run.error, None
+            end_late(self._call, run, run.value, error)
 
         # Beside the caller, who must not wait for a loser's value to be closed.
         self._runtime.track(self._runtime.clock.spawn(end, "recourse-late"))

@@ -35,6 +35,8 @@ class Run:
         value: What the operation returned, when it raised nothing.
         error: What it raised.
         expired: It was cut off at its limit.
+        outlasted: It was cancelled at its limit and gave a value all the same.
+        came_s: When its value came, where that is not its end: a stream's first item.
         given: An outcome that only the driver can know, so that no classifier is asked.
         outcome: How it was judged.
         dropped: Nobody waits for it any more.
@@ -57,6 +59,8 @@ class Run:
     value: Any = None
     error: BaseException | None = None
     expired = False
+    outlasted = False
+    came_s: float | None = None
     given: Outcome | None = None
     outcome: Outcome | None = None
     dropped = False
@@ -132,7 +136,7 @@ class Call:
         clock = runtime.clock
         info = self.info = CallInfo(runtime.ids, key, started_s, clock.time_unix_ns(), call_id)
         self.runtime = runtime
-        self.operation = operation
+        self.operation: Callable[[], Any] = operation
         self.ambient = ambient
         self.listeners = (
             (*runtime.observers, *TAPS.observers) if TAPS.observers else runtime.observers

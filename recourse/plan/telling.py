@@ -165,8 +165,10 @@ def attempt_end(
 ) -> None:
     """A run has ended, or (not ``allowed``) was denied before it could begin."""
     info = call.info
-    overrun_s = 0.0 if run.limit_s is None else max(0.0, run.ended_s - run.limit_s)
-    late = allowed and overrun_s > 0 and run.error is None and not run.expired
+    came_s = run.ended_s if run.came_s is None else run.came_s
+    overrun_s = 0.0 if run.limit_s is None else max(0.0, came_s - run.limit_s)
+    in_time = overrun_s <= 0 and not run.outlasted
+    late = not in_time and allowed and run.error is None and not run.expired
     facts = (
         info,
         info.seq(),

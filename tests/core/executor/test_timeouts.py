@@ -1,0 +1,339 @@
+"""Limits of one attempt: cut off on a loop, left behind in a thread, waited for in the caller's."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from contextvars import ContextVar
+from typing import Any, Final
+
+import pytest
+
+from recourse import (
+    AttemptTimeout,
+    ByResult,
+    CapacityError,
+    Executor,
+    Policy,
+    RetryPolicy,
+    current_attempt,
+    timeline_of,
+)
+from recourse.events import AttemptEnd, AttemptLate
+from recourse.policy.model import Jitter
+
+KEY: Final = "svc.Op"
+ONE_S: Final = RetryPolicy(max_attempts=1, timeout_per_attempt_s=1.0)
+TWICE_ONE_S: Final = RetryPolicy(max_attempts=2, timeout_per_attempt_s=1.0, jitter=Jitter.NONE)
+VARIABLE: Final = ContextVar("variable", default="")
+
+
+# ------------------------------------------------------------------------------ R20
+def test_r20_an_operation_past_its_limit_is_cancelled_in_the_callers_own_task(
+    async_side: Any,
+) -> None:
+    executor = async_side.executor(retry=ONE_S)
+    tasks = []
+
+    async def operation() -> None:
+        tasks.append(asyncio.current_task())
+        try:
+            await asyncio.sleep(60)  # noqa: TID251  # on the virtual loop
+        finally:
+            tasks.append(asyncio.current_task())
+
+    async def main() -> None:
+        tasks.append(asyncio.current_task())
+        with pytest.raises(AttemptTimeout) as caught:
+            await executor.acall(KEY, operation)
+        assert caught.value.timeout_s == 1.0
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+
+    async_side.clock.run(main())
+
+    assert len(set(tasks)) == 1
+    assert async_side.clock.monotonic_s() == 1.0
+
+
+@pytest.mark.parametrize("mode", ["cooperative", "thread"])
+def test_r20_the_outcome_is_an_attempt_timeout_which_is_retried(both: Any, mode: str) -> None:
+    told = both([(60.0, "late"), "ok"], retry=TWICE_ONE_S, sync_timeout=mode)
+
+    if both.is_async or mode == "thread":
+        assert (told.value, told.took_s) == ("ok", 1.05)
+        assert told.outcomes[0] == (0, 0, "retryable", "attempt_timeout")
+        assert told.timeline.attempts[0].error_type == "recourse.errors.AttemptTimeout"
+        assert told.timeline.attempts[0].duration_s == 1.0
+    else:
+        assert (told.value, told.took_s) == ("late", 60.0)
+
+
+def test_r20_the_cause_is_what_the_cleanup_raised(async_side: Any) -> None:
+    def operation() -> Any:
+        try:
+            yield 60.0
+        finally:
+            message = "cleanup"
+            raise OSError(message)
+
+    told = async_side(operation, retry=ONE_S)
+
+    assert isinstance(told.error, AttemptTimeout)
+    assert repr(told.error.__cause__) == "OSError('cleanup')"
+
+
+def test_r20_without_a_cleanup_error_there_is_no_cause(async_side: Any) -> None:
+    told = async_side([(60.0, "late")], retry=ONE_S)
+
+    assert isinstance(told.error, AttemptTimeout)
+    assert (told.error.__cause__, told.error.__context__) == (None, None)
+
+
+def test_r20_a_cancel_of_the_caller_at_the_moment_of_the_result_is_never_swallowed() -> None:
+    executor = Executor([Policy(KEY, retry=RetryPolicy(timeout_per_attempt_s=30.0))])
+
+    async def race() -> str:
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[str] = loop.create_future()
+
+        async def operation() -> str:
+            return await result
+
+        def both_at_once() -> None:
+            result.set_result("value")
+            task.cancel()
+
+        task = asyncio.ensure_future(executor.acall(KEY, operation))
+        # The task is first in the queue: it waits for the result when its turn is over.
+        loop.call_soon(both_at_once)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return "cancelled"
+
+    async def main() -> set[str]:
+        return {await race() for _ in range(50)}
+
+    assert asyncio.run(main()) == {"cancelled"}
+
+
+def test_r20_a_cancel_of_the_caller_at_the_limit_is_the_callers(async_side: Any) -> None:
+    executor = async_side.executor(retry=ONE_S)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(executor.acall(KEY, async_side.operation([(60.0, "late")])))
+        asyncio.get_running_loop().call_later(1.0, task.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async_side.clock.run(main())
+
+    assert async_side.runs == 1
+
+
+# ------------------------------------------------------------------------------ R21, R22
+@pytest.mark.parametrize("mode", ["cooperative", "thread"])
+def test_r21_the_operations_own_timeout_error_stays_what_it_is(both: Any, mode: str) -> None:
+    own = TimeoutError("mine")
+
+    told = both([(0.5, own)], retry=ONE_S, sync_timeout=mode)
+
+    assert told.error is own
+    assert told.outcomes == [(0, 0, "retryable", "timeout_error")]
+
+
+def test_r22_a_value_that_comes_after_the_limit_is_a_late_success(both: Any) -> None:
+    def operation() -> Any:
+        try:
+            yield 3.0
+        except asyncio.CancelledError:
+            yield 2.0
+        return "late"
+
+    told = both(operation, retry=TWICE_ONE_S)
+
+    assert (told.value, told.runs, told.took_s) == ("late", 1, 3.0)
+    assert told.timeline.attempts[0].late
+    assert [(end.late, end.overrun_s) for end in told.of(AttemptEnd)] == [(True, 2.0)]
+
+
+def test_r22_a_swallowed_cancellation_makes_a_value_late_even_when_it_costs_no_time(
+    async_side: Any,
+) -> None:
+    def operation() -> Any:
+        try:
+            yield 3.0
+        except asyncio.CancelledError:
+            return "late"
+
+    told = async_side(operation, retry=ONE_S)
+
+    assert told.value == "late"
+    assert [(end.late, end.overrun_s) for end in told.of(AttemptEnd)] == [(True, 0.0)]
+
+
+def test_r22_a_late_value_is_classified_like_any_other(both: Any) -> None:
+    def operation() -> Any:
+        try:
+            yield 3.0
+        except asyncio.CancelledError:
+            yield 2.0
+        return "rejected"
+
+    rejecting = ByResult(lambda value: value == "rejected")
+
+    told = both(operation, retry=ONE_S, classifiers={"c": rejecting}, default_classifier="c")
+
+    assert type(told.error).__name__ == "ResultRejected"
+    assert told.timeline.attempts[0].outcome.kind == "retryable"
+
+
+def test_r22_an_operation_that_blocks_the_loop_past_its_limit_is_late_too(async_side: Any) -> None:
+    executor = async_side.executor(retry=ONE_S)
+
+    async def blocking() -> str:
+        async_side.clock.advance(4.0)
+        return "late"
+
+    assert async_side.clock.run(executor.acall(KEY, blocking)) == "late"
+    ends = [event for event in async_side.heard.events if isinstance(event, AttemptEnd)]
+    assert [(end.late, end.overrun_s) for end in ends] == [(True, 3.0)]
+
+
+def test_r22_a_value_in_time_is_not_late(both: Any) -> None:
+    told = both([(0.5, "ok")], retry=ONE_S)
+
+    assert [(end.late, end.overrun_s) for end in told.of(AttemptEnd)] == [(False, 0.0)]
+
+
+# ------------------------------------------------------------------------------ R24
+def test_r24_cooperative_operations_run_in_the_callers_thread_and_see_their_limit(
+    sync_side: Any,
+) -> None:
+    seen: list[Any] = []
+
+    def operation() -> Any:
+        attempt = current_attempt()
+        assert attempt is not None
+        seen.extend([threading.current_thread(), attempt.remaining_s()])
+        yield 0.25
+        seen.append(attempt.remaining_s())
+        yield 3.0
+        seen.append(attempt.remaining_s())
+
+    sync_side(operation, retry=ONE_S)
+
+    assert seen == [threading.current_thread(), 1.0, 0.75, 0.0]
+
+
+def test_r24_an_attempt_without_a_limit_has_no_time_that_remains(both: Any) -> None:
+    def operation() -> Any:
+        attempt = current_attempt()
+        assert attempt is not None
+        yield 0.0
+        return attempt.deadline, attempt.remaining_s()
+
+    assert both(operation).value == (None, None)
+
+
+def test_r24_in_mode_thread_the_caller_is_released_at_the_limit(sync_side: Any) -> None:
+    seen: list[Any] = []
+    VARIABLE.set("caller")
+
+    def operation() -> Any:
+        attempt = current_attempt()
+        assert attempt is not None
+        thread = threading.current_thread()
+        seen.extend([thread.daemon, thread.name, VARIABLE.get(), attempt.remaining_s()])
+        VARIABLE.set("thread")
+        yield 60.0
+
+    told = sync_side(operation, retry=ONE_S, sync_timeout="thread")
+
+    assert isinstance(told.error, AttemptTimeout)
+    assert (told.took_s, VARIABLE.get()) == (1.0, "caller")
+    assert seen == [True, "recourse-svc.Op", "caller", 1.0]
+
+
+class Value:
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_r24_the_value_of_an_abandoned_run_is_disposed_of_and_told(sync_side: Any) -> None:
+    value = Value()
+
+    told = sync_side([(60.0, value)], retry=ONE_S, sync_timeout="thread", settle_s=100.0)
+
+    late = told.of(AttemptLate)
+    assert (value.closed, told.names[-1]) == (1, "AttemptLate")
+    assert [(event.attempt, event.succeeded, event.at_s) for event in late] == [(0, True, 60.0)]
+
+
+def test_r24_abandoned_runs_are_counted_and_capped(sync_side: Any) -> None:
+    executor = sync_side.executor(retry=ONE_S, sync_timeout="thread", max_abandoned=2)
+    two = [sync_side([(60.0, "late")], executor=executor).error for _ in range(2)]
+
+    third = sync_side(["never"], executor=executor)
+    sync_side.clock.mailbox().take(100.0)
+    fourth = sync_side(["again"], executor=executor)
+
+    assert [type(error) for error in two] == [AttemptTimeout, AttemptTimeout]
+    assert isinstance(third.error, CapacityError)
+    assert (third.error.limit, third.runs, third.timeline.disposition) == (2, 0, "internal_error")
+    assert fourth.value == "again"
+
+
+def test_r24_a_retry_without_capacity_tells_of_the_last_error(sync_side: Any) -> None:
+    told = sync_side([(60.0, "late")], retry=TWICE_ONE_S, sync_timeout="thread", max_abandoned=1)
+
+    assert isinstance(told.error, CapacityError)
+    assert isinstance(told.error.__cause__, AttemptTimeout)
+    assert told.timeline.attempts_run == 1
+
+
+def test_r24_without_a_limit_mode_thread_runs_in_the_callers_thread(sync_side: Any) -> None:
+    def operation() -> Any:
+        yield 0.0
+        return threading.current_thread()
+
+    told = sync_side(operation, sync_timeout="thread")
+
+    assert told.value is threading.current_thread()
+
+
+EXITING: Final = """
+import threading, time
+from recourse import AttemptTimeout, Executor, Policy, RetryPolicy
+
+executor = Executor(
+    [Policy("svc.Op", retry=RetryPolicy(max_attempts=1, timeout_per_attempt_s=0.05))],
+    sync_timeout="thread",
+)
+try:
+    executor.call("svc.Op", threading.Event().wait, 600)
+except AttemptTimeout:
+    print("released", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_r24_an_abandoned_run_does_not_hold_up_the_interpreters_exit() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", EXITING], capture_output=True, text=True, timeout=25, check=True
+    )
+
+    assert (ended.stdout, ended.stderr) == ("released\n", "")
+
+
+def test_r24_the_timeline_of_the_error_holds_the_abandoned_run(sync_side: Any) -> None:
+    told = sync_side([(60.0, "late")], retry=ONE_S, sync_timeout="thread")
+
+    assert told.error is not None
+    timeline = timeline_of(told.error)
+    assert timeline is not None
+    assert [(record.ran, record.duration_s) for record in timeline.attempts] == [(True, 1.0)]
