@@ -162,14 +162,22 @@ async def test_a_digit_jumps_and_keeps_brush_and_incident(app_on: AppOn, settled
             assert app.session.place.incident == 1
 
 
-async def test_control_c_stops_a_query_and_never_leaves(app_on: AppOn, settled: Settled) -> None:
+async def test_control_c_stops_a_query_and_never_leaves(
+    app_on: AppOn, settled: Settled, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = app_on("one-row")
     async with app.run_test(size=SMALL) as pilot:
         await pilot.press("ctrl+c")
         await settled(app, pilot)
+        view = view_of(app)
+        endless = "SELECT sum(a.range * b.range) FROM range(1000000) AS a, range(1000000) AS b"
+        monkeypatch.setattr(view, "ask", lambda _: iter([app.session.archive.sql(endless)]))
+        view.reload()
+        while not app.session.archive.store._running:
+            await pilot.pause(0.01)
         await pilot.press("ctrl+c")
-        await settled(app, pilot)
 
+        assert "the question was stopped; r asks it again" in await settled(app, pilot)
         assert app.is_running
         assert app.return_code is None
 

@@ -16,7 +16,6 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
-from recourse_observe.text import printable
 from recourse_tui.actions import VIEWS, of_screen
 from recourse_tui.lines import Barrier
 from recourse_tui.screens.session import Opened, Place, Session, read
@@ -141,11 +140,10 @@ class RecourseApp(App[None], inherit_bindings=False):
 
     @on(View.Visit)
     async def _visit(self, message: View.Visit) -> None:
-        if message.is_step:
+        # A second key that was typed before the first one arrived asks a screen that was left.
+        if message.start is self.screen:
             self.session.go(message.place)
-        else:
-            self.session.stay(message.place)
-        await self._arrive(keep=not message.is_step)
+            await self._arrive()
 
     async def action_visit(self, view: str) -> None:
         """Jump to a screen, keeping incident, brush and filter."""
@@ -176,10 +174,6 @@ class RecourseApp(App[None], inherit_bindings=False):
     async def action_reload(self) -> None:
         """Read the archive again."""
         self.session.forget()
-        for stack in self._screen_stacks.values():
-            for screen in stack:
-                if isinstance(screen, View):
-                    screen.answer = None
         await self._arrive()
         self._open_archive()
 
@@ -187,7 +181,8 @@ class RecourseApp(App[None], inherit_bindings=False):
         """Copy the command line for this view; it is shown too, as a terminal may ignore the copy."""
         link = self.session.link()
         self.copy_to_clipboard(link)
-        self.notify(printable(link), title="copied", markup=False)
+        if isinstance(self.screen, View):
+            self.screen.say(f"copied: {link}")
 
     def action_cancel(self) -> None:
         """Copy what is selected; otherwise stop the query that runs."""
@@ -200,11 +195,11 @@ class RecourseApp(App[None], inherit_bindings=False):
         """Leave, with a code that says whether there was something to read."""
         self.exit(return_code=_DAMAGED if self.session.problem else 0)
 
-    async def _arrive(self, *, keep: bool = False) -> None:
+    async def _arrive(self) -> None:
         place = self.session.place
         await self.switch_mode(place.view)
         if isinstance(self.screen, View):
-            self.screen.enter(place, keep=keep)
+            self.screen.enter(place)
 
     def _screen_named(self, name: str) -> Screen[Any]:
         module, _, attribute = _CLASSES[name].partition(":")

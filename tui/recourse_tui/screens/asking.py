@@ -27,12 +27,12 @@ class Asking(Screen[None]):
     name_of_view: ClassVar[str] = ""
 
     class Visit(Message):
-        """Somebody wants to go on, or to see the same place otherwise."""
+        """Somebody wants to go on from a screen to a place."""
 
-        def __init__(self, place: Place, *, is_step: bool) -> None:
+        def __init__(self, start: "Asking", place: Place) -> None:
             super().__init__()
+            self.start = start
             self.place = place
-            self.is_step = is_step
 
     class Answered(Message):
         """A question was answered, in part or whole."""
@@ -63,6 +63,8 @@ class Asking(Screen[None]):
         self.place = Place(view=self.name_of_view)
         self.answer: Any = None
         self.trouble = ""
+        self.said = ""
+        self._edition = session.edition
         self._asked_s: float | None = None
         self._ticker: Timer | None = None
 
@@ -100,8 +102,10 @@ class Asking(Screen[None]):
             place: Where to be.
             keep: Show the old answer until the new one comes, because it is the same place.
         """
-        known = place == self.place and self.answer is not None
-        self.place = place
+        is_old = self._edition != self.session.edition
+        known = place == self.place and self.answer is not None and not is_old
+        self._edition = self.session.edition
+        self.place, self.said = place, ""
         if not known:
             self.answer, self.trouble = self.answer if keep else None, ""
         if not known and self.session.is_open:
@@ -117,7 +121,7 @@ class Asking(Screen[None]):
                 self.post_message(self.Answered(place, answer))
             self.post_message(self.Done(place))
         except Superseded:
-            return
+            self.post_message(self.Failed(place, "the question was stopped; r asks it again"))
         except expected() as error:
             self.post_message(self.Failed(place, str(error)))
 
@@ -154,11 +158,17 @@ class Asking(Screen[None]):
 
     def visit(self, place: Place) -> None:
         """Go on to a place."""
-        self.post_message(self.Visit(place, is_step=True))
+        self.post_message(self.Visit(self, place))
 
     def stay(self, place: Place) -> None:
-        """See the same place otherwise."""
-        self.post_message(self.Visit(place, is_step=False))
+        """See the same screen otherwise."""
+        self.session.stay(place)
+        self.enter(place, keep=True)
+
+    def say(self, text: str) -> None:
+        """Tell something in passing; the next key wipes it."""
+        self.said = text
+        self.tick()
 
     def reload(self) -> None:
         """Ask again."""

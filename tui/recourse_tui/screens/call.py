@@ -73,6 +73,10 @@ class CallView(View):
         pane.show(rows, head=[head], stops=attempts)
         self._detail()
 
+    def resolved(self, answer: Answer) -> Place:
+        """The call has its id, however it was found."""
+        return replace(self.place, call_id=answer.whole.call.call_id)
+
     def marked(self) -> None:
         """Another attempt is told below."""
         self._detail()
@@ -95,9 +99,7 @@ class CallView(View):
     def action_step(self, calls: int) -> None:
         """The call before or after in the scope's list."""
         if self.answer is None or self.answer.ordinal < 0:
-            self.notify(
-                "this call was opened by its id; open one from the list of calls (4)", markup=False
-            )
+            self.say("this call was opened by its id; open one from the list of calls (4)")
             return
         ordinal = self.answer.ordinal + calls
         if 0 <= ordinal < self.answer.total:

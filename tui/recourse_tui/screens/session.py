@@ -73,6 +73,7 @@ class Session:
         self.in_ascii = in_ascii
         self.opened: Opened | None = None
         self.problem = ""
+        self.edition = 0
         self.trail: tuple[Place, ...] = (Place(view="triage"),)
 
     @property
@@ -121,7 +122,8 @@ class Session:
         self.trail = (top,) if place.view == "triage" else (top, place)
 
     def forget(self) -> None:
-        """The archive is read again."""
+        """The archive is read again: what screens know of it is old."""
+        self.edition += 1
         self.opened, self.problem = None, ""
 
     # ------------------------------------------------------------ what the frame shows

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from recourse_observe.story.findings import Evidence, Fact, Role
-from recourse_observe.text import clock, printable
+from recourse_observe.text import clock
 from recourse_tui.lines import Ink, Lines, Span
 from recourse_tui.screens.session import Place, Session, incident_scope
 from recourse_tui.screens.view import View
@@ -128,7 +128,7 @@ class StoryView(View):
         """The query that gives the marked fact's numbers."""
         if isinstance(fact := self._marked(), Fact):
             self.app.copy_to_clipboard(fact.sql)
-            self.notify(printable(fact.sql), title="copied", markup=False)
+            self.say(f"copied: {' '.join(fact.sql.split())}")
 
     # ------------------------------------------------------------ private
 

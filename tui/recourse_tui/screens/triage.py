@@ -153,12 +153,21 @@ class TriageView(View):
     # ------------------------------------------------------------ private
 
     def _glyph(self, row: KeyRow) -> Span:
-        incident = self.answer.incident if self.answer is not None else None
-        if incident is not None and row.key in incident.keys:
+        incidents = self._incidents_of_the_brush()
+        if any(row.key in incident.keys for incident in incidents):
             return Span("✗", Ink.BAD)
-        if incident is not None and row.key in incident.affected_keys:
+        if any(row.key in incident.affected_keys for incident in incidents):
             return Span("!", Ink.WARN)
         return Span("●", Ink.GOOD)
+
+    def _incidents_of_the_brush(self) -> "list[Incident]":
+        story = self.answer.story if self.answer is not None else None
+        return [
+            incident
+            for incident in (story.incidents if story is not None else ())
+            if incident.onset_unix_ns // 1_000 < self.place.scope.end_unix_us
+            and self.place.scope.start_unix_us < incident.end_unix_ns // 1_000
+        ]
 
     def _is_set(self) -> bool:
         data = self.session.histogram()

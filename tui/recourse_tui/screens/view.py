@@ -125,6 +125,7 @@ class View(Asking):
 
     @on(Lines.Moved)
     def _moved(self) -> None:
+        self.said = ""
         self.marked()
         self.tick()
 
@@ -166,7 +167,7 @@ class View(Asking):
         try:
             compile_filter(where)
         except ScopeError as error:
-            self.notify(printable(str(error)), severity="error", markup=False)
+            self.say(f"✗ {error}")
             return
         self.stay(replace(self.place, scope=self.place.scope.matching(where), ordinal=-1))
 
@@ -199,7 +200,7 @@ class View(Asking):
         self.lines("crumb").show([breadcrumb(self.names(), self.facts(), width)])
         self.lines("status").show([two_ends(state, Span(""), width)])
         self.lines("next").show([inked(" ", Span("NEXT", Ink.HEAD), "  ", self.hint())])
-        self.lines("said").show([two_ends(Span(">"), note, width)])
+        self.lines("said").show([two_ends(Span(f"> {self.said}"), note, width)])
         plain_keys = footer_line(self.name_of_view, width, in_ascii=self.session.in_ascii)
         self.lines("footer").show([plain_keys])
         self.lines("small").show([inked(text) for text in self.session.too_small(_SMALLEST)])

@@ -1,0 +1,148 @@
+"""The filter, the link, copying, and keys that come faster than answers."""
+
+import shlex
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import pytest
+from textual.pilot import Pilot
+
+from recourse_tui.app import RecourseApp
+from recourse_tui.lines import Lines
+from recourse_tui.screens.view import View
+
+AppOn: TypeAlias = Callable[..., RecourseApp]
+Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+SMALL, WIDE = (80, 24), (160, 40)
+
+
+async def test_a_filter_holds_on_every_screen(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident")
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(app, pilot)
+        await pilot.press("slash")
+        await settled(app, pilot)
+        await pilot.press(*"lost", "enter")
+        text = await settled(app, pilot)
+        assert "filter: lost" in text
+        assert "100.0%" in text
+        await pilot.press("4")
+        text = await settled(app, pilot)
+        assert "filter: lost" in text
+        assert " ● " not in text
+        await pilot.press("slash")
+        await settled(app, pilot)
+        await pilot.press(*["backspace"] * 4, "enter")
+        assert "filter: none" in await settled(app, pilot)
+
+
+async def test_a_filter_that_cannot_be_read_says_what_would_be(
+    app_on: AppOn, settled: Settled
+) -> None:
+    app = app_on("one-row")
+    async with app.run_test(size=WIDE) as pilot:
+        await settled(app, pilot)
+        await pilot.press("slash")
+        await settled(app, pilot)
+        await pilot.press(*"total", "greater_than_sign", *"3", "enter")
+        text = await settled(app, pilot)
+
+    assert (
+        "✗ filter 'total>3' cannot be read; use attempts, retries or hedges with a number" in text
+    )
+    assert app.session.place.scope.where == ""
+
+
+async def test_escape_leaves_the_filter_as_it_was(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("one-row")
+    async with app.run_test(size=SMALL) as pilot:
+        before = await settled(app, pilot)
+        await pilot.press("slash")
+        await settled(app, pilot)
+        await pilot.press("q", "1")
+        assert app.is_running
+        assert app.session.place.view == "triage"
+        await pilot.press("escape")
+        assert await settled(app, pilot) == before
+        assert isinstance(app.focused, Lines)
+
+
+async def test_the_link_is_the_command_that_shows_the_same(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident")
+    links = []
+    async with app.run_test(size=WIDE) as pilot:
+        await settled(app, pilot)
+        for key in ("1", "2", "4", "5"):
+            await pilot.press(key)
+            await settled(app, pilot)
+            await pilot.press("y")
+            assert "copied: recourse" in await settled(app, pilot)
+            links.append(shlex.split(app.clipboard))
+        await pilot.press("j")
+        assert "copied" not in await settled(app, pilot)
+
+    path = app.session.path
+    assert [link[:3] for link in links] == [
+        ["recourse", view, path] for view in ("triage", "story", "calls", "call")
+    ]
+    assert links[0][3:] == [
+        "--since", "2026-11-21T09:12:00.849246Z", "--until", links[0][-1]
+    ]  # fmt: skip
+    assert links[1][3:] == ["-i", "1"]
+
+
+async def test_the_link_of_a_call_names_it(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident", screen="calls")
+    async with app.run_test(size=WIDE) as pilot:
+        await settled(app, pilot)
+        await pilot.press("enter")
+        await settled(app, pilot)
+        await pilot.press("y")
+        await settled(app, pilot)
+
+        assert shlex.split(app.clipboard) == [
+            "recourse",
+            "call",
+            app.session.path,
+            "00000000-checkout",
+        ]
+
+
+async def test_the_query_of_a_fact_is_copied_whole(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident", screen="story")
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(app, pilot)
+        await pilot.press("Y")
+        await settled(app, pilot)
+        rows = app.session.archive.sql(app.clipboard).to_pylist()
+
+    assert rows[0]["reason"] == "http_503"
+
+
+async def test_two_quick_keys_open_one_screen(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident")
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(app, pilot)
+        view = app.screen
+        assert isinstance(view, View)
+        await view.run_action("open")
+        await view.run_action("open")
+        await settled(app, pilot)
+
+    assert [place.view for place in app.session.trail] == ["triage", "story"]
+
+
+async def test_pages_and_edges_move_the_cursor(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident", screen="calls")
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(app, pilot)
+        pane = app.screen.query_one("#list", Lines)
+        cursors = []
+        for key in ("G", "pageup", "g", "pagedown", "k"):
+            await pilot.press(key)
+            await settled(app, pilot)
+            cursors.append(pane.cursor)
+
+    assert cursors == [5399, 5382, 0, 17, 16]
