@@ -1,0 +1,1 @@
+"""Sinks: observers that pass on what they hear to OpenTelemetry and to logs."""

@@ -1,0 +1,47 @@
+"""What is known of a call while it is under way."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanContext
+
+__all__ = ["CallSpan", "Facts", "Moment"]
+
+Facts: TypeAlias = Callable[[], dict[str, Any]]
+Moment: TypeAlias = tuple[str, Facts, int]
+
+
+class CallSpan:
+    """The span of a call, and what its end must know.
+
+    Attributes:
+        span: The span itself.
+        context: A context in which it is current.
+        recording: Whether anything that is put on it will be kept.
+        label: The key for metrics; ``None`` until the policy is known.
+        waited_s: Seconds waited between attempts.
+        told: How many events it was told.
+        last: The latest of them that are not on the span yet.
+        attempts: Live spans of attempts, by attempt and hedge index.
+        primary: The latest attempt that is not a hedge.
+    """
+
+    # Defaults stand on the class, so that a call sets only what is its own.
+    label: str | None = None
+    waited_s = 0.0
+    told = 0
+    last: deque[Moment] | None = None
+    primary: SpanContext | None = None
+
+    def __init__(self, span: Span, context: Context) -> None:
+        self.span = span
+        self.context = context
+        self.recording = span.is_recording()
+        self.attempts: dict[tuple[int, int], Span] = {}
+        self._launched: dict[tuple[int, int], int] = {}
+
+    def index(self, attempt: int, hedge_index: int) -> int:
+        """The place of an attempt in launch order; one that never ran stands where it would have."""
+        return self._launched.setdefault((attempt, hedge_index), len(self._launched))

@@ -1,0 +1,37 @@
+"""Moments of a call as log records tied to its span."""
+
+from opentelemetry._logs import Logger, SeverityNumber
+
+from recourse_observe import attributes
+from recourse_observe.sinks.otel.call_span import CallSpan, Facts
+
+__all__ = ["LogEvents"]
+
+_SEVERITY = {
+    attributes.ATTEMPT: SeverityNumber.DEBUG,
+    attributes.HEDGE_CANCEL: SeverityNumber.DEBUG,
+    attributes.HEDGE_SPAWN: SeverityNumber.INFO,
+    attributes.CIRCUIT_TRANSITION: SeverityNumber.INFO,
+}
+
+
+class LogEvents:
+    """Emits every moment as a log record whose event name is the moment's."""
+
+    def __init__(self, logger: Logger) -> None:
+        self._logger = logger
+
+    def write(self, call: CallSpan, name: str, at_ns: int, facts: Facts) -> None:
+        """Emit a record."""
+        severity = _SEVERITY.get(name, SeverityNumber.WARN)
+        self._logger.emit(
+            timestamp=at_ns,
+            context=call.context,
+            severity_number=severity,
+            severity_text=severity.name,
+            event_name=name,
+            attributes=facts(),
+        )
+
+    def finish(self, call: CallSpan) -> None:
+        """Nothing waits."""
