@@ -274,11 +274,15 @@ def _validity(values: Sequence[Any]) -> Any:
 
 def _texts(values: Sequence[str | None]) -> Any:
     validity = _validity(values)
-    known = values if validity is None else ["" if v is None else v for v in values]
-    # A lone surrogate cannot be UTF-8: it is shown, not refused.
-    encoded = [str(v).encode("utf-8", "backslashreplace") for v in known]
-    ends = array("i", accumulate(map(len, encoded), initial=0))
-    buffers = [validity, pa.py_buffer(ends.tobytes()), pa.py_buffer(b"".join(encoded))]
+    known: Sequence[Any] = values if validity is None else [value or "" for value in values]
+    joined = "".join(known)
+    if joined.isascii():
+        data, lengths = joined.encode("ascii"), map(len, known)
+    else:  # a lone surrogate cannot be UTF-8: it is shown, not refused
+        encoded = [value.encode("utf-8", "backslashreplace") for value in known]
+        data, lengths = b"".join(encoded), map(len, encoded)
+    ends = array("i", accumulate(lengths, initial=0))
+    buffers = [validity, pa.py_buffer(ends.tobytes()), pa.py_buffer(data)]
     return pa.Array.from_buffers(pa.string(), len(values), buffers)
 
 

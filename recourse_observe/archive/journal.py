@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +44,7 @@ class Journal:
     """Appends rows to the current segment; makes folders, the lock and the segment when needed.
 
     Attributes:
-        source: Who writes.
+        source: Who writes; the instance has no name before its first segment.
         rows: Rows written by this instance.
         ended: Segments that are closed and not yet published, oldest first.
     """
@@ -62,11 +62,7 @@ class Journal:
         self._sequence = 0
         self.ended: deque[Path] = deque()
         self.rows = 0
-        self.source = Source(
-            service=options.service,
-            instance=self._name(options.instance),
-            region=options.region,
-        )
+        self.source = Source(service=options.service, instance="", region=options.region)
 
     @property
     def folder(self) -> Path:
@@ -138,6 +134,8 @@ class Journal:
             self._segment.close()
 
     def _begin(self) -> SegmentWriter:
+        if not self.source.instance:
+            self.source = replace(self.source, instance=self._name(self._options.instance))
         self._disk.folder(self.folder)
         if self._lock is None:
             self._lock = Lock(self.folder)

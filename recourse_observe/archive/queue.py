@@ -27,7 +27,7 @@ class Counts:
         late: Of the written: those told after the interpreter began to exit.
         dropped: Events that are lost, by reason: ``queue_full``, ``io_error``, ``encode``,
             ``after_close``.
-        high_water: The most that ever waited.
+        high_water: The most that ever waited or were on their way.
     """
 
     emitted: int
@@ -93,7 +93,6 @@ class EventQueue:
         with self._lock:
             self._refused += 1
             self._dropped["queue_full"] += 1
-            self._high_water = self._limit
             if len(self._cut) < _MOST_CUT:
                 self._cut.add(event.call)
 
@@ -103,17 +102,32 @@ class EventQueue:
             self._refused += 1
             self._dropped[reason] += 1
 
-    def take(self) -> tuple[list[Any], set[CallInfo]]:
-        """Everything that waits, now in hand, and the calls that lost an event meanwhile."""
-        self._awake = False  # before looking: what comes after that wakes us again
+    def rest(self) -> None:
+        """Have the next item wake the recorder; said before it looks what there is."""
+        self._awake = False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether what is in hand leaves room for more: a disk that refuses must not fill memory."""
+        return self._in_hand < self._limit
+
+    def take(self) -> list[Any]:
+        """Everything that waits, now in hand."""
         take = self._items.popleft
         with self._lock:
             items = [take() for _ in range(len(self._items))]
-            cut, self._cut = self._cut, set()
             self._taken += len(items)
             self._in_hand += len(items)
-            self._high_water = max(self._high_water, len(items))
-        return items, cut
+            self._high_water = max(self._high_water, self._in_hand)
+        return items
+
+    def take_cut(self) -> set[CallInfo]:
+        """The calls that lost an event since the last time."""
+        if not self._cut:
+            return set()
+        with self._lock:
+            cut, self._cut = self._cut, set()
+        return cut
 
     def settle(
         self, *, written: int = 0, dropped: int = 0, reason: str = "", late: bool = False
@@ -138,5 +152,5 @@ class EventQueue:
                 queued=waiting + self._in_hand,
                 late=self._late,
                 dropped=dropped,
-                high_water=max(self._high_water, waiting),
+                high_water=max(self._high_water, waiting + self._in_hand),
             )

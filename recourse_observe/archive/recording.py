@@ -5,16 +5,17 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from recourse.clock import Clock
 from recourse_observe.archive.columns import Rows, row
 from recourse_observe.archive.disk import Disk
+from recourse_observe.archive.files import Source
 from recourse_observe.archive.fold import Fold
 from recourse_observe.archive.journal import Journal, JournalOptions
 from recourse_observe.archive.leftovers import recover
 from recourse_observe.archive.publish import publish_segment, settle_in_flight
-from recourse_observe.archive.queue import EventQueue
+from recourse_observe.archive.queue import Counts, EventQueue
 from recourse_observe.archive.segment_data import read_segment
 from recourse_observe.archive.trouble import Trouble
 
@@ -22,19 +23,24 @@ __all__ = ["Recording"]
 
 _LOG: Final = logging.getLogger("recourse.archive")
 _HEARTBEAT_S: Final = 10.0
-_STEP: Final = 256
 _MOST_WORDS: Final = 50_000
 
 
 class Recording:
     """Events from a queue to segments, segments to tables; asks the disk, and waits when it refuses.
 
+    Only :meth:`absorb` may be called from several threads at once.
+
     Args:
         root: The archive.
-        pause: Called between steps of the work, so that other threads get a turn.
+        options: How it is written.
+        queue: Where events wait.
+        clock: Time.
+        disk: The file operations.
+        pause: Called between steps of publishing, so that other threads get a turn.
     """
 
-    def __init__(  # every effect comes in
+    def __init__(
         self,
         root: Path,
         options: JournalOptions,
@@ -46,21 +52,23 @@ class Recording:
         self._root = root
         self._queue = queue
         self._clock = clock
-        self._disk = disk
         self._pause = pause
         self._fold = Fold()
+        self._folding = threading.Lock()
+        self._publishing = threading.Lock()
         self._journal = Journal(root, options, clock, disk, self._fold.words)
         self._trouble = Trouble(f"archive {root} cannot be written")
         self._unpublished = Trouble(f"archive {root}: segments cannot be published")
-        self._publishing = threading.Lock()
-        self._rows: dict[str, Rows] = {}  # not written yet, because the disk refused
-        self._events = 0  # what these rows came from
+        self._rows: dict[str, Rows] = {}  # taken from the fold and not written yet
+        self._events = 0  # folded, in rows that are with the fold
+        self._ready = 0  # folded, in rows that are with us
+        self._reports: list[tuple[str, str | None]] = []
         self._told_dropped = 0
         self._next_heartbeat_s = 0.0
         self._begun = False
 
     @property
-    def source(self) -> Any:
+    def source(self) -> Source:
         """Who writes."""
         return self._journal.source
 
@@ -69,29 +77,49 @@ class Recording:
         now_s = self._clock.monotonic_s()
         return max(self._trouble.waits_s(now_s), self._next_heartbeat_s - now_s, 0.0)
 
+    def absorb(self) -> None:
+        """Turn what waits into rows, unless somebody does: then it is theirs, or the next step's.
+
+        Called by the thread whose call has ended: an event that waits for another thread lives long
+        enough for the garbage collector to carry it along, and a thread that works through many
+        holds up all callers at once.
+        """
+        if self._queue.has_room and self._folding.acquire(blocking=False):
+            try:
+                self._take_waiting()
+            finally:
+                self._folding.release()
+
     def step(self, *, late: bool = False) -> None:
         """Take what waits and write it, unless the disk refused a moment ago."""
         if self._trouble.waits_s(self._clock.monotonic_s()) > 0:
             return
+        self._queue.rest()
         if not self._begun:
             self._begin()
-        self._fold_waiting()
-        if self._journal.is_fresh:
-            self._fold.tell_again()
-        self._collect(self._clock.time_unix_ns() // 1000)
+        with self._folding:
+            self._take_waiting()
+            if self._journal.is_fresh:
+                self._fold.tell_again()
+            self._collect(self._clock.time_unix_ns() // 1000)
         self._write(late=late)
 
     def rotate_if_due(self) -> None:
         """End the segment when it is time, and begin the next one with the calls in flight."""
         too_wordy = len(self._fold.words) >= _MOST_WORDS
-        if not self._journal.is_fresh and (too_wordy or self._journal.is_due()):
-            self._report("segment")
+        if self._journal.is_fresh or not (too_wordy or self._journal.is_due()):
+            return
+        self._reports.append(("segment", None))
+        with (
+            self._folding
+        ):  # no row may come between the last of a segment and forgetting its words
             self._collect(self._clock.time_unix_ns() // 1000)
-            if self._write(late=False):
-                self._journal.end_segment()
-                if too_wordy:
-                    self._fold.forget_words()
-                self.step()
+            if not self._write(late=False):
+                return
+            self._journal.end_segment()
+            if too_wordy:
+                self._fold.forget_words()
+        self.step()
 
     @property
     def has_ended(self) -> bool:
@@ -140,9 +168,10 @@ class Recording:
             leave: Whether nothing will follow: calls in flight become ``unfinished`` and all is
                 published. Otherwise the segment is published only if nothing is in flight.
         """
-        self._fold_waiting()
-        self._report("closed")
-        self._collect(None)
+        self._reports.append(("closed", None))
+        with self._folding:
+            self._take_waiting()
+            self._collect(None)
         if not self._write(late=False):
             self._lose("io_error")
         if leave or not self._fold.in_flight:
@@ -159,22 +188,19 @@ class Recording:
 
     def _begin(self) -> None:
         self._begun = True
-        self._report("started")
+        self._reports.append(("started", None))
         try:
             recovered = recover(self._root)
         except OSError:  # it will be seen again when we write ourselves
             recovered = {}
         if recovered:
-            self._report("recovered", json.dumps(recovered, sort_keys=True))
+            self._reports.append(("recovered", json.dumps(recovered, sort_keys=True)))
 
-    def _fold_waiting(self) -> None:
-        items, cut = self._queue.take()
+    def _take_waiting(self) -> None:
+        items = self._queue.take()
         before = self._fold.unreadable
-        for start in range(0, len(items), _STEP):
-            if start:
-                self._pause()
-            self._fold.feed(items[start : start + _STEP])
-        for call in cut:
+        self._fold.feed(items)
+        for call in self._queue.take_cut():
             self._fold.cut(call)
         unreadable = self._fold.unreadable - before
         self._events += len(items) - unreadable
@@ -182,14 +208,19 @@ class Recording:
             self._queue.settle(dropped=unreadable, reason="encode")
 
     def _collect(self, now_us: int | None) -> None:
-        dropped = sum(self._queue.counts().dropped.values())
+        counts = self._queue.counts()
+        dropped = sum(counts.dropped.values())
         if dropped != self._told_dropped:
             self._told_dropped = dropped
-            self._report("dropped", json.dumps(self._queue.counts().dropped, sort_keys=True))
-        if self._clock.monotonic_s() >= self._next_heartbeat_s:
-            self._report("heartbeat")
+            self._reports.append(("dropped", json.dumps(counts.dropped, sort_keys=True)))
+        if not self._reports and self._clock.monotonic_s() >= self._next_heartbeat_s:
+            self._reports.append(("heartbeat", None))
+        for event, detail in self._reports:
+            self._report(event, detail, counts)
+        self._reports.clear()
         for table, rows in self._fold.take(now_us).items():
             self._rows.setdefault(table, Rows()).extend(rows)
+        self._ready, self._events = self._ready + self._events, 0
 
     def _write(self, *, late: bool) -> bool:
         """Whether there is nothing left to write."""
@@ -200,28 +231,27 @@ class Recording:
             self._trouble.failed(error, self._clock.monotonic_s())
             return False
         except Exception:  # rows that cannot be encoded now never will be
-            _LOG.exception("archive %s: %d events cannot be recorded", self._root, self._events)
+            _LOG.exception("archive %s: %d events cannot be recorded", self._root, self._ready)
             self._journal.end_segment()
             self._lose("encode")
             return True
         self._rows = {}
-        self._queue.settle(written=self._events, late=late)
-        self._events = 0
+        self._queue.settle(written=self._ready, late=late)
+        self._ready = 0
         if self._trouble.now:
             dropped = sum(self._queue.counts().dropped.values())
             self._trouble.over(f"; {dropped} events were dropped")
         return True
 
     def _lose(self, reason: str) -> None:
-        self._queue.settle(dropped=self._events, reason=reason)
-        self._events = 0
+        self._queue.settle(dropped=self._ready, reason=reason)
+        self._ready = 0
         self._rows = {}
 
-    def _report(self, event: str, detail: str | None = None) -> None:
+    def _report(self, event: str, detail: str | None, counts: Counts) -> None:
         """A row about the recorder itself; each of them is a sign of life."""
         now_s = self._clock.monotonic_s()
         self._next_heartbeat_s = now_s + _HEARTBEAT_S
-        counts = self._queue.counts()
         wall_ns = self._clock.time_unix_ns()
         told = row(
             "recorder",

@@ -61,7 +61,7 @@ class SegmentData:
         """
         (length,) = LENGTH.unpack_from(payload)
         said = json.loads(payload[LENGTH.size : LENGTH.size + length])
-        table, rows = said["table"], int(said["rows"])
+        table, rows = str(said["table"]), int(said["rows"])
         known = OPEN.get(table, table)
         where = layout(known)
         words = self.words.get(known, {})

@@ -45,11 +45,12 @@ class Durability(StrEnum):
 
 
 class ArchiveObserver:
-    """Writes what an executor tells into an archive, from one background thread.
+    """Writes what an executor tells into an archive.
 
-    Nothing is touched before the first event, and everything after it happens in the background:
-    a full queue drops the newest events, a disk that refuses is tried again with patience, and both
-    are counted. A forked child records into an instance of its own.
+    A call's own thread turns its events into rows when it ends, a microsecond each; one background
+    thread writes them. Nothing is touched before the first event. A full queue drops the newest
+    events, a disk that refuses is tried again with patience, and both are counted. A forked child
+    records into an instance of its own.
 
     Args:
         path: The archive's directory; it is made when needed.
@@ -109,7 +110,15 @@ class ArchiveObserver:
         """The state of a process that has recorded nothing yet."""
         self._mailbox = self._clock.mailbox()
         self._queue = EventQueue(self._queue_size, self._wake)
-        self._recording: Recording | None = None
+        quiet = self._clock.mailbox()
+        self._recording = Recording(
+            self._root,
+            self._options,
+            self._queue,
+            self._clock,
+            self._disk,
+            pause=lambda: quiet.take(_PAUSE_S),
+        )
         self._thread: threading.Thread | None = None
         self._publisher: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -117,6 +126,7 @@ class ArchiveObserver:
         self._busy = False
         self._closed = False
         self._exiting = False
+        self._writes_at_once = self._durability is Durability.JOURNAL
 
     def __enter__(self) -> Self:
         return self
@@ -140,8 +150,12 @@ class ArchiveObserver:
         item: Any = event
         if type(event) in _FAILABLE and item.error is not None:
             item = _without_error(item)
-        if self._queue.put(item) and (self._exiting or self._durability is Durability.JOURNAL):
+        if not self._queue.put(item):
+            return
+        if self._writes_at_once:
             self._work(late=self._exiting)
+        elif type(event) is events.CallEnd:
+            self._recording.absorb()
 
     def flush(self) -> bool:
         """Have everything told so far written, in this thread; false when the disk refuses."""
@@ -178,8 +192,8 @@ class ArchiveObserver:
 
     def _finish(self, *, leave: bool) -> None:
         with self._working:
-            if self._recording is not None or self.counts.queued:
-                self._opened().finish(leave=leave)
+            if self.counts.emitted:
+                self._recording.finish(leave=leave)
 
     def _at_exit(self) -> None:
         """Write everything; whatever is told from now on is written at once, by who tells it."""
@@ -188,14 +202,13 @@ class ArchiveObserver:
         self._closed = True
         if self._stopped(_EXIT_S):
             self._finish(leave=False)
-            self._exiting = True
+            self._exiting = self._writes_at_once = True
 
     def _after_fork(self) -> None:
         recording = self._recording
         self._options = replace(self._options, instance=None)
         self._fresh()
-        if recording is not None:
-            recording.forget()
+        recording.forget()
 
     def _wake(self) -> None:
         if self._thread is None and not self._closed:
@@ -229,7 +242,7 @@ class ArchiveObserver:
             except Exception:
                 _LOG.exception("archive %s: the recorder failed; it goes on", self._root)
             if message is not _STOP:
-                message = self._mailbox.take(self._opened().wait_s())
+                message = self._mailbox.take(self._recording.wait_s())
 
     def _work(self, *, late: bool = False) -> None:
         with self._working:
@@ -237,7 +250,7 @@ class ArchiveObserver:
                 return
             self._busy = True
             try:
-                recording = self._opened()
+                recording = self._recording
                 recording.step(late=late)
                 recording.rotate_if_due()
                 if recording.has_ended and not late:
@@ -250,19 +263,6 @@ class ArchiveObserver:
             return
         with contextlib.suppress(RuntimeError):  # no thread to be had: later
             self._publisher = self._clock.spawn(recording.publish_ended, "recourse-archive-publish")
-
-    def _opened(self) -> Recording:
-        if self._recording is None:
-            quiet = self._clock.mailbox()
-            self._recording = Recording(
-                self._root,
-                self._options,
-                self._queue,
-                self._clock,
-                self._disk,
-                pause=lambda: quiet.take(_PAUSE_S),
-            )
-        return self._recording
 
 
 def _call(method: Callable[[], None] | None) -> None:
