@@ -20,6 +20,7 @@ from recourse.errors import RecourseError
 from recourse.executor import Executor
 from recourse.key import PolicyKey
 from recourse.locks import Mutex
+from recourse.policy.environment import Environment
 from recourse.policy.model import Policy, RetryPolicy
 
 __all__ = ["acall", "astream", "call", "get_executor", "guard", "init", "stream", "using"]
@@ -54,18 +55,21 @@ class _Default:
 
 def _own_executor() -> Executor:
     """What calls get when nobody has configured anything: three attempts, 10 s in all, one policy."""
-    path = os.environ.get("RECOURSE_POLICY_FILE")
     default = Policy(
         "recourse.default",
         retry=RetryPolicy(overall_timeout_s=10.0),
         id="recourse.default",
     )
-    if path is None:
+    path = Environment.of(os.environ).policy_file
+    if not path:
         return Executor(default_policy=default)
     # Only a process that names a policy file pays for the parsers.
     from recourse.provider.file import FileProvider
 
-    return Executor(provider=FileProvider(path), default_policy=default)
+    provider = FileProvider(path)
+    if provider.file.fallback is not None:  # the file itself says what other keys follow
+        return Executor(provider=provider, missing_policy="fallback")
+    return Executor(provider=provider, default_policy=default)
 
 
 _DEFAULT: Final = _Default()

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from recourse.budget.protocol import Budget
 from recourse.budget.registry import Budgets
@@ -22,9 +22,13 @@ from recourse.plan import telling
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Call
 from recourse.plan.resolve import Resolver
+from recourse.policy.environment import Environment
 from recourse.policy.model import EffectivePolicy, Policy
 from recourse.provider.static import StaticProvider
 from recourse.reasons import HedgingOff, PolicyMode
+
+if TYPE_CHECKING:
+    from recourse.policy.parse import PolicyFile
 
 __all__ = ["Options", "OwnChance", "resolver_of", "runtime_of"]
 
@@ -74,7 +78,7 @@ class Options:
         if self.policies is not None and self.provider is not None:
             field = "provider"
             raise PolicyError(field, self.provider, "either policies or a provider, not both")
-        if self.missing_policy == "fallback" and self.fallback_policy is None:
+        if self.missing_policy == "fallback" and self.fallback is None:
             field = "fallback_policy"
             raise PolicyError(field, None, "a policy, because missing_policy is 'fallback'")
         for name in ("max_abandoned", "max_keys"):
@@ -86,13 +90,37 @@ class Options:
                 field = "observers"
                 raise PolicyError(field, observer, "objects with on_event")
 
+    @property
+    def fallback(self) -> Policy | None:
+        """The fallback policy: the one that was given, or the one of the provider's file."""
+        file = None if self.fallback_policy is not None else self._file()
+        return self.fallback_policy if file is None else file.fallback
+
+    def registry(self) -> Mapping[str, Budget | None] | None:
+        """The budgets: those that were given, or new ones as the provider's file defines them."""
+        file = None if self.budgets is not None else self._file()
+        if file is None or not file.budgets:
+            return self.budgets
+        from recourse.budget.kinds import budgets_of  # only a process with a file pays for it
+
+        return budgets_of(file)
+
+    def _file(self) -> "PolicyFile | None":
+        """What the provider's file says beside policies, when it follows one."""
+        found = getattr(self.provider, "file", None)
+        if found is None:
+            return None
+        from recourse.policy.parse import PolicyFile  # only a process with a file pays for it
+
+        return found if isinstance(found, PolicyFile) else None
+
 
 def runtime_of(options: Options) -> Runtime:
     """What all calls of an executor share."""
     return Runtime(
         clock=options.clock,
         rng=options.random,
-        budgets=Budgets(options.budgets, options.missing_budget),
+        budgets=Budgets(options.registry(), options.missing_budget),
         triggers=Triggers(options.triggers, options.missing_trigger),
         observers=options.observers,
         wrap_errors=options.errors == "wrap",
@@ -112,7 +140,7 @@ def resolver_of(options: Options, runtime: Runtime) -> Resolver:
         runtime,
         provider,
         default=options.default_policy,
-        fallback=options.fallback_policy,
+        fallback=options.fallback,
         mode=PolicyMode(options.missing_policy),
         timeout_s=options.resolve_timeout_s,
         guard=options.key_guard,
@@ -140,6 +168,7 @@ class _Maker:
     def __init__(self, options: Options, runtime: Runtime) -> None:
         self._options = options
         self._runtime = runtime
+        self._environment = Environment.of(options.environment)
         self._classifiers = ClassifierRegistry(options.classifiers, options.clock)
         if self._classifiers.find(options.default_classifier) is None:
             field, allowed = "default_classifier", ", ".join(self._classifiers.names)
@@ -154,21 +183,23 @@ class _Maker:
 
         Args:
             label: What state is kept under: the key, or the overflow key.
-            policy: The policy to follow.
+            policy: The policy as it was resolved; the environment may change it.
             key: The key as called.
             mode: The rule that gave the policy.
         """
-        classifier = self._classifier(policy)
+        used = self._environment.applied(policy)
+        classifier = self._classifier(used)
         if classifier is None:
             return "classifier_not_found"
         breaker = None
-        if policy.circuit.enabled and mode is not PolicyMode.ALLOW:
-            timeout_s = policy.retry.timeout_per_attempt_s
+        if used.circuit.enabled and mode is not PolicyMode.ALLOW:
+            timeout_s = used.retry.timeout_per_attempt_s
             now_s = self._runtime.clock.monotonic_s()
-            breaker = self.circuits.get(label, policy.circuit, timeout_s, now_s)
+            breaker = self.circuits.get(label, used.circuit, timeout_s, now_s)
         return Bound(
             key=key,
-            policy=policy,
+            policy=used,
+            given=policy,
             runtime=self._runtime,
             classifier=classifier,
             breaker=breaker,

@@ -34,6 +34,7 @@ class Runtime:
 
     Attributes:
         closed: No attempt starts any more.
+        deserted: Nobody waits for detached runs any more.
         abandoned: Threads that still run what nobody waits for.
         sleepers: How to wake each call that waits between attempts.
         waiters: How to wake each call that waits for detached runs.
@@ -69,6 +70,7 @@ class Runtime:
         self.releaser = Releaser()
         self.mutex = Mutex()
         self.closed = False
+        self.deserted = False
         self.abandoned = 0
         self.sleepers: dict[object, Wake] = {}
         self.waiters: dict[object, Wake] = {}
@@ -133,6 +135,8 @@ class Bound:
     """One key under one policy, ready to run.
 
     Attributes:
+        policy: What is followed.
+        given: What was resolved; the environment may have changed it.
         short: Nothing but classification and the breaker stands between a first success and the
             caller, so the short path may be taken.
         hedging_off: Why calls that may be hedged by policy are not; ``None`` when they are.
@@ -146,6 +150,7 @@ class Bound:
         "clock",
         "errors_only",
         "feeds",
+        "given",
         "hedging_off",
         "key",
         "mode",
@@ -161,6 +166,7 @@ class Bound:
         *,
         key: str,
         policy: EffectivePolicy,
+        given: EffectivePolicy,
         runtime: Runtime,
         classifier: Classifier,
         breaker: Breaker | None,
@@ -169,6 +175,7 @@ class Bound:
     ) -> None:
         self.key = key
         self.policy = policy
+        self.given = given
         self.policy_id = policy.id
         self.retry = policy.retry
         self.clock = runtime.clock
@@ -191,7 +198,7 @@ class Bound:
 
     def follows(self, policy: EffectivePolicy, mode: PolicyMode) -> bool:
         """Whether it was built for the same policy, so that it may serve another call."""
-        own = self.policy
+        own = self.given
         return own is policy or (
             (own.version, own.source, own.id) == (policy.version, policy.source, policy.id)
             and self.mode is mode

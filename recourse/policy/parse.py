@@ -12,8 +12,10 @@ A document is a table with these parts, each of them optional::
 
     [default]                             followed by every other key
     [fallback]                            followed when a policy cannot be had
-    [budgets.payments]                    data for whoever builds budgets: kind and parameters
+    [budgets.payments]                    a budget: its kind and the parameters of that
     kind = "token_bucket"
+    capacity = 50
+    refill_per_s = 5
 
 ``$schema`` is for editors. Values out of bounds are no mistake here: normalising clamps them and
 tells. Everything else that is wrong is collected and raised together.
@@ -27,6 +29,7 @@ from typing import Any, Final, TypeVar, cast
 from recourse.duration import is_finite_number, parse_duration_s
 from recourse.errors import PolicyError
 from recourse.policy import fields
+from recourse.policy.budgets import mistakes
 from recourse.policy.fields import Field, Kind
 from recourse.policy.lines import Lines
 from recourse.policy.model import Policy
@@ -161,12 +164,12 @@ class _Reader:
         return None if given is None else self.policy(name, given, (name,))
 
     def budget(self, given: object, name: str) -> Mapping[str, Any]:
-        """A budget's data: a table with a ``kind``, not looked into any further."""
+        """A budget's data: a table with a ``kind`` that is known, and its parameters."""
         table = self.table(given, ("budgets", name))
-        if not isinstance(table.get("kind"), str):
-            kind = table.get("kind")
-            advice = "say which kind of budget it is, for example kind = 'token_bucket'"
-            self._wrong(("budgets", name, "kind"), kind, "has no kind", advice)
+        for wrong in mistakes(table):
+            rule = "unknown" if wrong.is_unknown else "wrong_value"
+            path = ("budgets", name, wrong.name)
+            self._wrong(path, wrong.value, wrong.wrong, wrong.advice, rule=rule)
         return table
 
     def policy(self, key: object, given: object, path: Path) -> Policy | None:

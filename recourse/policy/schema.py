@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from recourse.policy import fields
+from recourse.policy.budgets import PARAMETERS
 from recourse.policy.fields import Field, Kind
 from recourse.policy.model import Policy
 from recourse.policy.parse import file_names
@@ -24,11 +25,6 @@ _TEXT_DURATION: Final = {
 def schema() -> dict[str, Any]:
     """The schema of a whole document, as plain data for a JSON writer."""
     policy = {"$ref": "#/$defs/Policy"}
-    budget = {
-        "type": "object",
-        "required": ["kind"],
-        "properties": {"kind": {"type": "string", "description": "What kind of budget it is."}},
-    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "recourse policies",
@@ -39,9 +35,28 @@ def schema() -> dict[str, Any]:
             "policies": {"type": "object", "additionalProperties": policy},
             "default": policy,
             "fallback": policy,
-            "budgets": {"type": "object", "additionalProperties": budget},
+            "budgets": {"type": "object", "additionalProperties": _budget()},
         },
         "$defs": _definitions(Policy),
+    }
+
+
+def _budget() -> dict[str, Any]:
+    """A budget of one of the known kinds."""
+    return {
+        "type": "object",
+        "required": ["kind"],
+        "oneOf": [
+            {
+                "additionalProperties": False,
+                "required": [name for name, needed in parameters.items() if needed],
+                "properties": {
+                    "kind": {"const": kind, "description": "What kind of budget it is."},
+                    **{name: {"type": "number"} for name in parameters},
+                },
+            }
+            for kind, parameters in PARAMETERS.items()
+        ],
     }
 
 

@@ -25,6 +25,10 @@ class FileProvider:
     atomic rename and a swapped ConfigMap alike. A new file that cannot be used changes nothing but
     :attr:`problem`; the last good one is followed on.
 
+    Budgets and the fallback of the file reach an executor that was given none of its own. They are
+    taken when the executor is made: a later change of them waits for the next start, because a
+    budget that is replaced would be full again.
+
     Args:
         path: The file; its suffix tells the format.
         clock: Decides when it is time to look again.

@@ -50,7 +50,7 @@ def test_a_good_policy_is_left_alone() -> None:
         (
             GOOD
             + "idempotent = false\nretry.max_attempts = 1\n"
-            + 'hedge = { budget = "h" }\n[budgets.h]\nkind = "x"',
+            + 'hedge = { budget = "h" }\n[budgets.h]\nkind = "unlimited"',
             (
                 "p.toml:5: a.B hedge hedges an operation that must not be repeated; "
                 "remove it, or say idempotent = true"
@@ -73,7 +73,7 @@ def test_a_good_policy_is_left_alone() -> None:
         (
             GOOD
             + 'retry.budget = { name = "pay", cost = 9 }\n'
-            + '[budgets.pay]\nkind = "token_bucket"\ncapacity = 5\n',
+            + '[budgets.pay]\nkind = "token_bucket"\ncapacity = 5\nrefill_per_s = 1\n',
             (
                 "p.toml:3: a.B retry.budget.cost 9 is more than budget 'pay' can ever hold (5); "
                 "lower the cost or raise the capacity, or every retry is denied"
@@ -113,7 +113,8 @@ def test_each_rule_tells_what_is_unwise_where_and_what_to_do(text: str, problem:
     [
         GOOD + "retry.max_attempts = 3\nretry.overall_timeout_s = 3\n",
         GOOD + 'retry.budget = "elsewhere"\n',
-        GOOD + 'retry.budget = { name = "b", cost = 5 }\n[budgets.b]\nkind = "x"\ncapacity = 5\n',
+        GOOD
+        + 'retry.budget = { name = "b", cost = 5 }\n[budgets.b]\nkind = "adaptive_credit"\ncapacity = 5\n',
         GOOD + 'retry.budget = { name = "b", cost = 9 }\n[budgets.b]\nkind = "inflight_ratio"\n',
         GOOD + "hedge.enabled = false\n",
         GOOD + "idempotent = false\nretry.max_attempts = 1\n",

@@ -41,6 +41,7 @@ budget = { name = "hedges", cost = 2 }
 [budgets.payments]
 kind = "token_bucket"
 capacity = 50
+refill_per_s = 5
 """
 
 WRONG = """\
@@ -100,7 +101,7 @@ def test_a_whole_document_becomes_policies() -> None:
     )
     assert read.default == Policy("default", retry=RetryPolicy(max_attempts=2))
     assert read.fallback == Policy("fallback", id="careful")
-    assert read.budgets == {"payments": {"kind": "token_bucket", "capacity": 50}}
+    assert read.budgets == {"payments": {"kind": "token_bucket", "capacity": 50, "refill_per_s": 5}}
     assert (read.policy("plain"), read.policy("other")) == (Policy("plain"), None)
 
 
@@ -139,7 +140,7 @@ def test_every_mistake_is_told_at_once_with_its_line_key_field_and_what_is_allow
         "p.toml:15: x retry.budget 7 is no table; write a table of names and values",
         "p.toml:16: '' is not allowed; use a text that is not empty",
         (
-            "p.toml:17: budgets.pay kind has no kind; say which kind of budget it is, for example "
+            "p.toml:17: budgets.pay kind is missing; say which kind of budget it is, for example "
             "kind = 'token_bucket'"
         ),
         "p.toml:18: polices is not known; did you mean 'policies'?",
