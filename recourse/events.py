@@ -96,7 +96,6 @@ class CallInfo:
         policy_mode: Which rule gave it.
         trace_id: 32 hexadecimal digits, when a tracing observer has set them.
         span_id: 16 hexadecimal digits, likewise.
-        process_id: Of the caller.
         thread_id: Of the caller.
         message_of: Gives an error's redacted text; ``None`` unless messages are captured.
     """
@@ -125,12 +124,16 @@ class CallInfo:
         self.started_s = started_s
         self.started_unix_ns = started_unix_ns
         self.seq: Callable[[], int] = itertools.count().__next__
-        self.process_id = os.getpid()
         self.thread_id = threading.get_ident()
         self._ids = ids
         self._number = ids.count()
         if call_id is not None:
             self._call_id = call_id
+
+    @property
+    def process_id(self) -> int:
+        """The caller's process: a call never leaves it."""
+        return os.getpid()
 
     @property
     def call_id(self) -> str:

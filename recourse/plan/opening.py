@@ -4,14 +4,12 @@ Most calls succeed at their first attempt. For those the short paths of the exec
 own parts one after the other, without the generator that retries, waits and hedges need.
 """
 
-from recourse import events
 from recourse.context import Ambient, AttemptInfo
-from recourse.outcome import SUCCESS, Health
+from recourse.outcome import Health
 from recourse.plan import ending, telling
 from recourse.plan.bound import Bound
 from recourse.plan.call import Call, Run
 from recourse.plan.judge import settle
-from recourse.reasons import Disposition
 
 __all__ = ["first_run", "opened", "succeeded"]
 
@@ -21,27 +19,14 @@ def opened(call: Call, bound: Bound) -> None:
     info, policy = call.info, bound.policy
     call.bound = bound
     info.policy, info.policy_source, info.policy_mode = policy, policy.source, bound.mode
-    telling.call_start(call)
     if call.heard:
-        known = (
-            info,
-            info.seq(),
-            info.started_s,
-            policy,
-            policy.source,
-            bound.mode,
-            0.0,
-            None,
-            None,
-        )
-        telling.policy_resolved(call, tuple.__new__(events.PolicyResolved, known))
+        telling.opened(call, bound)
 
 
 def first_run(call: Call, bound: Bound, ambient: Ambient | AttemptInfo | None) -> Run:
     """The first attempt of an opened call, told of and ready to run inline."""
     run = Run(AttemptInfo(bound, call.info, 0, 0, None, ambient), 0, 0, call.info.started_s)
-    if bound.breaker is not None:
-        run.admission = bound.breaker.free_pass
+    run.admission = bound.circuit.free_pass
     telling.attempt_start(call, run)
     return run
 
@@ -50,9 +35,7 @@ def succeeded(call: Call, run: Run) -> bool:
     """End the call if its first attempt has given a value that needs no judging."""
     if run.error is not None:
         return False
-    run.outcome = SUCCESS
-    call.attempts_run = 1
-    settle(call, run, Health.HEALTHY)
-    telling.attempt_end(call, run)
-    ending.finished(call, run, Disposition.SUCCESS)
+    if run.admission is not None:
+        settle(call, run, Health.HEALTHY)
+    ending.at_once(call, run)
     return True

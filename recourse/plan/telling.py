@@ -10,7 +10,8 @@ from typing import Final
 from recourse import events
 from recourse.budget.protocol import Decision
 from recourse.circuit.protocol import Admission, Transition
-from recourse.outcome import Outcome, OutcomeKind
+from recourse.outcome import SUCCESS, Outcome, OutcomeKind
+from recourse.plan.bound import Bound
 from recourse.plan.call import Call, Run
 from recourse.reasons import BudgetKind, CancelReason, Disposition, HedgingOff
 
@@ -24,10 +25,12 @@ __all__ = [
     "call_start",
     "circuit_decision",
     "circuit_state",
+    "first_succeeded",
     "hedge_cancel",
     "hedge_spawn",
     "hedging_disabled",
     "key_rejected",
+    "opened",
     "policy_resolved",
     "retry_scheduled",
 ]
@@ -41,6 +44,45 @@ def call_start(call: Call) -> None:
     if call.heard:
         info = call.info
         call.tell(_event(events.CallStart, (info, info.seq(), info.started_s, call.limit_s)))
+
+
+def opened(call: Call, bound: Bound) -> None:
+    """The call was made, under a policy that was known beforehand."""
+    info, policy = call.info, bound.policy
+    call.tell(_event(events.CallStart, (info, info.seq(), info.started_s, call.limit_s)))
+    known = (info, info.seq(), info.started_s, policy, policy.source, bound.mode, 0.0, None, None)
+    call.tell(_event(events.PolicyResolved, known))
+
+
+def first_succeeded(call: Call, run: Run) -> None:
+    """The first attempt has given its value, and with it the call is over."""
+    info, ended_s = call.info, run.ended_s
+    facts = (
+        info,
+        info.seq(),
+        ended_s,
+        0,
+        0,
+        True,
+        run.started_s,
+        ended_s,
+        SUCCESS,
+        None,
+        0.0,
+        None,
+        0.0,
+        None,
+        False,
+        0.0,
+        None,
+        "",
+        True,
+        run.budget_reason,
+        run.info.annotations or {},
+    )
+    call.tell(_event(events.AttemptEnd, facts))
+    over = (info, info.seq(), ended_s, Disposition.SUCCESS, SUCCESS, None, 1, 0, call.limit_s)
+    call.tell(_event(events.CallEnd, over))
 
 
 def key_rejected(call: Call, why: str) -> None:
