@@ -182,6 +182,7 @@ class Fold:
         plan = self._plans.get(event[0].key)
         if plan is not None and plan.policy is event.policy and event.failure is None:
             return  # as the last call of the key had it
+        self._plans.pop(event.call.key, None)
         changed = self._policies.resolved(event)
         if changed is not None:
             self.add("policies", changed)

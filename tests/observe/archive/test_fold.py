@@ -320,6 +320,39 @@ def test_a_key_that_was_rejected_and_a_policy_that_failed_are_noted(
     }
 
 
+def test_a_policy_that_comes_back_after_an_outage_is_told_again(fold: Fold, teller: Any) -> None:
+    told(fold, teller.success())
+    call, (start, resolved) = teller.start()
+    failed = resolved._replace(policy=None, failure="provider_error", source="none")
+    call.policy = None
+
+    rows = [
+        told(fold, events_).get("policies", [])
+        for events_ in ([start, failed, teller.end(call, 0)], teller.success(), teller.success())
+    ]
+
+    assert [[event for (event,) in named("policies", r, "event")] for r in rows] == [
+        ["resolve_failed"],
+        ["applied"],
+        [],
+    ]
+
+
+def test_a_call_that_started_in_a_bucket_that_was_told_is_counted_in_another_row(
+    fold: Fold, teller: Any
+) -> None:
+    told(fold, teller.success())
+    late = teller.success()
+    teller.clock.advance(20)
+    first = fold._rollups
+    rows = told(fold, late)
+
+    assert named("rollups", rows["rollups"], "calls", "bucket_at") == [
+        (1, teller.clock.time_unix_ns() // 1000 // 10_000_000 * 10_000_000 - 20_000_000)
+    ]
+    assert first.take(None) == []
+
+
 def test_calls_whose_end_never_comes_are_bounded(
     fold: Fold, teller: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
