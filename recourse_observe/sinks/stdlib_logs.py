@@ -1,0 +1,49 @@
+"""Logs by the standard library: the same lines and names as for structlog, without a dependency."""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from recourse import events
+from recourse.events import Event
+from recourse_observe.sinks.lines import Lines
+
+__all__ = ["LoggingObserver"]
+
+_LOG: Final = logging.getLogger("recourse.calls")
+
+
+class LoggingObserver:
+    """Writes what matters of a call to a logger, with the fields in the message and as ``extra``.
+
+    Args:
+        logger: Where to; ``recourse.calls`` by default.
+        levels: Levels by name of the line, in place of the usual ones; ``off`` leaves it out.
+        exc_info: Whether the line of a failed call carries the exception itself. Its text and
+            traceback are not redacted.
+
+    Raises:
+        ValueError: ``levels`` names no line, or no level.
+    """
+
+    def __init__(
+        self,
+        logger: logging.Logger | None = None,
+        levels: Mapping[str, str] | None = None,
+        *,
+        exc_info: bool = False,
+    ) -> None:
+        self._logger = logger or _LOG
+        self._lines = Lines(levels)
+        self._exc_info = exc_info
+
+    def on_event(self, event: Event) -> None:
+        """Take one event."""
+        for name, level, fields in self._lines.of(event):
+            if self._logger.isEnabledFor(level):
+                facts = fields()
+                said = " ".join(f"{key}={value}" for key, value in facts.items())
+                error = None
+                if self._exc_info and isinstance(event, events.CallEnd):
+                    error = event.error
+                self._logger.log(level, "%s %s", name, said, extra=facts, exc_info=error)
