@@ -396,13 +396,18 @@ class Executor:
 
     def close(self, grace_s: float = 5.0) -> None:
         """Stop: sleeping calls wake with ``ExecutorClosed``, what runs has ``grace_s`` to end."""
-        self._short.clear()
+        self._shut()
         close_runtime(self._runtime, grace_s)
 
     async def aclose(self, grace_s: float = 5.0) -> None:
         """As :meth:`close`, without blocking the event loop."""
-        self._short.clear()
+        self._shut()
         await aclose_runtime(self._runtime, grace_s)
+
+    def _shut(self) -> None:
+        # In this order: a key that is resolved in between finds the executor closed.
+        self._runtime.closed = True
+        self._short.clear()
 
     def __enter__(self) -> Self:
         return self

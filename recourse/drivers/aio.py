@@ -10,13 +10,14 @@ from recourse.clock import wake_up
 from recourse.context import AMBIENT
 from recourse.drivers.misuse import MISUSED, is_plain, plain_in_acall
 from recourse.drivers.threads import inner_cancelled
+from recourse.errors import ExecutorClosed
 from recourse.plan.call import Call, Run
 from recourse.plan.govern import Plan
 from recourse.plan.late import end_late
 from recourse.plan.scopes import Scopes
 from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep, Step
 
-__all__ = ["AsyncHands", "adrive", "arun_inline"]
+__all__ = ["AsyncHands", "adrive", "arun_inline", "soon"]
 
 
 async def adrive(call: Call, plan: Plan) -> Any:
@@ -142,7 +143,7 @@ class AsyncHands:
     async def _sleep(self, seconds: float) -> BaseException | None:
         loop = asyncio.get_running_loop()
         self._wake = loop.create_future()
-        self._runtime.sleepers[self] = lambda error: _soon(loop, self._post, error)
+        self._runtime.sleepers[self] = lambda error: soon(loop, self._post, error)
         try:
             closed = self._runtime.closed_error(self._call.info.key)
             if closed is not None:
@@ -187,7 +188,7 @@ class AsyncHands:
                 run.value = run.work() if run.work is not None else None
             except BaseException as error:  # the waiting call decides
                 run.error = error
-            _soon(loop, self._arrive_unless_dropped, run)
+            soon(loop, self._arrive_unless_dropped, run)
 
         self._runtime.track(self._runtime.clock.spawn(body, "recourse-policy"))
 
@@ -231,8 +232,10 @@ class AsyncHands:
                 wake = self._wake
                 delay_s = max(0.0, until_s - clock.monotonic_s())
                 alarm = clock.call_later(loop, delay_s, lambda: wake_up(wake))
-            self._runtime.waiters[self] = lambda error: _soon(loop, self._post, error)
+            self._runtime.waiters[self] = lambda error: soon(loop, self._post, error)
             try:
+                if self._runtime.deserted:
+                    return ExecutorClosed(self._call.info.key)
                 await self._wake
             except BaseException as error:  # the plan decides what passes on
                 return error
@@ -272,7 +275,7 @@ class AsyncHands:
             await _quietly(rest)
 
 
-def _soon(loop: asyncio.AbstractEventLoop, callback: Any, item: Any) -> None:
+def soon(loop: asyncio.AbstractEventLoop, callback: Any, item: Any) -> None:
     """Call back on the loop from any thread; a loop that is gone needs no call."""
     try:
         loop.call_soon_threadsafe(callback, item)

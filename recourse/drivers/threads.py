@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from recourse.context import AMBIENT
 from recourse.drivers.misuse import MISUSED, PLAIN, awaitable_in_call, is_plain
+from recourse.errors import ExecutorClosed
 from recourse.outcome import Outcome, OutcomeKind
 from recourse.plan.call import Call, Run
 from recourse.plan.govern import Plan
@@ -163,6 +164,8 @@ class Hands:
         box, clock = self._box(), self._runtime.clock
         self._runtime.waiters[self] = box.post
         try:
+            if self._runtime.deserted:
+                return ExecutorClosed(self._call.info.key)
             first = box.take(None if until_s is None else max(0.0, until_s - clock.monotonic_s()))
             items: list[Any] = []
             while first is not None:

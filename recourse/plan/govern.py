@@ -61,6 +61,8 @@ def govern(call: Call, bind: Bind, first: Run | None = None) -> Plan:
 def _resolved(call: Call, bind: Bind) -> Generator[Step, Any, Finish | None]:
     """Give the call its policy; how it ends when it gets none."""
     telling.call_start(call)
+    if call.runtime.closed:
+        return ending.interrupted(call, ExecutorClosed(call.info.key))
     resolved = yield from bind(call)
     if isinstance(resolved, KeyCardinalityError):
         return ending.refused(call, Disposition.POLICY_DENIED, resolved, Reason.NO_POLICY)

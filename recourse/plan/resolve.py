@@ -198,7 +198,8 @@ class Resolver:
 
     def _shorten(self, key: str, bound: Bound) -> None:
         """Open the short path for a key whose policy never changes and asks for nothing else."""
-        if self._constant and bound.short and bound.mode is PolicyMode.STANDARD:
+        standard = bound.mode is PolicyMode.STANDARD
+        if self._constant and bound.short and standard and not self._runtime.closed:
             self.short[key] = bound
 
 

@@ -46,7 +46,7 @@ class VirtualMailbox:
     def __init__(self, turns: "Turns") -> None:
         self._turns = turns
         self.items: list[Any] = []
-        self.waiting: Wait | None = None
+        self.waiting: list[Wait] = []
 
     def post(self, item: Any) -> None:
         """Put one item in."""
@@ -83,13 +83,14 @@ class Turns:
             self._busy += 1 if self._counted else 2
             self._own.counted = True
 
-    def work(self, target: Callable[[], None]) -> None:
-        """Do a spawned thread's work."""
+    def work(self, target: Callable[[], None], ended: VirtualMailbox) -> None:
+        """Do a spawned thread's work, and tell that it has ended."""
         self._own.rank, self._own.counted = _SPAWNED, True
         try:
             target()
         finally:
             with self._lock:
+                ended.post(target)
                 self._busy -= 1
                 self._move_on()
 
@@ -103,8 +104,9 @@ class Turns:
         """Put an item into a mailbox. Who waits for it goes on behind all that is due now."""
         with self._lock:
             box.items.append(item)
-            wait = box.waiting
-            if wait is not None and not wait.over:
+            waiting = (each for each in box.waiting if not each.over and each.due[1] != _MAIL)
+            wait = next(waiting, None)
+            if wait is not None:
                 wait.due = (self.now_s, _MAIL, next(self._order))
                 heapq.heapify(self._waits)
                 self._move_on()
@@ -115,14 +117,15 @@ class Turns:
         patience_s = _LONG_PATIENCE_S if spawned else _PATIENCE_S
         with self._lock:
             if not box.items and (timeout_s is None or timeout_s > 0):
-                box.waiting = wait = self._begin(timeout_s)
+                wait = self._begin(timeout_s)
+                box.waiting.append(wait)
                 try:
                     while not wait.over:
                         if not self._lock.wait(patience_s):
                             self._move_on(patient=False)
                 finally:
                     self._end(wait)
-                    box.waiting = None
+                    box.waiting.remove(wait)
             return box.items.pop(0) if box.items else None
 
     def idle(

@@ -68,8 +68,7 @@ class VirtualClock:
 
     def spawn(self, target: Callable[[], None], name: str) -> threading.Thread:
         """Start a daemon thread whose waits follow this clock."""
-        self._turns.count()
-        thread = threading.Thread(target=self._turns.work, args=(target,), name=name, daemon=True)
+        thread = _VirtualThread(self._turns, target, name)
         thread.start()
         return thread
 
@@ -119,6 +118,29 @@ class VirtualClock:
 
     def __repr__(self) -> str:
         return f"VirtualClock(now_s={self._turns.now_s:g})"
+
+
+class _VirtualThread(threading.Thread):
+    """A thread that is joined in virtual time."""
+
+    def __init__(self, turns: Turns, target: Callable[[], None], name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._turns = turns
+        self._work = target
+        self._ended = VirtualMailbox(turns)
+
+    def start(self) -> None:
+        self._turns.count()
+        super().start()
+
+    def run(self) -> None:
+        self._turns.work(self._work, self._ended)
+
+    def join(self, timeout: float | None = None) -> None:
+        # What is posted once is put back for others who join.
+        if self._ended.take(timeout) is not None:
+            self._ended.post(self)
+            super().join()
 
 
 class _ForeignAlarm:
