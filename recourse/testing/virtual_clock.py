@@ -5,6 +5,7 @@ import contextvars
 import selectors
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from recourse.clock import Alarm, Mailbox, wake_up
@@ -152,7 +153,8 @@ class _ForeignAlarm:
 
     def ring(self) -> None:
         if self._callback is not None:
-            self._loop.call_soon_threadsafe(self._callback)
+            with suppress(RuntimeError):  # a loop that is gone needs no call
+                self._loop.call_soon_threadsafe(self._callback)
 
     def cancel(self) -> None:
         self._callback = None
