@@ -79,7 +79,7 @@ class FileName:
         if match is None:
             return None
         try:
-            first, last = (datetime.strptime(match[i], _TIMES).replace(tzinfo=UTC) for i in (1, 2))
+            first, last = (datetime.fromisoformat(match[i]).replace(tzinfo=UTC) for i in (1, 2))
         except ValueError:  # a month 13
             return None
         return cls(first=first, last=last, instance=match[3], sequence=int(match[4]))

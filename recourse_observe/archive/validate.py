@@ -1,9 +1,11 @@
 """Is this file one of ours? Asked before DuckDB sees it, because one bad footer fails a whole query."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,18 @@ __all__ = ["BadFileError", "FoundFile", "NewerMajorError", "validate"]
 
 _MAGIC: Final = b"PAR1"
 _SMALLEST: Final = 12
+_TEXT: Final = re.compile(r"(large_)?string$|dictionary<values=(large_)?string,")
+_WHOLE: Final = re.compile(r"u?int\d+$")
+_FITTING: Final[Mapping[Kind, re.Pattern[str]]] = {
+    Kind.WORD: _TEXT,
+    Kind.TEXT: _TEXT,
+    # DuckDB casts every timestamp of UTC to ours but this one: nanoseconds with a zone.
+    Kind.TIME: re.compile(r"timestamp\[((s|ms|us)(, tz=(UTC|\+00:00))?|ns)\]$"),
+    Kind.LONG: _WHOLE,
+    Kind.INT: _WHOLE,
+    Kind.REAL: re.compile(r"(float|double|halffloat|u?int\d+)$"),
+    Kind.FLAG: re.compile(r"bool$"),
+}
 _LARGEST_BYTES: Final = 64 << 30  # uncompressed, by the footer's own word
 
 
@@ -85,8 +99,11 @@ def validate(path: Path, table: str | None) -> FoundFile:
     metadata = _metadata(footer)
     _check_version(metadata)
     schema = footer.schema.to_arrow_schema()
-    named = _named_table(table, metadata, schema)
-    _check_columns(named, schema)
+    shape = tuple(zip(schema.names, map(str, schema.types), strict=True))
+    named = _named_table(table, metadata, schema.names)
+    problem, columns = _compared(named, shape)
+    if problem:
+        raise BadFileError(problem)
     _check_extent(footer, size)
     return FoundFile(
         path=path,
@@ -94,11 +111,7 @@ def validate(path: Path, table: str | None) -> FoundFile:
         rows=footer.num_rows,
         size_bytes=size,
         name=FileName.parse(path.name),
-        columns=tuple(
-            (name, str(schema.field(name).type))
-            for name in TABLES[named].names
-            if name in schema.names
-        ),
+        columns=columns,
         metadata=metadata,
     )
 
@@ -148,17 +161,17 @@ def _check_version(metadata: Mapping[str, str]) -> None:
         raise NewerMajorError(problem)
 
 
-def _named_table(table: str | None, metadata: Mapping[str, str], schema: Any) -> str:
+def _named_table(table: str | None, metadata: Mapping[str, str], found: list[str]) -> str:
     said = metadata.get("recourse.table", table)
     if table is not None and said != table:
         problem = f"holds the table {str(said)[:40]!a} and lies in the folder of {table!r}"
         raise BadFileError(problem)
     if said is None:
-        names = set(schema.names)
+        names = set(found)
         fitting = [name for name, spec in TABLES.items() if names >= _required(spec.columns)]
         said = max(fitting, key=lambda name: len(TABLES[name].columns), default=None)
     if said not in TABLES:
-        problem = "is a Parquet file of something else: " + _shown(schema.names)
+        problem = "is a Parquet file of something else: " + _shown(found)
         raise BadFileError(problem)
     return said
 
@@ -167,45 +180,29 @@ def _required(columns: tuple[Column, ...]) -> set[str]:
     return {column.name for column in columns if not column.nullable}
 
 
-def _check_columns(table: str, schema: Any) -> None:
+@lru_cache(maxsize=256)  # the files of an archive have a handful of shapes
+def _compared(
+    table: str, shape: tuple[tuple[str, str], ...]
+) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """What is wrong with a file's columns, as a phrase, and those of them that the table has."""
     columns = TABLES[table].columns
-    missing = _required(columns) - set(schema.names)
-    if missing:
-        problem = f"has another schema than the table {table!r}: it lacks " + _shown(missing)
-        raise BadFileError(problem)
+    types = dict(shape)
+    another = f"has another schema than the table {table!r}: "
+    if missing := _required(columns) - types.keys():
+        return another + "it lacks " + _shown(missing), ()
+    if len(types) < len(shape):
+        return another + "it has a column twice", ()
+    known = tuple((c.name, types[c.name]) for c in columns if c.name in types)
     for column in columns:
-        found = [i for i, name in enumerate(schema.names) if name == column.name]
-        if len(found) > 1 or (found and not _fits(column.kind, schema.field(found[0]).type)):
-            problem = (
-                f"has another schema than the table {table!r}: {column.name} is "
-                f"{schema.field(found[0]).type}, not {column.kind.arrow}"
-            )
-            raise BadFileError(problem)
+        found = types.get(column.name, "null")
+        if not _fits(column.kind, found):
+            return another + f"{column.name} is {found}, not {column.kind.arrow}", ()
+    return "", known
 
 
-def _fits(kind: Kind, found: Any) -> bool:
-    """Whether the found type says the same, however wide it was stored."""
-    if pa.types.is_null(found):
-        return True
-    match kind:
-        case Kind.WORD | Kind.TEXT:
-            value = found.value_type if pa.types.is_dictionary(found) else found
-            return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
-        case Kind.TIME:
-            return _is_utc(found)
-        case Kind.LONG | Kind.INT:
-            return bool(pa.types.is_integer(found))
-        case Kind.REAL:
-            return bool(pa.types.is_floating(found) or pa.types.is_integer(found))
-        case Kind.FLAG:
-            return bool(pa.types.is_boolean(found))
-
-
-def _is_utc(found: Any) -> bool:
-    if not pa.types.is_timestamp(found):
-        return False
-    # DuckDB casts every timestamp to ours but this one: nanoseconds with a zone.
-    return found.tz is None or (found.tz in {"UTC", "+00:00"} and found.unit != "ns")
+def _fits(kind: Kind, found: str) -> bool:
+    """Whether the found Arrow type says the same, however wide it was stored."""
+    return found == "null" or _FITTING[kind].match(found) is not None
 
 
 def _check_extent(footer: Any, size: int) -> None:

@@ -179,6 +179,14 @@ def test_a_column_of_another_kind_is_another_schema(
     assert problem in survey(archive).warnings[0]
 
 
+def test_a_column_that_is_there_twice_is_another_schema(archive: Path) -> None:
+    file = first_file(archive)
+    table = pq.read_table(file)
+    pq.write_table(table.append_column("key", table["key"]), file)
+
+    assert "it has a column twice" in survey(archive).warnings[0]
+
+
 def test_a_level_of_whole_numbers_is_a_level(tmp_path: Path) -> None:
     decision = {
         "decided_at": AT, "call_id": "1", "key": "a", "attempt": 1, "budget_name": "b",
