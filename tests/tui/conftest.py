@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,8 @@ def call(
 
 
 def no_tables() -> Tables:
-    return {name: [] for name in ("calls", "attempts", "budget_decisions", "policies")}
+    names = ("calls", "attempts", "budget_decisions", "policies", "circuit_transitions")
+    return {name: [] for name in names}
 
 
 def traffic(*, with_incident: bool) -> Tables:
@@ -137,6 +139,17 @@ def traffic(*, with_incident: bool) -> Tables:
             "max_attempts": 3,
             "budget_name": "payments",
         }
+    ]
+    states = ("closed", "open", "half_open", "closed")
+    tables["circuit_transitions"] = [
+        {
+            "changed_at": START + timedelta(minutes=13, seconds=40 * number),
+            "key": "auth.Verify",
+            "from_state": before,
+            "to_state": after,
+            "cause": "manual",
+        }
+        for number, (before, after) in enumerate(pairwise(states))
     ]
     return tables
 

@@ -12,7 +12,7 @@ from textual.binding import Binding
 
 __all__ = ["ACTIONS", "VIEWS", "Action", "bindings", "footer", "key_name", "of_screen"]
 
-VIEWS: Final = ("triage", "story", "calls", "call")
+VIEWS: Final = ("triage", "story", "key", "calls", "call")
 """The screens, by name."""
 ANYWHERE: Final = (*VIEWS, "help")
 """The screens and what opens over them."""
@@ -65,17 +65,32 @@ _ACTIONS: Final = {
     "next_call": Action(
         label="next", help="the call after", keys=("right",), screens=("call",), handler="step(1)"
     ),
+    "open_moment": Action(
+        label="calls",
+        help="the calls of that moment",
+        keys=("enter",),
+        screens=("key",),
+        handler="open",
+    ),
+    "earlier": Action(help="earlier", keys=("left",), screens=("key",), handler="time(-1)"),
+    "later": Action(help="later", keys=("right",), screens=("key",), handler="time(1)"),
+    "much_earlier": Action(
+        help="much earlier", keys=("shift+left",), screens=("key",), handler="time(-10)"
+    ),
+    "much_later": Action(
+        help="much later", keys=("shift+right",), screens=("key",), handler="time(10)"
+    ),
     "incident": Action(
         label="incident",
         help="the next incident",
         keys=("i",),
-        screens=("triage", "story"),
+        screens=("triage", "story", "key"),
         handler="incident(1)",
     ),
     "incident_before": Action(
         help="the incident before",
         keys=("I",),
-        screens=("triage", "story"),
+        screens=("triage", "story", "key"),
         handler="incident(-1)",
     ),
     "sort": Action(
@@ -104,6 +119,7 @@ _ACTIONS: Final = {
     "story": Action(
         label="story", help="one incident, told", keys=("2",), handler="app.visit('story')"
     ),
+    "key": Action(label="key", help="one key over time", keys=("3",), handler="app.visit('key')"),
     "calls": Action(label="calls", help="all calls", keys=("4",), handler="app.visit('calls')"),
     "call": Action(help="one call, attempt by attempt", keys=("5",), handler="app.visit('call')"),
     "down": Action(help="down", keys=("j", "down"), screens=ANYWHERE, handler="move(1)"),
