@@ -73,6 +73,10 @@ class OTelObserver:
         ValueError: ``mode`` or ``exceptions`` is another word, or ``key_limit`` is negative.
     """
 
+    in_caller_only: Final = (
+        True  # what is current when a call starts becomes the parent of its span
+    )
+
     def __init__(  # noqa: PLR0913  # the pinned signature; all of them optional, by name
         self,
         *,
