@@ -146,10 +146,15 @@ def option_row(option: click.Option) -> tuple[str, ...]:
     return names + value_of(option), f"{option.help or ''}{default}".strip()
 
 
+def argument_name(argument: click.Argument) -> str:
+    name = argument.human_readable_name.upper()
+    return name if argument.required else f"[{name}]"
+
+
 def command_section(command: click.Command, name: str) -> Iterator[str]:
     arguments = [one for one in command.params if isinstance(one, click.Argument)]
     options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
-    shown = [one.metavar or one.human_readable_name.upper() for one in arguments]
+    shown = [one.metavar or argument_name(one) for one in arguments]
     shown += ["[OPTIONS]"] if options else []
     yield from (f"## `{name}`", "", inspect.cleandoc(command.help or "").replace("\b\n", ""), "")
     if isinstance(command, click.Group):
