@@ -266,7 +266,7 @@ class _Attached:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._token: Token[Context] | None = None
+        self._token: Token[Context]
 
     def __enter__(self) -> None:
         self._token = otel_context.attach(self._context)
@@ -277,8 +277,7 @@ class _Attached:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._token is not None:
-            otel_context.detach(self._token)
+        otel_context.detach(self._token)
 
 
 def _one_of(words: type[Word], name: str, value: str) -> Word:

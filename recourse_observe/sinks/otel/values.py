@@ -6,8 +6,7 @@ from typing import Any, Final
 from recourse import events
 from recourse.errors import DeadlineExceeded
 from recourse.outcome import OutcomeKind
-from recourse.reasons import CancelReason, Disposition
-from recourse.timeline import ErrorText
+from recourse.reasons import Disposition, Reason
 
 __all__ = [
     "attempt",
@@ -36,8 +35,8 @@ def call_failed(event: events.CallEnd) -> bool:
 
 def attempt_failed(event: events.AttemptEnd | events.HedgeCancel) -> bool:
     """Whether the attempt's span is an error: one that lost, or was given up, is not."""
-    reason = event.cancel_reason if isinstance(event, events.AttemptEnd) else event.reason
-    return event.outcome.kind in _ERRORS or reason is CancelReason.DEADLINE_EXCEEDED
+    outcome = event.outcome
+    return outcome.kind in _ERRORS or outcome.reason == Reason.CONTEXT_DEADLINE_EXCEEDED
 
 
 def call_error(event: events.CallEnd) -> str:
@@ -57,8 +56,6 @@ def _error_type(reason: str, error: BaseException | None) -> str:
     status = _STATUS.fullmatch(reason)
     if status is not None:
         return status[1] or status[2]
-    if isinstance(error, ErrorText):
-        return error.type_name
     return events.error_type(error) or reason
 
 

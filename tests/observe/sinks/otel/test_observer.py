@@ -1,3 +1,4 @@
+import asyncio
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +10,17 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
-from recourse import CircuitPolicy, Executor, HedgePolicy, Policy, RetryPolicy, events
-from recourse.errors import NoPolicyError
+from recourse import (
+    BudgetRef,
+    CircuitPolicy,
+    Executor,
+    HedgePolicy,
+    Policy,
+    RetryPolicy,
+    Unlimited,
+    events,
+)
+from recourse.errors import ExecutorClosed, NoPolicyError
 from recourse.testing import VirtualClock, http, script
 from recourse_observe.sinks.otel import OTelObserver
 
@@ -251,8 +261,6 @@ def test_a_deadline_is_the_error_of_the_call_and_of_the_attempt(telemetry: Any) 
     clock: Any = executor.clock
 
     async def hang() -> None:
-        import asyncio
-
         await asyncio.sleep(60)  # noqa: TID251  # virtual
 
     with pytest.raises(TimeoutError):
@@ -441,6 +449,84 @@ def test_an_abandoned_status_is_a_reason_when_nothing_was_raised(telemetry: Any)
 
     [attempt] = telemetry.spans(f"{KEY} attempt")
     assert attempt.attributes["error.type"] == attempt.attributes["recourse.attempt.reason"]
+
+
+@pytest.mark.parametrize("mode", ["span-events", "child-spans"])
+def test_hedged_runs_that_a_deadline_cuts_off_are_errors(telemetry: Any, mode: str) -> None:
+    policy = Policy(
+        KEY,
+        retry=RetryPolicy(max_attempts=1, overall_timeout_s=1.0),
+        hedge=HedgePolicy(enabled=True, hedge_delay_s=0.1, budget=BudgetRef("hedges")),
+    )
+    executor = executor_with(telemetry.observer(mode=mode), policy, budgets={"hedges": Unlimited()})
+    clock: Any = executor.clock
+
+    async def hang() -> None:
+        await asyncio.sleep(60)  # noqa: TID251  # virtual
+
+    with pytest.raises(TimeoutError):
+        clock.run(executor.acall(KEY, hang))
+
+    [call] = telemetry.spans(KEY)
+    cut = [event.attributes for event in call.events if event.name == "recourse.hedge.cancel"] or [
+        span.attributes for span in telemetry.spans(f"{KEY} attempt")
+    ]
+    reasons = [facts.get("recourse.attempt.cancel_reason") for facts in cut]
+    assert "deadline_exceeded" in reasons
+    assert all("error.type" in facts for facts in cut)
+    assert "hedges" in [facts.get("recourse.budget.name") for facts in cut]
+
+
+def test_a_run_left_behind_says_why(telemetry: Any) -> None:
+    gate = threading.Event()
+    observer = telemetry.observer()
+    policy = Policy(KEY, retry=RetryPolicy(overall_timeout_s=20.0))
+    executor = Executor(policies=[policy], observers=[observer], sync_timeout="thread")
+    entered = threading.Event()
+
+    def closing() -> None:
+        entered.wait(10)
+        executor.close(grace_s=0.0)
+
+    def operation() -> None:
+        entered.set()
+        gate.wait(10)
+
+    closer = threading.Thread(target=closing)
+    closer.start()
+    with pytest.raises(ExecutorClosed):
+        executor.call(KEY, operation)
+    gate.set()
+    closer.join()
+
+    [span] = telemetry.spans(KEY)
+    [event] = span.events
+    assert event.attributes["recourse.attempt.cancel_reason"] == "executor_closed"
+    assert "error.type" not in event.attributes
+
+
+def test_a_policy_that_is_missing_and_allowed_is_told_without_an_error(telemetry: Any) -> None:
+    executor = executor_with(telemetry.observer(), missing_policy="allow")
+
+    executor.call("payments.Refund", lambda: 1)
+
+    [span] = telemetry.spans("payments.Refund")
+    [event] = [each for each in span.events if each.name == "recourse.policy.fallback"]
+    assert event.attributes["recourse.policy.mode"] == "allow"
+
+
+def test_telemetry_that_fails_is_counted_and_changes_no_call(telemetry: Any) -> None:
+    from opentelemetry.sdk.trace import SpanProcessor
+
+    class Broken(SpanProcessor):
+        def on_start(self, span: Any, parent_context: Any = None) -> None:
+            raise ValueError
+
+    telemetry.tracers.add_span_processor(Broken())
+    executor = executor_with(telemetry.observer(mode="child-spans"))
+
+    assert executor.call(KEY, lambda: 1) == 1
+    assert executor.observer_errors > 0
 
 
 def test_options_that_are_none_are_refused() -> None:
