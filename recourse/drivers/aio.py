@@ -4,12 +4,12 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Coroutine
 from types import CoroutineType
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 from recourse.clock import wake_up
 from recourse.context import AMBIENT
 from recourse.drivers.misuse import MISUSED, is_plain, plain_in_acall
-from recourse.drivers.threads import inner_cancelled
+from recourse.drivers.threads import INNER_CANCELLED, inner_cancelled
 from recourse.errors import ExecutorClosed
 from recourse.plan.call import Call, Run
 from recourse.plan.govern import Plan
@@ -134,6 +134,8 @@ class AsyncHands:
                 return self._cancel(step.run)
             case Drop():
                 return self._drop(step.run)
+            case _:
+                assert_never(step)
 
     def _post(self, item: Any) -> None:
         self._arrived.append(item)
@@ -170,6 +172,7 @@ class AsyncHands:
             if ended.cancelled() and run not in self._landed:
                 self._land(run, Run(run.info, run.attempt), asyncio.CancelledError())
 
+        # What is cancelled before its first step would never come to its end.
         task.add_done_callback(unbegun)
 
     def _track(self, run: Run, task: asyncio.Task[None]) -> None:
@@ -220,30 +223,31 @@ class AsyncHands:
         if run.dropped:
             return end_late(self._call, run, own.value, error)
         run.value, run.error, run.given, run.ended_s = own.value, error, own.given, own.ended_s
+        if isinstance(error, asyncio.CancelledError):
+            # Neither the call nor its caller is being cancelled, or nobody would wait for this.
+            run.given = INNER_CANCELLED
         self._post(run)
         return None
 
     async def _await(self, until_s: float | None) -> list[Run] | BaseException:
         loop, clock = asyncio.get_running_loop(), self._runtime.clock
-        if not self._arrived:
-            self._wake = loop.create_future()
-            alarm = None
-            if until_s is not None:
-                wake = self._wake
-                delay_s = max(0.0, until_s - clock.monotonic_s())
-                alarm = clock.call_later(loop, delay_s, lambda: wake_up(wake))
-            self._runtime.waiters[self] = lambda error: soon(loop, self._post, error)
-            try:
-                if self._runtime.deserted:
-                    return ExecutorClosed(self._call.info.key)
-                await self._wake
-            except BaseException as error:  # the plan decides what passes on
-                return error
-            finally:
-                self._runtime.waiters.pop(self, None)
-                self._wake = None
-                if alarm is not None:
-                    alarm.cancel()
+        self._wake = wake = loop.create_future()
+        alarm = None
+        if until_s is not None:
+            delay_s = max(0.0, until_s - clock.monotonic_s())
+            alarm = clock.call_later(loop, delay_s, lambda: wake_up(wake))
+        self._runtime.waiters[self] = lambda error: soon(loop, self._post, error)
+        try:
+            if self._runtime.deserted:
+                return ExecutorClosed(self._call.info.key)
+            await wake
+        except BaseException as error:  # the plan decides what passes on
+            return error
+        finally:
+            self._runtime.waiters.pop(self, None)
+            self._wake = None
+            if alarm is not None:
+                alarm.cancel()
         items, self._arrived = self._arrived, []
         for item in items:
             if isinstance(item, BaseException):

@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 from recourse.context import AMBIENT
 from recourse.drivers.misuse import MISUSED, PLAIN, awaitable_in_call, is_plain
@@ -16,9 +16,9 @@ from recourse.plan.scopes import Scopes
 from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep, Step
 from recourse.reasons import Reason
 
-__all__ = ["Hands", "drive", "inner_cancelled", "run_inline"]
+__all__ = ["INNER_CANCELLED", "Hands", "drive", "inner_cancelled", "run_inline"]
 
-_INNER_CANCELLED = Outcome(OutcomeKind.ABORT, Reason.INNER_CANCELLED)
+INNER_CANCELLED = Outcome(OutcomeKind.ABORT, Reason.INNER_CANCELLED)
 
 
 def drive(call: Call, plan: Plan) -> Any:
@@ -74,7 +74,7 @@ def inner_cancelled(error: BaseException) -> Outcome | None:
         task = asyncio.current_task()
     except RuntimeError:
         task = None
-    return _INNER_CANCELLED if task is None or not task.cancelling() else None
+    return INNER_CANCELLED if task is None or not task.cancelling() else None
 
 
 class Hands:
@@ -102,6 +102,8 @@ class Hands:
                 return self._cancel(step.run)
             case Drop():
                 return self._drop(step.run)
+            case _:
+                assert_never(step)
 
     def _box(self) -> Any:
         if self._mailbox is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -15,15 +16,23 @@ from recourse import (
     Policy,
     RetryPolicy,
 )
-from recourse.events import CallEnd, HedgeCancel
+from recourse.events import CallEnd, HedgeCancel, HedgeSpawn
 from recourse.policy.model import Jitter
 
 KEY: Final = "svc.Op"
 HEDGE: Final = HedgePolicy(hedge_delay_s=0.5, max_hedges=3)
 
 
-def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("recourse-")]
+@pytest.fixture
+def threads() -> Callable[[], list[str]]:
+    """Names of the executors' threads that this test has started."""
+    before = set(threading.enumerate())
+
+    def started() -> list[str]:
+        new = [each.name for each in threading.enumerate() if each not in before]
+        return [name for name in new if name.startswith("recourse-")]
+
+    return started
 
 
 def close(side: Any, executor: Executor, grace_s: float = 5.0) -> None:
@@ -227,7 +236,9 @@ def test_r77_a_call_that_sleeps_wakes_with_executor_closed(meanwhile: Meanwhile)
     assert meanwhile.closed_s == 2.0
 
 
-def test_r77_a_run_that_ends_within_the_grace_still_counts(meanwhile: Meanwhile) -> None:
+def test_r77_a_run_that_ends_within_the_grace_still_counts(
+    meanwhile: Meanwhile, threads: Any
+) -> None:
     told = meanwhile(2.0, 5.0, [(4.0, "value")], hedge=HedgePolicy(hedge_delay_s=9.0))
 
     assert error_of(told) is None
@@ -252,7 +263,7 @@ def test_r77_no_hedge_starts_during_the_grace(meanwhile: Meanwhile) -> None:
     assert meanwhile.side.runs == 2
 
 
-def test_r77_what_runs_after_the_grace_is_let_go(meanwhile: Meanwhile) -> None:
+def test_r77_what_runs_after_the_grace_is_let_go(meanwhile: Meanwhile, threads: Any) -> None:
     told = meanwhile(2.0, 5.0, [(60.0, "late")], hedge=HedgePolicy(hedge_delay_s=0.5))
 
     assert isinstance(error_of(told), ExecutorClosed)
@@ -266,7 +277,7 @@ def test_r77_what_runs_after_the_grace_is_let_go(meanwhile: Meanwhile) -> None:
     assert threads() == []
 
 
-def test_r77_losers_are_waited_for_up_to_the_grace(both: Any) -> None:
+def test_r77_losers_are_waited_for_up_to_the_grace(both: Any, threads: Any) -> None:
     executor = both.executor(hedge=HedgePolicy(hedge_delay_s=0.5), sync_timeout="thread")
     runs = both.in_turn(both.stubborn(4.0, "late"), both.stubborn(1.0, "won"))
 
@@ -285,7 +296,7 @@ def test_r77_losers_are_waited_for_up_to_the_grace(both: Any) -> None:
     assert threads() == []
 
 
-def test_r77_abandoned_runs_may_outlive_the_grace(sync_side: Any) -> None:
+def test_r77_abandoned_runs_may_outlive_the_grace(sync_side: Any, threads: Any) -> None:
     retry = RetryPolicy(max_attempts=1, timeout_per_attempt_s=1.0)
     executor = sync_side.executor(retry=retry, sync_timeout="thread")
     sync_side([(60.0, "late")], executor=executor)
@@ -334,6 +345,49 @@ def test_r77_an_operation_may_close_the_executor_that_runs_it(both: Any) -> None
 
     with pytest.raises(ExecutorClosed):
         call()
+
+
+class Closer:
+    """An observer that closes the executor when a hedge is about to start."""
+
+    def __init__(self) -> None:
+        self.executor: Executor | None = None
+
+    def on_event(self, event: Any) -> None:
+        if isinstance(event, HedgeSpawn) and self.executor is not None:
+            self.executor.close(0.0)
+
+
+def test_r77_a_call_that_comes_to_wait_after_the_grace_does_not_wait(both: Any) -> None:
+    closer = Closer()
+    closer.executor = both.executor(observers=[closer], hedge=HEDGE, sync_timeout="thread")
+
+    told = both([(60.0, "late")], executor=closer.executor)
+
+    assert isinstance(told.error, ExecutorClosed)
+    assert (told.runs, told.took_s) == (2 - both.is_async, 0.5)
+    assert [event.reason for event in told.of(HedgeCancel)] == ["executor_closed"] * 2
+
+
+def test_r77_a_call_that_has_just_woken_needs_no_waking(async_side: Any) -> None:
+    retry = RetryPolicy(initial_backoff_s=2.0, jitter=Jitter.NONE)
+    executor = async_side.executor(retry=retry)
+
+    async def closing_at(seconds: float) -> None:
+        await asyncio.sleep(seconds)  # noqa: TID251  # on the virtual loop
+        await executor.aclose()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        closing = asyncio.ensure_future(closing_at(2.0))
+        await loop.run_in_executor(None, lambda: None)
+        with pytest.raises(ExecutorClosed):
+            await executor.acall(KEY, async_side.operation([ConnectionError]))
+        await closing
+
+    async_side.clock.run(main())
+
+    assert (async_side.runs, ends(async_side)) == (1, [("cancelled", 2.0)])
 
 
 def test_r77_a_policy_fetch_is_let_go_after_the_grace(meanwhile: Meanwhile) -> None:

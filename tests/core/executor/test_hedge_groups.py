@@ -19,6 +19,7 @@ from recourse.budget import Ask, Decision
 from recourse.events import (
     AttemptStart,
     BudgetDecision,
+    CallEnd,
     HedgeCancel,
     HedgeSpawn,
     HedgingDisabled,
@@ -255,3 +256,29 @@ def test_r19_a_cancellation_inside_a_run_aborts_the_group(hedged: Any) -> None:
     assert repr(told.error) == "CancelledError('inside')"
     assert told.timeline.disposition == "aborted"
     assert [event.reason for event in told.of(HedgeCancel)] == [CancelReason.TERMINAL_OUTCOME]
+
+
+def test_r19_a_run_that_somebody_else_cancels_aborts_the_call(async_side: Any) -> None:
+    executor = async_side.executor(hedge=HedgePolicy(hedge_delay_s=0.5))
+
+    def cancel_attempts() -> None:
+        for task in asyncio.all_tasks():
+            if task.get_name() == "recourse-attempt":
+                task.cancel("by somebody else")
+
+    async def main(after_s: float) -> None:
+        task = asyncio.ensure_future(executor.acall(KEY, async_side.operation([(5.0, "late")])))
+        loop = asyncio.get_running_loop()
+        # At once means: before the attempt's task has made its first step.
+        loop.call_later(after_s, cancel_attempts) if after_s else loop.call_soon(cancel_attempts)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    for after_s in (0.0, 0.25):
+        async_side.clock.run(main(after_s))
+
+    ends = [event for event in async_side.heard.events if isinstance(event, CallEnd)]
+    assert [(end.disposition, end.outcome.reason) for end in ends] == [
+        ("aborted", "inner_cancelled")
+    ] * 2
+    assert async_side.runs == 1

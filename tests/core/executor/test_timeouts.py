@@ -21,6 +21,7 @@ from recourse import (
 )
 from recourse.events import AttemptEnd, AttemptLate
 from recourse.policy.model import Jitter
+from recourse.testing import VirtualClock
 
 KEY: Final = "svc.Op"
 ONE_S: Final = RetryPolicy(max_attempts=1, timeout_per_attempt_s=1.0)
@@ -206,6 +207,38 @@ def test_r22_a_value_in_time_is_not_late(both: Any) -> None:
     told = both([(0.5, "ok")], retry=ONE_S)
 
     assert [(end.late, end.overrun_s) for end in told.of(AttemptEnd)] == [(False, 0.0)]
+
+
+class SlowMail:
+    """A mailbox that gives the first item one take too late."""
+
+    def __init__(self, clock: Any, mailbox: Any) -> None:
+        self.post, self._take, self._clock = mailbox.post, mailbox.take, clock
+        self._held: list[Any] | None = None
+
+    def take(self, timeout_s: float | None) -> Any:
+        if self._held is None:
+            self._held = [self._take(timeout_s)]
+            self._clock.advance(1.0)
+            return None
+        return self._held.pop() if self._held else self._take(timeout_s)
+
+
+def test_r22_a_result_that_is_there_at_the_limit_counts_though_it_is_heard_of_later(
+    sync_side: Any,
+) -> None:
+    class Clock(VirtualClock):
+        def mailbox(self) -> Any:
+            return SlowMail(self, super().mailbox())
+
+        def advance(self, seconds: float) -> None:
+            super().mailbox().take(seconds)
+
+    sync_side.clock = Clock()
+
+    told = sync_side([(0.5, "value")], retry=ONE_S, sync_timeout="thread")
+
+    assert (told.value, told.timeline.attempts[0].duration_s) == ("value", 0.5)
 
 
 # ------------------------------------------------------------------------------ R24
