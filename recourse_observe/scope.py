@@ -148,4 +148,4 @@ def _of_day(text: str, found: re.Match[str]) -> int:
 
 
 def _unreadable(text: str) -> ScopeError:
-    return ScopeError("time", text, "a moment in UTC such as 2026-11-21T10:02:00Z, 10:02 or +30s")
+    return ScopeError(text, "time", "a moment in UTC such as 2026-11-21T10:02:00Z, 10:02 or +30s")

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
 
 __all__ = ["Chosen", "archive_and", "common", "explain", "opened", "scoped", "the_archive", "warn"]
+
+_INSIST_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,13 +133,21 @@ def opened(path: str, timeout: float | None = None) -> "Iterator[Archive]":
         if timeout is None:
             yield archive
             return
-        alarm = threading.Timer(timeout, archive.store.interrupt)
-        alarm.daemon = True
+        over = threading.Event()
+        alarm = threading.Thread(target=_stop, args=(archive, timeout, over), daemon=True)
         alarm.start()
         try:
             yield archive
         finally:
-            alarm.cancel()
+            over.set()
+            alarm.join()
+
+
+def _stop(archive: "Archive", timeout: float, over: threading.Event) -> None:
+    """Interrupt whatever runs after the time is up, until the command gives up."""
+    over.wait(timeout)
+    while not over.wait(_INSIST_S):
+        archive.store.interrupt()
 
 
 def explain(sql: str) -> None:

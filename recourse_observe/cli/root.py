@@ -28,6 +28,10 @@ Exit codes: 0 ok, 1 error, 2 usage, 3 found (with --exit-code), 4 timeout,
 5 archive missing or damaged, 130 interrupted."""
 
 
+class Unheard(Exception):
+    """Whoever read our output has left."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when one is run, not when help is shown."""
 
@@ -60,6 +64,13 @@ class LazyGroup(click.Group):
         if args and args[0] not in self._lazy and _is_path(args[0]):
             args = ["tui" if sys.stdout.isatty() else "story", *args]
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click would end the process with 1 for a closed pipe."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise Unheard from None
 
     def format_commands(
         self,
@@ -101,7 +112,7 @@ def run(argv: Sequence[str]) -> int:
         return wrong.exit_code
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, Unheard):
         _silence_stdout()
         return Exit.OK
     except Exception as error:

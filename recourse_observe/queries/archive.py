@@ -15,6 +15,7 @@ from recourse_observe.queries.rows import (
     CallPage,
     CallRow,
     Coverage,
+    DimensionRow,
     Gap,
     HedgeRow,
     KeyRow,
@@ -237,6 +238,12 @@ class Archive:
     def shapes(self, scope: Scope = EVERYTHING, *, limit: int = 50) -> tuple[ShapeRow, ...]:
         """Calls of the scope by what happened in them, the most frequent first."""
         return self.rows(ShapeRow, "shapes", scope, limit=limit)
+
+    def dimensions(
+        self, scope: Scope = EVERYTHING, *, limit: int = 200
+    ) -> tuple[DimensionRow, ...]:
+        """Attempts of the scope by reason, peer, policy and more: the ``limit`` greatest values of each."""
+        return self.rows(DimensionRow, "dimensions", scope, limit=limit)
 
     def call(self, call_id: str) -> WholeCall:
         """One call with its attempts, budget decisions and hedges.

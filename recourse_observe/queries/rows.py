@@ -14,6 +14,7 @@ __all__ = [
     "CallPage",
     "CallRow",
     "Coverage",
+    "DimensionRow",
     "Gap",
     "HedgeRow",
     "KeyRow",
@@ -196,6 +197,17 @@ class ShapeRow:
     p50_us: int
     example: str
     shapes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DimensionRow:
+    """How many attempts of a scope have one entry of a dimension; ``None`` was not recorded."""
+
+    dimension: str
+    entry: str | None
+    attempts: int
+    of_attempts: int
+    distinct_entries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

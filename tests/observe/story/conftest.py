@@ -122,7 +122,7 @@ class Fleet:
     """Processes that call; ``run`` gives the tables."""
 
     def __init__(self, *, seed: int = 7, procs: int = 4, seconds: int = 240) -> None:
-        self.rng = random.Random(seed)
+        self.rng = random.Random(seed)  # noqa: S311  # a world, not a secret
         self.procs = procs
         self.end = seconds * S
         self.now = 0
@@ -156,8 +156,7 @@ class Fleet:
         self.routes[key] = dependency
         for proc in range(self.procs):
             self.apply(key, proc, policy, 0)
-        speed = rate if callable(rate) else lambda _t, r=rate: r
-        self.at(0, self.arrive, key, speed)
+        self.at(0, self.arrive, key, rate if callable(rate) else steadily(rate))
 
     def apply(self, key: str, proc: int, policy: Policy, when: int) -> None:
         def change() -> None:
@@ -216,7 +215,7 @@ class Fleet:
             self.submit(dependency, run)
 
     def answered(self, run: Run) -> Callable[[bool, int], None]:
-        def done(success: bool, _: int) -> None:
+        def done(success: bool, _: int) -> None:  # noqa: FBT001  # a callback with one answer
             reason = "success" if success else "http_502"
             self.at(self.now + 5 * MS, self.ended, run, reason, None if success else 502, None)
 
@@ -336,7 +335,7 @@ class Fleet:
         breaker["why"] = "circuit_open"
         if breaker["state"] == "half_open":
             breaker["why"] = "circuit_half_open_probe_limit"
-        return breaker["state"] == "closed"
+        return bool(breaker["state"] == "closed")
 
     def count(self, call: Call, outcome: str) -> None:
         breaker = self.breakers.get((call.key, call.proc))
@@ -405,7 +404,7 @@ class Fleet:
         }
         self.tables["hedges"].append(row)
 
-    def record(
+    def record(  # noqa: PLR0913  # the columns that differ from attempt to attempt
         self,
         run: Run,
         outcome: str,
@@ -473,6 +472,10 @@ class Fleet:
             self.now = when
             action(*args)
         return self.tables
+
+
+def steadily(rate: float) -> Callable[[int], float]:
+    return lambda _t: rate
 
 
 def between(start_s: float, end_s: float) -> Callable[[int], bool]:
@@ -570,7 +573,7 @@ def retry_storm() -> Fleet:
 
 def synchronized() -> Fleet:
     """No jitter: what failed together comes back together and overruns the queue again."""
-    made = with_payments(
+    return with_payments(
         Policy(max_attempts=5, backoff_us=2 * S, max_backoff_us=2 * S, jitter="none"),
         rate=lambda t: 400.0 if t % (6 * S) < 250 * MS else 8.0,
         service_us=40_000.0,
@@ -579,7 +582,6 @@ def synchronized() -> Fleet:
         queue=30,
         slow=lambda t, _i: 2.2 if during(t) else 0.5,
     )
-    return made
 
 
 def flapping() -> Fleet:

@@ -1,6 +1,10 @@
 """Every cause is found in an archive of a fleet in which it happened, and nothing where nothing did."""
 
+from collections.abc import Callable
+
 import pytest
+
+from recourse_observe.story.findings import StoryDocument
 
 ON_S, OFF_S = 100, 180
 CAUSES = [
@@ -29,7 +33,9 @@ CAUSES = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cause", CAUSES)
-def test_the_cause_of_an_incident_is_found_with_its_key_and_its_onset(cause, story_of) -> None:
+def test_the_cause_of_an_incident_is_found_with_its_key_and_its_onset(
+    cause: str, story_of: Callable[[str], StoryDocument]
+) -> None:
     document = story_of(cause)
 
     (incident,) = document.incidents
@@ -42,7 +48,9 @@ def test_the_cause_of_an_incident_is_found_with_its_key_and_its_onset(cause, sto
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quiet", ["steady", "blip", "chronic", "diurnal"])
-def test_a_quiet_archive_has_no_incident_and_says_what_was_looked_at(quiet, story_of) -> None:
+def test_a_quiet_archive_has_no_incident_and_says_what_was_looked_at(
+    quiet: str, story_of: Callable[[str], StoryDocument]
+) -> None:
     document = story_of(quiet)
 
     assert document.incidents == ()
@@ -50,7 +58,7 @@ def test_a_quiet_archive_has_no_incident_and_says_what_was_looked_at(quiet, stor
 
 
 @pytest.mark.slow
-def test_a_key_that_only_suffers_is_a_victim(story_of) -> None:
+def test_a_key_that_only_suffers_is_a_victim(story_of: Callable[[str], StoryDocument]) -> None:
     (incident,) = story_of("cascade").incidents
 
     assert incident.keys == ("ledger.Append",)
@@ -58,7 +66,9 @@ def test_a_key_that_only_suffers_is_a_victim(story_of) -> None:
 
 
 @pytest.mark.slow
-def test_an_innocent_rollout_before_an_outage_is_a_suspect_and_not_the_cause(story_of) -> None:
+def test_an_innocent_rollout_before_an_outage_is_a_suspect_and_not_the_cause(
+    story_of: Callable[[str], StoryDocument],
+) -> None:
     (incident,) = story_of("innocent_rollout").incidents
 
     assert incident.cause == "dependency_outage"
@@ -66,7 +76,9 @@ def test_an_innocent_rollout_before_an_outage_is_a_suspect_and_not_the_cause(sto
 
 
 @pytest.mark.slow
-def test_the_process_is_named_when_it_is_the_matter_of_one(story_of) -> None:
+def test_the_process_is_named_when_it_is_the_matter_of_one(
+    story_of: Callable[[str], StoryDocument],
+) -> None:
     (incident,) = story_of("single_process_fault").incidents
 
     assert incident.instances == ("pod-2",)
@@ -74,7 +86,9 @@ def test_the_process_is_named_when_it_is_the_matter_of_one(story_of) -> None:
 
 
 @pytest.mark.slow
-def test_stuck_breakers_are_named_by_their_processes(story_of) -> None:
+def test_stuck_breakers_are_named_by_their_processes(
+    story_of: Callable[[str], StoryDocument],
+) -> None:
     (incident,) = story_of("circuit_stuck_open").incidents
 
     assert incident.instances == ("pod-1", "pod-2")
@@ -91,7 +105,9 @@ def test_stuck_breakers_are_named_by_their_processes(story_of) -> None:
         ("dependency_outage", "neutral"),
     ],
 )
-def test_our_part_is_judged(cause, effect, story_of) -> None:
+def test_our_part_is_judged(
+    cause: str, effect: str, story_of: Callable[[str], StoryDocument]
+) -> None:
     (incident,) = story_of(cause).incidents
 
     assert incident.retry_effect == effect

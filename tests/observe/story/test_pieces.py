@@ -1,0 +1,240 @@
+"""The pure parts, one by one."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from recourse_observe.story import narrate
+from recourse_observe.story.baseline import slow_limit_us, usual_latency, usual_share
+from recourse_observe.story.cusum import edge_after_low, edge_at_peak, raised, spells
+from recourse_observe.story.detectors.signs import Sign, ramp, weigh
+from recourse_observe.story.findings import (
+    Action,
+    Cause,
+    Evidence,
+    Ranked,
+    RetryEffect,
+    StoryDocument,
+)
+from recourse_observe.story.incidents import Bin, KeySpell, group, key_spells
+from recourse_observe.story.judge import rank
+from recourse_observe.story.render import as_json, as_markdown, as_text
+
+S = 1_000_000
+
+
+@given(st.floats(0.001, 0.9))
+def test_the_share_worth_an_alarm_is_above_the_usual_one(p0: float) -> None:
+    assert p0 < raised(p0) < 1
+
+
+@given(st.integers(5, 60), st.integers(5, 40), st.integers(20, 60))
+def test_a_spell_is_found_where_it_is(before: int, length: int, after: int) -> None:
+    counts = [(10, 0)] * before + [(10, 8)] * length + [(10, 0)] * after
+
+    (found,) = spells(counts, 0.005)
+
+    assert (found.first, found.last) == (before, before + length - 1)
+
+
+def test_a_spell_at_the_end_is_open() -> None:
+    (found,) = spells([(10, 0)] * 9 + [(10, 9)] * 9, 0.005)
+
+    assert found.last == 17
+
+
+def test_two_spells_apart_are_two() -> None:
+    counts = [(10, 0)] * 9 + [(10, 9)] * 9 + [(10, 0)] * 40 + [(10, 9)] * 9 + [(10, 0)] * 40
+
+    assert [(s.first, s.last) for s in spells(counts, 0.005)] == [(9, 17), (58, 66)]
+
+
+@given(st.integers(0, 40), st.integers(1, 40))
+def test_edges_are_the_first_and_the_last_bad_call(good: int, bad: int) -> None:
+    flags = [False] * good + [True] * bad
+
+    assert edge_after_low(flags, 0.01, 0.5) == good
+    assert edge_at_peak(flags[::-1], 0.01, 0.5) == bad - 1
+
+
+def test_a_key_without_calls_has_a_floor_for_its_usual_share() -> None:
+    assert usual_share([]) == 0.001
+    assert usual_share([(3, 0)]) == pytest.approx(0.0625)
+
+
+def test_nothing_is_slow_without_a_baseline() -> None:
+    assert usual_latency([]) is None
+    assert slow_limit_us(None) > 10**15
+
+
+def bins(counts: list[tuple[int, int]], key: str = "a.B") -> list[Bin]:
+    return [
+        Bin(key=key, bin=i, calls=n, lost=bad, hurt=bad, slow=0, hedged=0)
+        for i, (n, bad) in enumerate(counts)
+    ]
+
+
+def test_a_blip_of_twelve_seconds_is_no_incident() -> None:
+    counts = [(20, 0)] * 100 + [(20, 20)] * 12 + [(20, 0)] * 100
+
+    assert key_spells(bins(counts), S) == []
+
+
+def test_blips_that_come_back_are_one_incident() -> None:
+    wave = [(20, 20)] * 6 + [(20, 0)] * 15
+    counts = [(20, 0)] * 100 + wave * 5 + [(20, 0)] * 100
+
+    (found,) = key_spells(bins(counts), S)
+
+    assert (found.start_us, found.end_us) == (100 * S, 190 * S)
+
+
+def test_a_faint_blip_before_an_incident_is_not_its_beginning() -> None:
+    counts = [(20, 0)] * 100 + [(20, 8)] + [(20, 0)] * 20 + [(20, 20)] * 60 + [(20, 0)] * 50
+
+    (found,) = key_spells(bins(counts), S)
+
+    assert found.start_us == 121 * S
+
+
+def test_what_was_so_from_the_first_moment_to_the_last_is_no_incident() -> None:
+    assert key_spells(bins([(20, 20)] * 200), S) == []
+
+
+def spell(key: str, start_s: int, end_s: int, bad: float = 100.0) -> KeySpell:
+    return KeySpell(
+        key=key,
+        channel="lost",
+        start_us=start_s * S,
+        end_us=end_s * S,
+        calls=200,
+        share=0.5,
+        usual=0.001,
+        bad=bad,
+        lost=100,
+    )
+
+
+def test_keys_of_one_dependency_are_one_incident() -> None:
+    (one,) = group([spell("a.B", 10, 60), spell("a.C", 30, 90)], {}, 999 * S)
+
+    assert [s.key for s in one.spells] == ["a.B", "a.C"]
+    assert (one.start_us, one.end_us) == (10 * S, 90 * S)
+
+
+def test_dependencies_that_fail_at_different_times_are_two_incidents() -> None:
+    assert len(group([spell("a.B", 10, 60), spell("c.D", 40, 90)], {}, 999 * S)) == 2
+    assert len(group([spell("a.B", 10, 60), spell("c.D", 70, 90)], {}, 999 * S)) == 2
+    assert len(group([spell("a.B", 10, 60), spell("a.C", 200, 290)], {}, 999 * S)) == 2
+
+
+def test_keys_that_call_each_other_are_one_incident_with_a_victim() -> None:
+    (one,) = group(
+        [spell("front.Page", 10, 95), spell("c.D", 30, 90)], {("front.Page", "c.D"): 90}, 999 * S
+    )
+
+    assert [s.key for s in one.culprits] == ["c.D"]
+    assert [s.key for s in one.victims] == ["front.Page"]
+
+
+def test_keys_that_blame_each_other_are_all_culprits() -> None:
+    links = {("a.B", "c.D"): 90, ("c.D", "a.B"): 90}
+
+    (one,) = group([spell("a.B", 10, 95), spell("c.D", 30, 90)], links, 999 * S)
+
+    assert len(one.culprits) == 2
+
+
+def test_spells_of_one_key_in_an_incident_are_one() -> None:
+    (one,) = group(
+        [spell("a.B", 10, 60), spell("a.C", 40, 130), spell("a.B", 110, 160, bad=7.0)], {}, 999 * S
+    )
+
+    assert [(s.key, s.end_us // S) for s in one.culprits] == [("a.B", 160), ("a.C", 130)]
+
+
+def test_every_sign_is_wanted_and_none_rules_out_alone() -> None:
+    suspect = weigh(
+        Cause.RATE_LIMITED,
+        Sign(kind="limited", degree=0.0, values={"limited_share": 0.0}),
+        Sign(kind="attempts_failed", degree=1.0, values={"failed_share": 1.0}),
+    )
+
+    assert suspect.score == pytest.approx(0.02)
+    assert narrate.sign(suspect.weakest) == (
+        "0.0% of failures said that there were too many requests"
+    )
+
+
+def test_no_fitting_cause_is_an_answer() -> None:
+    nothing = weigh(Cause.RATE_LIMITED, Sign(kind="limited", degree=ramp(0, 0, 1)))
+
+    assert rank((nothing,))[0].cause is Cause.UNKNOWN
+
+
+def test_every_action_and_every_cause_has_words() -> None:
+    assert all(narrate.action(action) for action in Action)
+    assert narrate.cause_name(Cause.RETRY_STORM) == "retry storm"
+
+
+def test_what_cannot_be_known_depends_on_the_archive() -> None:
+    least = narrate.cannot_know(timeouts=False, ongoing=False, sampled=False, dropped=0, gaps=0)
+    most = narrate.cannot_know(timeouts=True, ongoing=True, sampled=True, dropped=1, gaps=2)
+
+    assert (len(least), len(most)) == (2, 7)
+    assert "what 1 dropped event would have told" in most
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "text"),
+    [
+        ("others", {"other_keys": 0}, "no other key was called meanwhile"),
+        ("end", {"calls": 0}, "the archive ends with it"),
+        (
+            "load",
+            {"calls": 20, "seconds": 10.0, "calls_before": 0, "seconds_before": 0.0},
+            "2.0 calls/s from the first moment of the archive on",
+        ),
+        (
+            "budget",
+            {"asked": 9, "denied": 4, "missing": 4, "budget_name": "b\x1b"},
+            "budget 'b·' denied 4 of 9 attempts, 4 because nobody had registered it",
+        ),
+        (
+            "worst_key",
+            {"policy_key": "a.B", "calls": 0, "lost": 0},
+            "the key with the greatest part lost is a.B: 0 of 0 (—), as usual for it throughout",
+        ),
+        (
+            "ours",
+            dict.fromkeys(
+                ("attempts_before", "admitted_before", "attempts", "admitted", "retries"), 0
+            )
+            | {"rescued": 0, "wasted": 0},
+            "attempts per call — → —; 0 retries, 0 rescued a call, 0 did not",
+        ),
+    ],
+)
+def test_sentences_for_what_is_rare(kind: str, values: dict[str, Any], text: str) -> None:
+    assert narrate.sentence(kind, values) == text
+
+
+def test_a_document_without_incidents_and_facts_is_still_one() -> None:
+    document = StoryDocument(archive="x\x1b", start_unix_ns=0, end_unix_ns=10**9, incidents=())
+
+    assert as_text(document).startswith("x·  1970-01-01 00:00:00 to 00:00:01 UTC, 0 incidents")
+    assert "No incident." in as_markdown(document)
+    assert json.loads(as_json(document))["incidents"] == []
+
+
+def test_findings_are_told_without_what_is_not_known() -> None:
+    row = Evidence(table="policies", why="so", at_unix_ns=5, key="a.B")
+
+    assert row.to_json() == {"table": "policies", "at_ns": 5, "key": "a.B", "why": "so"}
+    assert Ranked(cause=Cause.UNKNOWN, confidence=0.5).to_json() == {
+        "cause": "unknown",
+        "confidence": 0.5,
+    }
+    assert [str(effect) for effect in RetryEffect] == ["helped", "neutral", "harmed"]

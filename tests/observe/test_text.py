@@ -1,0 +1,60 @@
+import pytest
+from hypothesis import given, strategies as st
+
+from recourse_observe import text
+
+
+@given(st.text())
+def test_what_is_printable_has_no_control_character_and_a_limit(value: str) -> None:
+    safe = text.printable(value)
+
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u202e\u2066\u200b" for c in safe)
+    assert len(safe) <= 4096
+
+
+def test_a_long_text_is_cut_with_an_ellipsis() -> None:
+    assert text.printable("x" * 5000) == "x" * 4095 + "…"
+
+
+@pytest.mark.parametrize(
+    ("micros", "shown"),
+    [
+        (None, "—"),
+        (0, "0 µs"),
+        (999, "999 µs"),
+        (1_000, "1.0 ms"),
+        (9_960, "10 ms"),
+        (486_000, "486 ms"),
+        (999_600, "1.00 s"),
+        (9_996_000, "10.0 s"),
+        (59_970_000, "1m00s"),
+        (3_725_000_000, "1h02m05s"),
+    ],
+)
+def test_a_duration_has_its_unit_and_three_digits(micros: int | None, shown: str) -> None:
+    assert text.duration(micros) == shown
+
+
+def test_a_ratio_that_is_not_known_is_a_dash() -> None:
+    assert (text.times(None), text.percent(None)) == ("—", "—")
+
+
+def test_a_sparkline_without_any_value_shows_zeros_and_gaps() -> None:
+    assert text.sparkline([0, None, 0]) == "_ _"
+
+
+def test_a_sparkline_may_share_a_scale() -> None:
+    assert text.sparkline([4, 8], top=16) == "▂▄"
+
+
+@given(st.text(alphabet="aé日\u0301", max_size=8), st.integers(1, 10))
+def test_a_fitted_text_fills_its_cells(value: str, cells: int) -> None:
+    assert text.width(text.fit(value, cells)) in {cells, cells - 1}
+
+
+def test_a_text_too_wide_for_one_cell_is_an_ellipsis() -> None:
+    assert text.fit("日本", 1) == "…"
+
+
+def test_the_time_of_day_has_as_many_decimals_as_asked() -> None:
+    assert text.clock(36_120_623_456, decimals=1) == "10:02:00.6"
