@@ -186,6 +186,11 @@ class Store:
             raise Superseded(lane) from None
         except duckdb.Error as error:
             raise QueryError(str(error)) from None
+        except RuntimeError as error:
+            # An interrupt that meets a statement while it is being submitted comes out untyped.
+            if str(error) != "Query interrupted":
+                raise
+            raise Superseded(lane) from None
         finally:
             with self._lock:
                 job.over.set()
