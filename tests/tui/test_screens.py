@@ -15,7 +15,7 @@ Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 SIZES = ((80, 24), (120, 40))
 KINDS = ("incident", "quiet", "empty", "damaged", "one-row", "hostile")
-SCREENS = {"triage": "1", "story": "2", "key": "3", "calls": "4", "call": "5"}
+SCREENS = dict(zip(("triage", "story", "key", "calls", "call", "compare"), "123456", strict=True))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

@@ -12,7 +12,7 @@ from textual.binding import Binding
 
 __all__ = ["ACTIONS", "VIEWS", "Action", "bindings", "footer", "key_name", "of_screen"]
 
-VIEWS: Final = ("triage", "story", "key", "calls", "call")
+VIEWS: Final = ("triage", "story", "key", "calls", "call", "compare")
 """The screens, by name."""
 ANYWHERE: Final = (*VIEWS, "help")
 """The screens and what opens over them."""
@@ -80,17 +80,48 @@ _ACTIONS: Final = {
     "much_later": Action(
         help="much later", keys=("shift+right",), screens=("key",), handler="time(10)"
     ),
+    "open_value": Action(
+        label="calls",
+        help="the calls with the marked value",
+        keys=("enter",),
+        screens=("compare",),
+        handler="open",
+    ),
+    "exclude": Action(
+        label="exclude",
+        help="the calls without the marked value",
+        keys=("e",),
+        screens=("compare",),
+        handler="exclude",
+    ),
+    "swap": Action(
+        label="swap", help="swap A and B", keys=("s",), screens=("compare",), handler="swap"
+    ),
+    "baseline": Action(
+        label="baseline",
+        help="compare with something else",
+        keys=("o",),
+        screens=("compare",),
+        handler="baseline",
+    ),
+    "why": Action(
+        label="why",
+        help="what differs from before and from other keys",
+        keys=("w", "c"),
+        screens=("triage", "story", "key", "calls", "call"),
+        handler="app.visit('compare')",
+    ),
     "incident": Action(
         label="incident",
         help="the next incident",
         keys=("i",),
-        screens=("triage", "story", "key"),
+        screens=("triage", "story", "key", "compare"),
         handler="incident(1)",
     ),
     "incident_before": Action(
         help="the incident before",
         keys=("I",),
-        screens=("triage", "story", "key"),
+        screens=("triage", "story", "key", "compare"),
         handler="incident(-1)",
     ),
     "sort": Action(
@@ -122,6 +153,7 @@ _ACTIONS: Final = {
     "key": Action(label="key", help="one key over time", keys=("3",), handler="app.visit('key')"),
     "calls": Action(label="calls", help="all calls", keys=("4",), handler="app.visit('calls')"),
     "call": Action(help="one call, attempt by attempt", keys=("5",), handler="app.visit('call')"),
+    "compare": Action(help="A against B", keys=("6",), handler="app.visit('compare')"),
     "down": Action(help="down", keys=("j", "down"), screens=ANYWHERE, handler="move(1)"),
     "up": Action(help="up", keys=("k", "up"), screens=ANYWHERE, handler="move(-1)"),
     "page_down": Action(

@@ -67,6 +67,7 @@ class KeyView(View):
     def ask(self, place: Place) -> Iterator[Answer]:
         """All that is known of the key; without one, of the key that lost most."""
         archive = self.session.archive
+        place = self.session.on_incident(place)
         key = place.scope.key or _worst_key(archive, place.scope)
         place = replace(place, scope=place.scope.of(key))
         scope = _with_margins(archive, place.scope)

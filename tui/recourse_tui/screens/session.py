@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Opened", "Place", "Session"]
 
 _HISTOGRAM_BUCKETS: Final = 240
+_OPEN: Final = (EVERYTHING.start_unix_us, EVERYTHING.end_unix_us)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,14 @@ class Session:
         """The open archive."""
         return self.book.archive
 
+    def on_incident(self, place: Place) -> Place:
+        """The place, with the brush on the first incident unless it is set; asks, so only in a worker."""
+        incidents = self.book.story().incidents
+        is_brushed = (place.scope.start_unix_us, place.scope.end_unix_us) != _OPEN
+        if place.incident or is_brushed or not incidents:
+            return place
+        return replace(place, incident=1, scope=incident_scope(place.scope, incidents[0]))
+
     # ------------------------------------------------------------ changed by the app alone
 
     def go(self, place: Place) -> None:
@@ -149,12 +158,15 @@ class Session:
         scope = incident_scope(self.place.scope, incidents[number - 1])
         return replace(self.place, incident=number, scope=scope)
 
+    def incident(self, number: int) -> "Incident | None":
+        """An incident by its number, once the story is told."""
+        incidents = self._incidents()
+        return incidents[number - 1] if 1 <= number <= len(incidents) else None
+
     def incident_name(self, number: int) -> str:
         """An incident by its number and its keys; nothing before the story is told."""
-        incidents = self._incidents()
-        if not 1 <= number <= len(incidents):
-            return ""
-        return f"#{number} {printable(', '.join(incidents[number - 1].keys))}"
+        incident = self.incident(number)
+        return "" if incident is None else f"#{number} {printable(', '.join(incident.keys))}"
 
     def note(self) -> str:
         """What the prompt's line says: the filter that all screens share."""

@@ -73,12 +73,10 @@ class TriageView(View):
         """The keys at once; then the story, and the keys of the incident that it is opened on."""
         archive = self.session.archive
         yield (first := Answer(place=place, keys=archive.keys(place.scope)))
-        story = self.session.book.story()
-        if place.incident == 0 and story.incidents:
-            scope = incident_scope(place.scope, story.incidents[0])
-            place = replace(place, incident=1, scope=scope)
-            first = Answer(place=place, keys=archive.keys(scope))
-        yield replace(first, story=story)
+        resolved = self.session.on_incident(place)
+        if resolved != place:
+            first = Answer(place=resolved, keys=archive.keys(resolved.scope))
+        yield replace(first, story=self.session.book.story())
 
     def draw(self) -> None:
         """Both lists, and the details."""
