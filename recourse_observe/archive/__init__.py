@@ -9,7 +9,14 @@ if TYPE_CHECKING:
     from recourse_observe.archive.reader import Survey, open_store, survey
     from recourse_observe.archive.writer import ArchiveObserver
 
-__all__ = ["ArchiveError", "ArchiveObserver", "Survey", "open_store", "survey", "write_archive"]
+__all__ = [
+    "ArchiveError",
+    "ArchiveObserver",
+    "Survey",
+    "open_store",
+    "survey",
+    "write_archive",
+]
 
 _HOMES = {
     "ArchiveError": "errors",

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from recourse_observe.archive.files import Source, publish_table, write_marker
 from recourse_observe.archive.schema import TABLES, Column, Kind, Table, arrow_schema
+from recourse_observe.archive.sql import write_sql
 
 __all__ = ["RowError", "write_archive"]
 
@@ -123,6 +124,7 @@ def write_archive(
                 region=group[0]["region"],
             )
             publish_table(root, name, _arrow(spec, group), owner, sequence, durable=False)
+    write_sql(root)
     return root
 
 

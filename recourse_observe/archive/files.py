@@ -29,6 +29,7 @@ __all__ = [
     "Source",
     "file_metadata",
     "instant",
+    "name_of",
     "publish",
     "publish_table",
     "write_marker",
@@ -148,7 +149,18 @@ def write_marker(root: Path) -> None:
         publish(marker, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
-def publish_table(  # noqa: PLR0913  # what, where, whose, and how surely
+def name_of(table: str, rows: Any, source: Source, sequence: int, at_us: int = 0) -> FileName:
+    """The name that a file of these rows has; ``at_us`` dates one without rows."""
+    first_us, last_us = _span(rows, TABLES[table], at_us)
+    return FileName(
+        first=instant(first_us),
+        last=instant(last_us),
+        instance=source.instance,
+        sequence=sequence,
+    )
+
+
+def publish_table(  # noqa: PLR0913  # what, where, whose, and how
     root: Path,
     table: str,
     rows: Any,
@@ -157,6 +169,8 @@ def publish_table(  # noqa: PLR0913  # what, where, whose, and how surely
     *,
     at_us: int = 0,
     durable: bool = True,
+    level: int = 1,
+    extra: Mapping[str, str] | None = None,
 ) -> Path:
     """Write an Arrow table of the pinned schema as one file of the archive.
 
@@ -168,15 +182,14 @@ def publish_table(  # noqa: PLR0913  # what, where, whose, and how surely
     """
     spec = TABLES[table]
     first_us, last_us = _span(rows, spec, at_us)
-    name = FileName(
-        first=instant(first_us),
-        last=instant(last_us),
-        instance=source.instance,
-        sequence=sequence,
-    )
+    name = name_of(table, rows, source, sequence, at_us)
     path = root / table / name.folder / str(name)
-    metadata = file_metadata(table, source, first_us, last_us)
-    publish(path, lambda aside: write_parquet(aside, rows, spec, metadata), durable=durable)
+    metadata = file_metadata(table, source, first_us, last_us) | dict(extra or {})
+    publish(
+        path,
+        lambda aside: write_parquet(aside, rows, spec, metadata, level=level),
+        durable=durable,
+    )
     return path
 
 

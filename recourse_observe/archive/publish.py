@@ -1,6 +1,7 @@
 """Segments made into the tables' files."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from recourse_observe.archive.files import publish_table
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.segment import OPEN
 from recourse_observe.archive.segment_data import SegmentData
+from recourse_observe.archive.sql import write_sql
 
 __all__ = ["publish_segment", "segment_tables", "settle_in_flight"]
 
@@ -75,6 +77,8 @@ def publish_segment(
         at_us = head.wall_ns // 1000
         publish_table(root, table, rows, head.source, head.sequence, at_us=at_us)
     path.unlink()
+    with suppress(OSError):  # a convenience, not the data
+        write_sql(root)
     return sum(rows.num_rows for rows in tables.values())
 
 

@@ -4,11 +4,11 @@ import glob
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from recourse_observe.archive.errors import (
     ArchiveDamagedError,
@@ -28,7 +28,7 @@ from recourse_observe.archive.validate import (
 )
 from recourse_observe.duck import Files, Store, View
 
-__all__ = ["Survey", "open_store", "survey"]
+__all__ = ["Survey", "open_store", "survey", "view_of"]
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+%,@-]{0,254}")
 _DEEPEST: Final = 8
@@ -44,14 +44,19 @@ class Survey:
         files: Readable files of every table, in the order of their names.
         segments: What writers have not published yet.
         warnings: One sentence about each thing that was left out.
-        skipped: How many files were left out.
+        damaged: Files of a table's folder that cannot be read, with the reason as a phrase.
     """
 
     path: str
     files: Mapping[str, tuple[FoundFile, ...]]
     segments: tuple[FoundSegment, ...] = ()
     warnings: tuple[str, ...] = ()
-    skipped: int = 0
+    damaged: Mapping[Path, str] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> int:
+        """How many files were left out."""
+        return len(self.damaged)
 
     @property
     def rows(self) -> int:
@@ -69,7 +74,7 @@ class Survey:
 class _Findings:
     files: dict[str, list[FoundFile]] = field(default_factory=lambda: {t: [] for t in TABLES})
     warnings: list[str] = field(default_factory=list)
-    bad: list[BadFileError] = field(default_factory=list)
+    bad: list[tuple[Path, BadFileError]] = field(default_factory=list)
     segments: list[FoundSegment] = field(default_factory=list)
     is_archive: bool = False
 
@@ -77,7 +82,7 @@ class _Findings:
         try:
             found = validate(path, table)
         except BadFileError as error:
-            self.bad.append(error)
+            self.bad.append((path, error))
             self.warnings.append(f"{_printable(shown)} {error}; it was skipped")
         else:
             self.files[found.table].append(found)
@@ -108,28 +113,38 @@ def survey(path: str | os.PathLike[str]) -> Survey:
         files={table: _each_once(found, unpublished) for table, found in findings.files.items()},
         segments=tuple(findings.segments),
         warnings=tuple(findings.warnings),
-        skipped=len(findings.bad),
+        damaged={path: str(error) for path, error in findings.bad},
     )
 
 
 def open_store(found: Survey) -> Store:
     """The archive's tables as views of a database; a table without rows is there and empty."""
-    return Store({table: _view(table, found) for table in TABLES})
+    return Store(
+        {
+            table: view_of(
+                table,
+                found.files.get(table, ()),
+                [segment.tables[table] for segment in found.segments if table in segment.tables],
+            )
+            for table in TABLES
+        }
+    )
 
 
-def _view(table: str, found: Survey) -> View:
+def view_of(table: str, files: Sequence[FoundFile], live: Sequence[Any] = ()) -> View:
+    """A table's view over files, however each of them stores it, and over Arrow tables."""
+
     def columns(file: FoundFile) -> tuple[tuple[str, str], ...]:
         return file.columns
 
-    alike = groupby(sorted(found.files.get(table, ()), key=columns), key=columns)
-    files = tuple(
+    alike = groupby(sorted(files, key=columns), key=columns)
+    parts = [
         Files(paths=tuple(file.path for file in group), columns=frozenset(dict(shape)))
         for shape, group in alike
-    )
-    live = tuple(segment.tables[table] for segment in found.segments if table in segment.tables)
+    ]
     return View(
         columns={column.name: column.kind.sql for column in TABLES[table].columns},
-        parts=files + live,
+        parts=(*parts, *live),
     )
 
 
@@ -233,13 +248,15 @@ def _each_once(
 ) -> tuple[FoundFile, ...]:
     """Files whose rows stand nowhere else.
 
-    Left out: what a compacted file replaces, a file published twice, and the tables of a segment
-    whose publication did not get as far as ``calls``.
+    Left out: what a compacted file replaces, a part of one whose last part is not there, a file
+    published twice, and the tables of a segment whose publication did not get as far as ``calls``.
     """
     replaced = frozenset[str]().union(*(file.replaces for file in files))
+    names = {file.path.name for file in files}
     kept: dict[object, FoundFile] = {}
     for file in files:
-        if file.path.name in replaced:
+        last_part = file.metadata.get("recourse.part_of", file.path.name)
+        if file.path.name in replaced or last_part not in names:
             continue
         if file.name is None:
             kept[file.path] = file
@@ -255,8 +272,8 @@ def _nothing_readable(given: str, findings: _Findings) -> Exception:
         )
     if not findings.bad:
         return ArchiveEmptyError(given, "is empty; nothing has been recorded in it yet")
-    if all(isinstance(error, NewerMajorError) for error in findings.bad):
-        return ArchiveVersionError(given, str(findings.bad[0]))
+    if all(isinstance(error, NewerMajorError) for _, error in findings.bad):
+        return ArchiveVersionError(given, str(findings.bad[0][1]))
     if len(findings.bad) == 1:
         return ArchiveDamagedError(given, f"cannot be read: {findings.warnings[-1]}")
     return ArchiveDamagedError(

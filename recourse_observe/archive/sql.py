@@ -1,0 +1,53 @@
+"""``recourse.sql``: views and macros that let any DuckDB read an archive, without us."""
+
+from collections.abc import Collection
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from recourse_observe.archive.files import publish
+from recourse_observe.archive.schema import TABLES, VERSION, Table
+
+__all__ = ["SQL", "recourse_sql", "write_sql"]
+
+SQL: Final = "recourse.sql"
+_HEAD: Final = f"""\
+-- A recourse archive, schema {VERSION}. From this directory: duckdb -init {SQL}
+-- SELECT key, count(*) AS calls, avg(attempts_run) FROM calls GROUP BY key;
+-- FROM story('payments.Charge'); FROM storm(2.0); FROM one_call('…');
+-- What a running process has not published yet is not here: open the archive with recourse for that.
+"""  # noqa: S608  # a comment
+
+
+def recourse_sql(tables: Collection[str]) -> str:
+    """The file's text.
+
+    Args:
+        tables: Those that have files; the others are empty, because DuckDB refuses a view of none.
+    """
+    views = [_view(table, is_empty=name not in tables) for name, table in TABLES.items()]
+    macros = resources.files(__package__).joinpath("macros.sql").read_text(encoding="utf-8")
+    return "\n".join([_HEAD, *views, macros])
+
+
+def _view(table: Table, *, is_empty: bool) -> str:
+    columns = (
+        ", ".join(f'NULL::{c.kind.sql} AS "{c.name}"' for c in table.columns) + " WHERE false"
+        if is_empty
+        else ", ".join(f'"{c.name}"' for c in table.columns)
+        + f" FROM read_parquet('{table.name}/**/*.parquet', hive_partitioning = true)"
+    )
+    return f'CREATE OR REPLACE VIEW "{table.name}" AS SELECT {columns};'  # names are ours
+
+
+def write_sql(root: Path) -> None:
+    """Write the file, if a table has got its first file since it was written.
+
+    Raises:
+        OSError: The directory refused.
+    """
+    tables = [name for name in TABLES if any((root / name).glob("**/*.parquet"))]
+    text = recourse_sql(tables)
+    path = root / SQL
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        publish(path, lambda aside: aside.write_text(text, encoding="utf-8"))

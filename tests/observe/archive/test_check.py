@@ -1,0 +1,94 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from recourse_observe.archive import open_store, survey, write_archive
+from recourse_observe.archive.check import check
+from recourse_observe.archive.errors import ArchiveDamagedError, ArchiveMissingError
+
+AT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    rows = [
+        {"call_id": f"{i:04}", "key": "a.B", "started_at": AT + timedelta(minutes=i)}
+        for i in range(120)
+    ]
+    return write_archive(tmp_path / "archive", {"calls": rows})
+
+
+def flip(path: Path) -> None:
+    """Turn one bit of the first column's data."""
+    start = pq.read_metadata(path).row_group(0).column(3).data_page_offset
+    data = bytearray(path.read_bytes())
+    data[start + 60] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_whole_archive_is_whole(archive: Path) -> None:
+    found = check(archive)
+
+    assert found.is_whole
+    assert (found.files, found.rows, found.warnings) == (2, 120, ())
+    assert found.size_bytes > 0
+
+
+def test_a_bit_that_fell_over_is_found_where_duckdb_would_read_on(archive: Path) -> None:
+    first, _ = sorted(archive.rglob("*.parquet"))
+    flip(first)
+    assert survey(archive).warnings == ()
+
+    found = check(archive)
+
+    assert not found.is_whole
+    assert list(found.damaged) == [first]
+    assert found.damaged[first].startswith("has damaged data (")
+    assert found.files == 1
+
+
+def test_what_is_damaged_is_set_aside_with_its_reason(archive: Path) -> None:
+    first, second = sorted(archive.rglob("*.parquet"))
+    first.write_bytes(b"")
+
+    found = check(archive, repair=True)
+
+    (place,) = found.quarantined
+    assert place == archive / "_quarantine" / first.relative_to(archive)
+    assert (
+        place.with_name(place.name + ".reason").read_text() == f"{first.name} is empty (0 bytes)\n"
+    )
+    assert not first.exists()
+    assert check(archive).is_whole
+    assert [file.path for file in survey(archive).files["calls"]] == [second]
+
+
+def test_an_archive_without_one_whole_file_is_damaged(archive: Path) -> None:
+    for file in archive.rglob("*.parquet"):
+        flip(file)
+
+    with pytest.raises(ArchiveDamagedError, match="has not one file that is whole"):
+        check(archive)
+
+
+def test_a_file_that_claims_other_rows_is_damaged(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda file: iter(()))
+
+    with pytest.raises(ArchiveDamagedError):
+        check(archive)
+
+
+def test_nothing_is_not_checked(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveMissingError):
+        check(tmp_path / "nowhere", repair=True)
+
+
+def test_rows_survive_a_repair(archive: Path) -> None:
+    check(archive, repair=True)
+
+    with open_store(survey(archive)) as store:
+        assert store.rows("SELECT count(*) FROM calls") == [(120,)]
