@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple
 from recourse import events
 from recourse.events import CallInfo
 from recourse.outcome import SUCCESS
-from recourse.policy.model import EffectivePolicy
 from recourse.reasons import Disposition
 from recourse_observe.archive.columns import ABSENT, Row, Rows, Words
 from recourse_observe.archive.event_rows import (
@@ -18,13 +17,13 @@ from recourse_observe.archive.event_rows import (
     attempt_row,
     budget_row,
     cancelled_row,
-    clean_words,
     hedge_row,
     is_clean,
     transition_row,
     word,
 )
 from recourse_observe.archive.in_flight import InFlight, OpenCall, State, opened
+from recourse_observe.archive.plans import Plan
 from recourse_observe.archive.policies import Policies
 from recourse_observe.archive.rollup import BUCKET_US, Bucket, Rollups
 
@@ -43,41 +42,6 @@ class Failure(NamedTuple):
     message: str | None
 
 
-class _Plan:
-    """What follows from a call's key and policy, made once; most calls need nothing else.
-
-    Attributes:
-        policy: The policy; the executor keeps one object for each.
-        source: Where it came from.
-        call: Words of every call: idempotent, policy and its source.
-        succeeded: Code of a call whose first attempt succeeded.
-        attempt: Code of that attempt.
-        bucket: Where such calls are counted.
-        number: The bucket's number.
-    """
-
-    __slots__ = ("attempt", "bucket", "call", "number", "policy", "source", "succeeded")
-
-    def __init__(self, info: CallInfo, words: Words) -> None:
-        policy = self.policy = info.policy
-        self.source = info.policy_source
-        source, mode = str(info.policy_source), str(info.policy_mode)
-        self.call = (*_policy_words(policy), source, mode, _clamped(policy))
-        self.attempt = words.code("attempts", clean_words(info))
-        ended = True, "success", "success", "success", 1, 0, 0, None
-        self.succeeded = words.code("calls", (info.key, None, *self.call, *ended))
-        self.bucket = Bucket()
-        self.number = -1
-
-
-def _policy_words(policy: EffectivePolicy | None) -> tuple[Any, ...]:
-    return (None, "", "") if policy is None else (policy.idempotent, policy.id, policy.version)
-
-
-def _clamped(policy: EffectivePolicy | None) -> str | None:
-    return None if policy is None else ",".join(policy.normalization.clamped) or None
-
-
 class Fold:
     """Takes events in the order in which they were told, gives rows by table.
 
@@ -93,7 +57,7 @@ class Fold:
         self._policies = Policies()
         self._rollups = Rollups()
         self._calls = InFlight()
-        self._plans: dict[str, _Plan] = {}
+        self._plans: dict[str, Plan] = {}
         self._error = _NO_ERROR
         # What is not here has no row: a scheduled retry stands in its attempt's, a late end in none.
         self._take: dict[type, Callable[[Any], None]] = {
@@ -299,10 +263,10 @@ class Fold:
         ids = info.call_id, info.parent_call_id, message, info.trace_id, info.span_id
         return words, longs, (*ids, attributes)
 
-    def _planned(self, info: CallInfo) -> _Plan:
+    def _planned(self, info: CallInfo) -> Plan:
         if len(self._plans) >= _MOST_KEYS:
             self._plans.clear()
-        plan = self._plans[info.key] = _Plan(info, self.words)
+        plan = self._plans[info.key] = Plan(info, self.words)
         return plan
 
 

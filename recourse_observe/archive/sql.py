@@ -26,7 +26,11 @@ def recourse_sql(tables: Collection[str]) -> str:
         tables: Those that have files; the others are empty, because DuckDB refuses a view of none.
     """
     views = [_view(table, is_empty=name not in tables) for name, table in TABLES.items()]
-    macros = resources.files(__package__).joinpath("macros.sql").read_text(encoding="utf-8")
+    macros = (
+        resources.files("recourse_observe.archive")
+        .joinpath("macros.sql")
+        .read_text(encoding="utf-8")
+    )
     return "\n".join([_HEAD, *views, macros])
 
 
