@@ -9,6 +9,7 @@ from recourse_observe.attributes import ATTRIBUTES, EVENTS, METRICS
 
 ROOT = Path(__file__).parents[2]
 SINK = ROOT / "recourse_observe" / "sinks" / "otel"
+PAGES = ROOT / "docs" / "how-to"
 LISTED = {
     *(each.name for each in ATTRIBUTES),
     *(each.name for each in METRICS),
@@ -65,3 +66,25 @@ def test_names_of_events_and_metrics_have_constants() -> None:
     constants = [value for name, value in vars(attributes).items() if name.isupper()]
 
     assert [each for each in (*EVENTS, *METRICS) if each not in constants] == []
+
+
+def test_the_page_lists_every_attribute_and_metric_as_declared() -> None:
+    page = (PAGES / "export-to-opentelemetry.md").read_text(encoding="utf-8").splitlines()
+
+    rows = {
+        *(f"| `{each.name}` | {each.kind} | {each.about} |" for each in ATTRIBUTES),
+        *(
+            f"| `{each.name}` | {each.kind} | {each.unit} | "
+            + ", ".join(f"`{name}`" for name in each.attributes)
+            + " |"
+            for each in METRICS
+        ),
+    }
+    assert rows - set(page) == set()
+    assert {line for line in page if line.startswith(("| `recourse.", "| `error."))} == rows
+
+
+def test_the_page_lists_every_line_of_logs() -> None:
+    page = (PAGES / "log-with-structlog.md").read_text(encoding="utf-8")
+
+    assert [name for name in EVENTS if name not in page] == [attributes.CALL_EXCEPTION]

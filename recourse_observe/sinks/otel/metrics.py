@@ -85,7 +85,7 @@ class Metrics:
         """A run that has ended, or was given up."""
         facts = {
             _KEY: self.label(event.call.label),
-            "recourse.attempt.outcome": event.outcome.kind.value,
+            "recourse.attempt.outcome": str(event.outcome.kind),
         }
         if values.attempt_failed(event):
             facts["error.type"] = values.attempt_error(event)
@@ -95,7 +95,7 @@ class Metrics:
         """What a budget said."""
         facts = {
             "recourse.budget.name": event.budget_name,
-            "recourse.budget.kind": event.kind.value,
+            "recourse.budget.kind": str(event.kind),
             "recourse.budget.reason": str(event.reason),
         }
         self._budgets.add(1, facts, context)
@@ -104,7 +104,7 @@ class Metrics:
         """A breaker's new state."""
         label = self.label(event.call.label)
         self._states[label] = event.to_state
-        self._transitions.add(1, {_KEY: label, "recourse.circuit.state": event.to_state.value})
+        self._transitions.add(1, {_KEY: label, "recourse.circuit.state": str(event.to_state)})
 
     def end(self, call: CallSpan, event: events.CallEnd) -> None:
         """A call that is over."""
@@ -113,7 +113,7 @@ class Metrics:
             label = self.label(event.call.label)
         else:
             self._active.add(-1, {_KEY: label}, call.context)
-        facts = {_KEY: label, "recourse.call.result": event.disposition.value}
+        facts = {_KEY: label, "recourse.call.result": str(event.disposition)}
         if values.call_failed(event):
             facts["error.type"] = values.call_error(event)
         duration_s = max(0.0, event.at_s - event.call.started_s)

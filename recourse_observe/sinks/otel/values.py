@@ -64,7 +64,7 @@ def call_end(event: events.CallEnd, waited_s: float) -> dict[str, Any]:
     call, policy = event.call, event.call.policy
     facts: dict[str, Any] = {
         "recourse.call.id": call.call_id,
-        "recourse.call.result": event.disposition.value,
+        "recourse.call.result": str(event.disposition),
         "recourse.call.attempts": event.attempts_run,
         "recourse.call.retries": retries(event),
         "recourse.call.hedges": event.hedges,
@@ -94,7 +94,7 @@ def attempt(event: events.AttemptEnd, index: int) -> dict[str, Any]:
         "recourse.attempt.retry_index": event.attempt,
         "recourse.attempt.hedge_index": event.hedge_index,
         "recourse.attempt.hedge": event.hedge_index > 0,
-        "recourse.attempt.outcome": outcome.kind.value,
+        "recourse.attempt.outcome": str(outcome.kind),
         "recourse.attempt.reason": str(outcome.reason),
         "recourse.attempt.late": event.late,
         "recourse.attempt.backoff": event.backoff_s,
@@ -107,7 +107,7 @@ def attempt(event: events.AttemptEnd, index: int) -> dict[str, Any]:
     if event.backoff_source == "retry_after":
         facts["recourse.attempt.retry_after"] = outcome.retry_after_s
     if event.cancel_reason is not None:
-        facts["recourse.attempt.cancel_reason"] = event.cancel_reason.value
+        facts["recourse.attempt.cancel_reason"] = str(event.cancel_reason)
     if attempt_failed(event):
         facts["error.type"] = attempt_error(event)
     return facts
@@ -120,9 +120,9 @@ def hedge_cancel(event: events.HedgeCancel, index: int) -> dict[str, Any]:
         "recourse.attempt.retry_index": event.attempt,
         "recourse.attempt.hedge_index": event.hedge_index,
         "recourse.attempt.hedge": event.hedge_index > 0,
-        "recourse.attempt.outcome": event.outcome.kind.value,
+        "recourse.attempt.outcome": str(event.outcome.kind),
         "recourse.attempt.reason": str(event.outcome.reason),
-        "recourse.attempt.cancel_reason": event.reason.value,
+        "recourse.attempt.cancel_reason": str(event.reason),
         "recourse.attempt.waited_before": event.waited_before_s,
         "recourse.budget.reason": str(event.budget_reason),
     }
@@ -150,7 +150,7 @@ def budget_decision(event: events.BudgetDecision) -> dict[str, Any]:
         "recourse.attempt.retry_index": event.attempt,
         "recourse.attempt.hedge_index": event.hedge_index,
         "recourse.budget.name": event.budget_name,
-        "recourse.budget.kind": event.kind.value,
+        "recourse.budget.kind": str(event.kind),
         "recourse.budget.reason": str(event.reason),
         "recourse.budget.allowed": event.allowed,
     }
@@ -159,8 +159,8 @@ def budget_decision(event: events.BudgetDecision) -> dict[str, Any]:
 def circuit_transition(event: events.CircuitState) -> dict[str, Any]:
     """A breaker's new state and its old one."""
     return {
-        "recourse.circuit.state": event.to_state.value,
-        "recourse.circuit.previous_state": event.from_state.value,
+        "recourse.circuit.state": str(event.to_state),
+        "recourse.circuit.previous_state": str(event.from_state),
     }
 
 

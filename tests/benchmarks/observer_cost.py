@@ -1,0 +1,270 @@
+"""What observers cost, beside the same spans and lines written by hand.
+
+    python tests/benchmarks/observer_cost.py [--rounds 30]
+
+Every contender makes the same call, which succeeds at its second attempt, in the same interleaved
+rounds. By hand means a loop with the same SDK calls, names and attributes, and nothing else. For ours,
+two ratios are printed: of the whole call, and of what the observer adds to a call that a silent
+observer hears. Spans are sampled and thrown away by a processor that does nothing.
+"""
+
+import argparse
+import functools
+import importlib.metadata
+import itertools
+import logging
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from opentelemetry import context as otel_context
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+
+import recourse
+from recourse import Executor, Policy, RetryPolicy
+from recourse.clock import SystemClock
+from recourse_observe.sinks.background import BackgroundObserver
+from recourse_observe.sinks.logs import StructlogObserver
+from recourse_observe.sinks.otel import OTelObserver
+
+CALLS = 100
+KEY = "bench.Call"
+SILENT = "recourse, silent observer"
+
+
+class NoWait(SystemClock):
+    """The system's clock, on which no wait takes time."""
+
+    def sleep(self, seconds: float, mailbox: Any) -> None:
+        """Do not."""
+
+
+class Silent:
+    """An observer that does nothing."""
+
+    def on_event(self, event: recourse.Event) -> None:
+        """Take an event."""
+
+
+def flaky(turn: Any) -> int:
+    """Fails at every first of two attempts."""
+    if next(turn) % 2 == 0:
+        raise ConnectionError
+    return 1
+
+
+def governed(observer: Any) -> Callable[[], Any]:
+    """A call of an executor with one observer."""
+    policy = Policy(KEY, retry=RetryPolicy(initial_backoff_s=0.001, jitter="none"))
+    executor = Executor(policies=[policy], clock=NoWait(), observers=[observer])
+    return functools.partial(executor.call, KEY, functools.partial(flaky, itertools.count()))
+
+
+def attempt_facts(index: int, kind: str, reason: str) -> dict[str, Any]:
+    """What our attempts carry."""
+    facts = {
+        "recourse.attempt.index": index,
+        "recourse.attempt.retry_index": index,
+        "recourse.attempt.hedge_index": 0,
+        "recourse.attempt.hedge": False,
+        "recourse.attempt.outcome": kind,
+        "recourse.attempt.reason": reason,
+        "recourse.attempt.late": False,
+        "recourse.attempt.backoff": 0.001,
+        "recourse.attempt.waited_before": 0.0,
+        "recourse.budget.reason": "no_budget",
+        "recourse.budget.allowed": True,
+    }
+    return facts if kind == "success" else {**facts, "error.type": "ConnectionError"}
+
+
+def call_facts() -> dict[str, Any]:
+    """What our calls carry."""
+    return {
+        "recourse.call.id": "6510a1b2c3d4e001aabbccdd",
+        "recourse.call.result": "success",
+        "recourse.call.attempts": 2,
+        "recourse.call.retries": 1,
+        "recourse.call.hedges": 0,
+        "recourse.call.retry_delay": 0.001,
+        "recourse.policy.source": "static",
+        "recourse.policy.mode": "standard",
+        "recourse.policy.id": KEY,
+    }
+
+
+def by_hand_events(tracer: Any) -> Callable[[], None]:
+    """One span with an event per attempt."""
+    turn = itertools.count()
+
+    def call() -> None:
+        span = tracer.start_span(KEY, None, SpanKind.INTERNAL, {"recourse.policy.key": KEY})
+        context = set_span_in_context(span)
+        for index in range(2):
+            token = otel_context.attach(context)
+            try:
+                flaky(turn)
+                kind, reason = "success", "success"
+            except ConnectionError:
+                kind, reason = "retryable", "retryable_error"
+            finally:
+                otel_context.detach(token)
+            span.add_event("recourse.attempt", attempt_facts(index, kind, reason), time.time_ns())
+        span.set_attributes(call_facts())
+        span.end(time.time_ns())
+
+    return call
+
+
+def by_hand_children(tracer: Any) -> Callable[[], None]:
+    """One span, and a span per attempt."""
+    turn = itertools.count()
+    known = {"recourse.policy.key": KEY, "recourse.call.id": "6510a1b2c3d4e001aabbccdd"}
+
+    def call() -> None:
+        span = tracer.start_span(KEY, None, SpanKind.INTERNAL, {"recourse.policy.key": KEY})
+        context = set_span_in_context(span)
+        for index in range(2):
+            child = tracer.start_span(f"{KEY} attempt", context, SpanKind.INTERNAL, known)
+            token = otel_context.attach(set_span_in_context(child, context))
+            try:
+                flaky(turn)
+                child.set_attributes(attempt_facts(index, "success", "success"))
+            except ConnectionError:
+                child.set_attributes(attempt_facts(index, "retryable", "retryable_error"))
+                child.set_status(Status(StatusCode.ERROR))
+            finally:
+                otel_context.detach(token)
+            child.end(time.time_ns())
+        span.set_attributes(call_facts())
+        span.end(time.time_ns())
+
+    return call
+
+
+def by_hand_lines(logger: Any) -> Callable[[], None]:
+    """A warning per retry and a line for a call that was retried."""
+    turn = itertools.count()
+
+    def call() -> None:
+        with suppress(ConnectionError):
+            flaky(turn)
+        logger.warning(
+            "recourse.retry.scheduled",
+            policy_key=KEY,
+            call_id="6510a1b2c3d4e001aabbccdd",
+            attempt=0,
+            reason="retryable_error",
+            backoff_s=0.001,
+            backoff_source="policy",
+            budget_reason="first_attempt",
+            error_type="ConnectionError",
+        )
+        flaky(turn)
+        logger.info(
+            "recourse.call.succeeded",
+            policy_key=KEY,
+            call_id="6510a1b2c3d4e001aabbccdd",
+            attempts_run=2,
+            hedges=0,
+            duration_s=0.001,
+        )
+
+    return call
+
+
+def telemetry() -> tuple[dict[str, Callable[[], Any]], dict[str, str]]:
+    """The contenders that write spans, and whom each is compared with."""
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(SpanProcessor())
+    unsampled = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+    meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+    tracer = tracers.get_tracer("bench")
+
+    def otel(**options: Any) -> Callable[[], Any]:
+        chosen = {"tracer_provider": tracers, "metrics": False, **options}
+        return governed(OTelObserver(**chosen))
+
+    contenders = {
+        "span events by hand": by_hand_events(tracer),
+        "OTelObserver span-events": otel(),
+        "child spans by hand": by_hand_children(tracer),
+        "OTelObserver child-spans": otel(mode="child-spans"),
+        "OTelObserver, not sampled": otel(tracer_provider=unsampled),
+        "OTelObserver + metrics": otel(metrics=True, meter_provider=meters),
+    }
+    pairs = {
+        "OTelObserver span-events": "span events by hand",
+        "OTelObserver child-spans": "child spans by hand",
+    }
+    return contenders, pairs
+
+
+def lines() -> tuple[dict[str, Callable[[], Any]], dict[str, str]]:
+    """The contenders that write lines."""
+
+    class Nowhere:
+        def msg(self, text: str) -> None:
+            """Throw it away."""
+
+        debug = info = warning = error = msg
+
+    logger = structlog.wrap_logger(
+        Nowhere(),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    contenders = {
+        "structlog by hand": by_hand_lines(logger),
+        "StructlogObserver": governed(StructlogObserver(logger, bind_context=False)),
+        "StructlogObserver, bound context": governed(StructlogObserver(logger)),
+        "BackgroundObserver (caller's part)": governed(BackgroundObserver(Silent())),
+    }
+    return contenders, {"StructlogObserver": "structlog by hand"}
+
+
+def measure(contenders: dict[str, Callable[[], Any]], pairs: dict[str, str], rounds: int) -> None:
+    """Interleave the contenders and print their nanoseconds per call."""
+    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, call in contenders.items():
+            began = time.perf_counter_ns()
+            for _ in range(CALLS):
+                call()
+            samples[name].append((time.perf_counter_ns() - began) / CALLS)
+    least = {name: min(values) for name, values in samples.items()}
+    for name, values in samples.items():
+        line = f"  {name:36}{least[name]:10,.0f}{statistics.median(values):10,.0f} ns"
+        if name in pairs:
+            hand = least[pairs[name]]
+            whole, added = least[name] / hand, (least[name] - least[SILENT]) / hand
+            line += f"   {whole:5.2f} x by hand; the observer alone {added:5.2f} x"
+        print(line)
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=30)
+    rounds = parser.parse_args().rounds
+    for name in ("opentelemetry-sdk", "structlog"):
+        print(f"{name} {importlib.metadata.version(name)}", end="  ")
+    print(f"\n\none retry, then success{'':15}minimum    median")
+    spans, span_pairs = telemetry()
+    written, line_pairs = lines()
+    measure({SILENT: governed(Silent()), **spans, **written}, {**span_pairs, **line_pairs}, rounds)
+
+
+if __name__ == "__main__":
+    main()
