@@ -187,19 +187,21 @@ def _sum(rows: Sequence[KeyRow]) -> KeyRow | None:
     """All keys as one; quantiles do not add up."""
     if not rows:
         return None
-    names = (
-        "calls",
-        "lost",
-        "attempts",
-        "retries",
-        "rescued",
-        "hedges",
-        "denied",
-        "rejected",
-        "failed_attempts",
+    return KeyRow(
+        key="other keys",
+        calls=sum(row.calls for row in rows),
+        lost=sum(row.lost for row in rows),
+        attempts=sum(row.attempts for row in rows),
+        retries=sum(row.retries for row in rows),
+        rescued=sum(row.rescued for row in rows),
+        hedges=sum(row.hedges for row in rows),
+        denied=sum(row.denied for row in rows),
+        rejected=sum(row.rejected for row in rows),
+        failed_attempts=sum(row.failed_attempts for row in rows),
+        p50_us=None,
+        p99_us=None,
+        call_p99_us=None,
     )
-    totals = {name: sum(getattr(row, name) for row in rows) for name in names}
-    return KeyRow(key="all keys", p50_us=None, p99_us=None, call_p99_us=None, **totals)
 
 
 def _swapped(one: Contrast) -> Contrast:

@@ -125,7 +125,6 @@ class View(Asking):
 
     @on(Lines.Moved)
     def _moved(self) -> None:
-        self.said = ""
         self.marked()
         self.tick()
 
@@ -174,6 +173,7 @@ class View(Asking):
     def action_move(self, steps: int) -> None:
         """Move the cursor of the pane that has the keys."""
         if isinstance(pane := self.focused, Lines):
+            self.said = ""
             pane.move(steps)
 
     def action_page(self, pages: int) -> None:
