@@ -40,6 +40,10 @@ async def _finish(plan: Plan, hands: "AsyncHands") -> Finish:
             reply = await hands.do(plan.send(reply))
     except StopIteration as end:
         return cast("Finish", end.value)
+    except BaseException:
+        # Not the plan's doing: an observer may stop the process, with runs in flight.
+        hands.let_go()
+        raise
 
 
 async def _operate(call: Call, run: Run) -> None:
@@ -136,6 +140,12 @@ class AsyncHands:
                 return self._drop(step.run)
             case _:
                 assert_never(step)
+
+    def let_go(self) -> None:
+        """Drop what is in flight: nobody will wait for it."""
+        for run in list(self._tasks):
+            if run.work is None and run.outcome is None and not run.dropped:
+                self._drop(run)
 
     def _post(self, item: Any) -> None:
         self._arrived.append(item)

@@ -43,6 +43,10 @@ def _finish(plan: Plan, hands: "Hands") -> Finish:
             reply = hands.do(plan.send(reply))
     except StopIteration as end:
         return cast("Finish", end.value)
+    except BaseException:
+        # Not the plan's doing: an observer may stop the process, with runs in flight.
+        hands.let_go()
+        raise
 
 
 def run_inline(call: Call, run: Run) -> None:
@@ -84,6 +88,7 @@ class Hands:
         self._call = call
         self._runtime = call.runtime
         self._mailbox: Any = None
+        self._launched: list[Run] = []
         self._landed: set[Run] = set()
 
     def do(self, step: Step) -> Any:
@@ -104,6 +109,12 @@ class Hands:
                 return self._drop(step.run)
             case _:
                 assert_never(step)
+
+    def let_go(self) -> None:
+        """Drop what is in flight: nobody will wait for it."""
+        for run in self._launched:
+            if run.work is None and run.outcome is None and not run.dropped:
+                self._drop(run)
 
     def _box(self) -> Any:
         if self._mailbox is None:
@@ -126,6 +137,7 @@ class Hands:
         context = contextvars.copy_context()
         box = self._box()
         target = self._detached_work if run.work is not None else self._detached_run
+        self._launched.append(run)
         thread = self._runtime.clock.spawn(
             lambda: context.run(target, run, box.post), f"recourse-{run.info.key}"
         )

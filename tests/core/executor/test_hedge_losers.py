@@ -1,15 +1,19 @@
 """Losers of a hedged group: cancelled, accounted for, closed once, and never waited for."""
 
 import asyncio
-from typing import Any
+import threading
+from contextlib import suppress
+from typing import Any, Final
 
 import pytest
 
-from recourse import HedgePolicy, RetryPolicy
+from recourse import Executor, HedgePolicy, Policy, RetryPolicy, record_timeline
 from recourse.events import (
     AttemptEnd,
     AttemptLate,
+    AttemptStart,
     HedgeCancel,
+    HedgeSpawn,
 )
 from recourse.reasons import CancelReason
 
@@ -120,6 +124,52 @@ def test_r51_a_losers_late_error_is_observed_and_told(hedged: Any) -> None:
     assert told.complaints == ()
 
 
+@pytest.mark.slow
+def test_r51_in_real_time_a_loser_that_cannot_be_stopped_delays_nobody() -> None:
+    executor = Executor(
+        [Policy("svc.Op", hedge=HedgePolicy(hedge_delay_s=0.01))], sync_timeout="thread"
+    )
+    go, runs = threading.Event(), iter([True, False])
+
+    def operation() -> str:
+        if next(runs):
+            go.wait(20.0)
+            return "loser"
+        return "winner"
+
+    assert executor.call("svc.Op", operation) == "winner"
+    assert not go.is_set()
+    go.set()
+    executor.close()
+
+
+@pytest.mark.slow
+def test_r51_in_real_time_a_task_that_ignores_its_cancellation_delays_nobody() -> None:
+    executor = Executor([Policy("svc.Op", hedge=HedgePolicy(hedge_delay_s=0.01))])
+    runs, ended = iter([True, False]), list[str]()
+
+    async def main() -> str:
+        go = asyncio.Event()
+
+        async def operation() -> str:
+            if not next(runs):
+                return "winner"
+            while not go.is_set():
+                with suppress(asyncio.CancelledError):
+                    await go.wait()
+            ended.append("loser")
+            return "loser"
+
+        value = await executor.acall("svc.Op", operation)
+        assert ended == []
+        go.set()
+        await executor.aclose()
+        return value
+
+    assert asyncio.run(main()) == "winner"
+    assert ended == ["loser"]
+
+
 def test_r52_a_loser_has_one_hedge_cancel_and_is_in_the_timeline_as_cancelled(
     hedged: Any,
 ) -> None:
@@ -175,3 +225,101 @@ def test_r52_a_cancelled_caller_cancels_every_run(async_side: Any) -> None:
         (1, CancelReason.CALLER_CANCELLED),
     ]
     assert async_side.clock.monotonic_s() == 1.0
+
+
+# ------------------------------------------------------------------------------ R67
+BY_WINNER: Final = [(5.0, "late"), (1.0, "won")]
+BY_DEADLINE: Final = [(5.0, "late")]
+
+
+@pytest.mark.parametrize(
+    ("runs", "overall_s", "kinds"),
+    [(BY_WINNER, None, ["cancelled", "success"]), (BY_DEADLINE, 1.0, None)],
+    ids=["winner", "deadline"],
+)
+def test_r67_every_run_is_in_the_timeline_and_only_late_events_follow_the_end(
+    hedged: Any, runs: Any, overall_s: float | None, kinds: list[str] | None
+) -> None:
+    retry = RetryPolicy(max_attempts=1, overall_timeout_s=overall_s)
+
+    told = hedged(runs, retry=retry, settle_s=60.0)
+
+    primary = "cancelled" if hedged.side.is_async else "abandoned"
+    expected = [(0, 0), (0, 1)]
+    assert [(start.attempt, start.hedge_index) for start in told.of(AttemptStart)] == expected
+    assert [record[:2] for record in told.outcomes] == expected
+    assert [record[2] for record in told.outcomes] == (kinds or [primary, "cancelled"])
+    after = told.events[told.names.index("CallEnd") + 1 :]
+    assert all(isinstance(event, AttemptLate) and event.late for event in after)
+
+
+def test_r67_runs_in_flight_of_a_cancelled_call_are_in_the_timeline(async_side: Any) -> None:
+    executor = async_side.executor(hedge=HedgePolicy(hedge_delay_s=0.5))
+    stubborn = async_side.operation(async_side.stubborn(5.0, "late"))
+
+    async def main() -> Any:
+        with record_timeline() as capture:
+            task = asyncio.ensure_future(executor.acall("svc.Op", stubborn))
+        asyncio.get_running_loop().call_later(0.75, task.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(60.0)  # noqa: TID251  # on the virtual loop
+        return capture.timeline
+
+    timeline = async_side.clock.run(main())
+
+    assert timeline.shape().splitlines()[1:] == [
+        "  attempt=0 cancelled reason=cancelled budget=first_attempt",
+        "  attempt=0 hedge=1 cancelled reason=cancelled budget=no_budget",
+    ]
+    names = [type(event).__name__ for event in async_side.heard.events]
+    assert names[names.index("CallEnd") :] == ["CallEnd", "AttemptLate", "AttemptLate"]
+
+
+class Stopping:
+    """An observer that stops the process when it hears of one event."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        self.kind = kind
+
+    def on_event(self, event: Any) -> None:
+        if isinstance(event, self.kind):
+            raise KeyboardInterrupt
+
+
+class LookedUp:
+    """A provider that is asked in a thread of its own."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def get(self, key: Any) -> Policy:
+        return self.policy
+
+
+@pytest.mark.parametrize("kind", [HedgeSpawn, HedgeCancel, AttemptEnd])
+def test_runs_in_flight_are_let_go_when_an_observer_stops_the_process(
+    hedged: Any, kind: type[Any]
+) -> None:
+    side, values = hedged.side, [Value("primary"), Value("hedge")]
+    policy = Policy("svc.Op", hedge=hedged.defaults["hedge"])
+    executor = hedged.executor(observers=[Stopping(kind)], provider=LookedUp(policy))
+    operation = side.operation(side.in_turn(*(side.stubborn(1.0, each) for each in values)))
+
+    async def amain() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            await executor.acall("svc.Op", operation)
+        await asyncio.sleep(60.0)  # noqa: TID251  # on the virtual loop
+
+    def main() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            executor.call("svc.Op", operation)
+        side.clock.mailbox().take(60.0)
+
+    side.clock.run(amain()) if side.is_async else main()
+
+    late = [event for event in side.heard.events if isinstance(event, AttemptLate)]
+    # What the plan has taken for its result is not late.
+    taken = int(kind is not HedgeSpawn)
+    assert sum(value.closed for value in values) == side.runs - taken
+    assert len(late) == side.runs - taken
