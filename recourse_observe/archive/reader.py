@@ -54,6 +54,11 @@ class Survey:
     damaged: Mapping[Path, str] = field(default_factory=dict)
 
     @property
+    def paths(self) -> dict[Path, FoundFile]:
+        """All files by where they are."""
+        return {file.path: file for files in self.files.values() for file in files}
+
+    @property
     def skipped(self) -> int:
         """How many files were left out."""
         return len(self.damaged)
@@ -72,6 +77,7 @@ class Survey:
 
 @dataclass(slots=True)
 class _Findings:
+    known: Mapping[Path, FoundFile] = field(default_factory=dict)
     files: dict[str, list[FoundFile]] = field(default_factory=lambda: {t: [] for t in TABLES})
     warnings: list[str] = field(default_factory=list)
     bad: list[tuple[Path, BadFileError]] = field(default_factory=list)
@@ -80,25 +86,31 @@ class _Findings:
 
     def take(self, path: Path, shown: str, table: str | None) -> None:
         try:
-            found = validate(path, table)
+            found = self._as_known(path) or validate(path, table)
         except BadFileError as error:
             self.bad.append((path, error))
             self.warnings.append(f"{_printable(shown)} {error}; it was skipped")
         else:
             self.files[found.table].append(found)
 
+    def _as_known(self, path: Path) -> FoundFile | None:
+        found = self.known.get(path)
+        return found if found is not None and path.stat().st_size == found.size_bytes else None
 
-def survey(path: str | os.PathLike[str]) -> Survey:
+
+def survey(path: str | os.PathLike[str], *, known: Survey | None = None) -> Survey:
     """Look at every file of an archive without reading its rows.
 
     Args:
         path: A directory, one Parquet file, or a pattern such as ``runs/*``.
+        known: An earlier look at it: a file that is there as it was is not opened again, because
+            files appear whole and never change.
 
     Raises:
         ArchiveError: Nothing of it can be read; the message says why in one sentence.
     """
     given = os.fspath(path)
-    findings = _Findings()
+    findings = _Findings({} if known is None else known.paths)
     for root in _roots(given):
         if root.is_dir():
             _look_into(root, findings)
@@ -117,8 +129,14 @@ def survey(path: str | os.PathLike[str]) -> Survey:
     )
 
 
-def open_store(found: Survey) -> Store:
-    """The archive's tables as views of a database; a table without rows is there and empty."""
+def open_store(found: Survey, *, sandboxed: bool = False) -> Store:
+    """The archive's tables as views of a database; a table without rows is there and empty.
+
+    Args:
+        found: What :func:`survey` saw.
+        sandboxed: Copy every row into the database first and lock it, for an archive of somebody
+            else: then no statement reaches a file, the network or a setting.
+    """
     return Store(
         {
             table: view_of(
@@ -127,7 +145,8 @@ def open_store(found: Survey) -> Store:
                 [segment.tables[table] for segment in found.segments if table in segment.tables],
             )
             for table in TABLES
-        }
+        },
+        sandboxed=sandboxed,
     )
 
 

@@ -84,6 +84,7 @@ def test_an_hour_with_many_rows_is_split_and_each_row_told_once(archive: Path) -
     assert ask(archive) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 3])
 def test_a_compaction_cut_off_anywhere_loses_and_doubles_nothing(
     archive: Path, tmp_path: Path, parts: int

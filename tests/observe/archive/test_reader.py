@@ -16,6 +16,7 @@ from recourse_observe.archive.errors import (
     ArchiveVersionError,
     NotAnArchiveError,
 )
+from recourse_observe.duck import QueryError
 
 AT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
@@ -52,6 +53,34 @@ def test_a_healthy_archive_has_no_warnings(archive: Path) -> None:
     assert found.rows == 8
     assert found.size_bytes > 0
     assert calls(found) == ["0", "1", "2", "3"]
+
+
+def test_a_second_look_opens_only_what_is_new(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = survey(archive)
+    write_archive(archive, {"calls": [{"call_id": "9", "key": "a.B", "started_at": AT}]})
+    opened: list[str] = []
+    really = pq.read_metadata
+
+    def counting(path: str) -> object:
+        opened.append(path)
+        return really(path)
+
+    monkeypatch.setattr(pq, "read_metadata", counting)
+    second = survey(archive, known=first)
+
+    assert len(opened) == 1
+    assert calls(second) == ["0", "1", "2", "3", "9"]
+    second.files["calls"][0].path.write_bytes(b"")
+    assert survey(archive, known=second).skipped == 1
+
+
+def test_an_archive_of_somebody_else_is_copied_and_locked(archive: Path) -> None:
+    with open_store(survey(archive), sandboxed=True) as store:
+        assert store.rows("SELECT count(*) FROM calls") == [(4,)]
+        with pytest.raises(QueryError):
+            store.rows(f"FROM '{first_file(archive)}'")
 
 
 def test_a_table_folder_a_file_and_a_pattern_are_archives_too(archive: Path) -> None:

@@ -106,21 +106,23 @@ def test_a_segment_cut_at_any_byte_is_read_up_to_its_last_whole_batch(
     segment: SegmentWriter, beats: Beats
 ) -> None:
     ends = [segment.path.stat().st_size]
-    for first in range(4):
+    for first in range(2):
         segment.append(beats(1, first), 1, 1)
         ends.append(segment.path.stat().st_size)
     whole = segment.path.read_bytes()
     torn = segment.path.with_name("torn")
 
-    for size in range(ends[0], len(whole)):
+    for size in range(len(whole)):
         torn.write_bytes(whole[:size])
         batches = sum(end <= size for end in ends) - 1
-        assert read_rows(torn) == list(range(batches))
-        assert read_segment(torn).torn_bytes == size - ends[batches]
-    for size in range(ends[0]):
-        torn.write_bytes(whole[:size])
-        with pytest.raises(ValueError, match="has no whole batch"):
-            read_segment(torn)
+        if batches < 0:
+            with pytest.raises(ValueError, match="has no whole batch"):
+                read_segment(torn)
+            continue
+        data = read_segment(torn)
+        assert (data.rows, data.torn_bytes) == (batches, size - ends[batches])
+    torn.write_bytes(whole[:-1])
+    assert read_rows(torn) == [0]
 
 
 def test_a_bit_that_fell_over_ends_the_segment(segment: SegmentWriter, beats: Beats) -> None:
@@ -129,11 +131,11 @@ def test_a_bit_that_fell_over_ends_the_segment(segment: SegmentWriter, beats: Be
     segment.append(beats(1, 1), 1, 1)
     data = bytearray(segment.path.read_bytes())
 
-    for place in range(size, len(data)):
+    for place in range(size, len(data), 7):
         flipped = data.copy()
         flipped[place] ^= 4
         segment.path.write_bytes(flipped)
-        assert read_rows(segment.path) == [0]
+        assert read_segment(segment.path).rows == 1
 
 
 @pytest.mark.parametrize(
