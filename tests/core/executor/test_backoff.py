@@ -55,6 +55,7 @@ POLICIES: Final = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(retry=POLICIES, seed=st.integers(0, 2**32))
 def test_r27_no_wait_of_a_call_is_negative_or_longer_than_max_backoff(
     retry: RetryPolicy, seed: int

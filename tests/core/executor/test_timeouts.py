@@ -1,9 +1,6 @@
 """Limits of one attempt: cut off on a loop, left behind in a thread, waited for in the caller's."""
 
 import asyncio
-import subprocess
-import sys
-import threading
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -12,14 +9,11 @@ import pytest
 from recourse import (
     AttemptTimeout,
     ByResult,
-    CapacityError,
     Executor,
     Policy,
     RetryPolicy,
-    current_attempt,
-    timeline_of,
 )
-from recourse.events import AttemptEnd, AttemptLate
+from recourse.events import AttemptEnd
 from recourse.policy.model import Jitter
 from recourse.testing import VirtualClock
 
@@ -239,134 +233,3 @@ def test_r22_a_result_that_is_there_at_the_limit_counts_though_it_is_heard_of_la
     told = sync_side([(0.5, "value")], retry=ONE_S, sync_timeout="thread")
 
     assert (told.value, told.timeline.attempts[0].duration_s) == ("value", 0.5)
-
-
-# ------------------------------------------------------------------------------ R24
-def test_r24_cooperative_operations_run_in_the_callers_thread_and_see_their_limit(
-    sync_side: Any,
-) -> None:
-    seen: list[Any] = []
-
-    def operation() -> Any:
-        attempt = current_attempt()
-        assert attempt is not None
-        seen.extend([threading.current_thread(), attempt.remaining_s()])
-        yield 0.25
-        seen.append(attempt.remaining_s())
-        yield 3.0
-        seen.append(attempt.remaining_s())
-
-    sync_side(operation, retry=ONE_S)
-
-    assert seen == [threading.current_thread(), 1.0, 0.75, 0.0]
-
-
-def test_r24_an_attempt_without_a_limit_has_no_time_that_remains(both: Any) -> None:
-    def operation() -> Any:
-        attempt = current_attempt()
-        assert attempt is not None
-        yield 0.0
-        return attempt.deadline, attempt.remaining_s()
-
-    assert both(operation).value == (None, None)
-
-
-def test_r24_in_mode_thread_the_caller_is_released_at_the_limit(sync_side: Any) -> None:
-    seen: list[Any] = []
-    VARIABLE.set("caller")
-
-    def operation() -> Any:
-        attempt = current_attempt()
-        assert attempt is not None
-        thread = threading.current_thread()
-        seen.extend([thread.daemon, thread.name, VARIABLE.get(), attempt.remaining_s()])
-        VARIABLE.set("thread")
-        yield 60.0
-
-    told = sync_side(operation, retry=ONE_S, sync_timeout="thread")
-
-    assert isinstance(told.error, AttemptTimeout)
-    assert (told.took_s, VARIABLE.get()) == (1.0, "caller")
-    assert seen == [True, "recourse-svc.Op", "caller", 1.0]
-
-
-class Value:
-    closed = 0
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-def test_r24_the_value_of_an_abandoned_run_is_disposed_of_and_told(sync_side: Any) -> None:
-    value = Value()
-
-    told = sync_side([(60.0, value)], retry=ONE_S, sync_timeout="thread", settle_s=100.0)
-
-    late = told.of(AttemptLate)
-    assert (value.closed, told.names[-1]) == (1, "AttemptLate")
-    assert [(event.attempt, event.succeeded, event.at_s) for event in late] == [(0, True, 60.0)]
-
-
-def test_r24_abandoned_runs_are_counted_and_capped(sync_side: Any) -> None:
-    executor = sync_side.executor(retry=ONE_S, sync_timeout="thread", max_abandoned=2)
-    two = [sync_side([(60.0, "late")], executor=executor).error for _ in range(2)]
-
-    third = sync_side(["never"], executor=executor)
-    sync_side.clock.mailbox().take(100.0)
-    fourth = sync_side(["again"], executor=executor)
-
-    assert [type(error) for error in two] == [AttemptTimeout, AttemptTimeout]
-    assert isinstance(third.error, CapacityError)
-    assert (third.error.limit, third.runs, third.timeline.disposition) == (2, 0, "internal_error")
-    assert fourth.value == "again"
-
-
-def test_r24_a_retry_without_capacity_tells_of_the_last_error(sync_side: Any) -> None:
-    told = sync_side([(60.0, "late")], retry=TWICE_ONE_S, sync_timeout="thread", max_abandoned=1)
-
-    assert isinstance(told.error, CapacityError)
-    assert isinstance(told.error.__cause__, AttemptTimeout)
-    assert told.timeline.attempts_run == 1
-
-
-def test_r24_without_a_limit_mode_thread_runs_in_the_callers_thread(sync_side: Any) -> None:
-    def operation() -> Any:
-        yield 0.0
-        return threading.current_thread()
-
-    told = sync_side(operation, sync_timeout="thread")
-
-    assert told.value is threading.current_thread()
-
-
-EXITING: Final = """
-import threading, time
-from recourse import AttemptTimeout, Executor, Policy, RetryPolicy
-
-executor = Executor(
-    [Policy("svc.Op", retry=RetryPolicy(max_attempts=1, timeout_per_attempt_s=0.05))],
-    sync_timeout="thread",
-)
-try:
-    executor.call("svc.Op", threading.Event().wait, 600)
-except AttemptTimeout:
-    print("released", flush=True)
-"""
-
-
-@pytest.mark.slow
-def test_r24_an_abandoned_run_does_not_hold_up_the_interpreters_exit() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", EXITING], capture_output=True, text=True, timeout=25, check=True
-    )
-
-    assert (ended.stdout, ended.stderr) == ("released\n", "")
-
-
-def test_r24_the_timeline_of_the_error_holds_the_abandoned_run(sync_side: Any) -> None:
-    told = sync_side([(60.0, "late")], retry=ONE_S, sync_timeout="thread")
-
-    assert told.error is not None
-    timeline = timeline_of(told.error)
-    assert timeline is not None
-    assert [(record.ran, record.duration_s) for record in timeline.attempts] == [(True, 1.0)]
