@@ -1,0 +1,95 @@
+"""Queries that a person types: one that only reads, over the brush if it asks for that, cut at a limit."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from recourse_observe.duck import QueryError
+from recourse_observe.queries.archive import Archive
+from recourse_observe.queries.statements import literal
+from recourse_observe.scope import EVERYTHING, Scope
+
+__all__ = ["Reply", "ask", "with_brush"]
+
+# Texts, quoted names and comments are passed over, so that `$brush` in them stays what it is.
+_TOKEN: Final = re.compile(
+    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | (?P<brush>\$brush\b)""",
+    re.VERBOSE | re.DOTALL,
+)
+_EXPLAIN: Final = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s*\(.*?\))?(?:\s+ANALYZE\b)?",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to a typed query.
+
+    Attributes:
+        table: An Arrow table of at most as many rows as were asked for.
+        is_cut: There are more rows.
+    """
+
+    table: Any
+    is_cut: bool
+
+
+def ask(
+    archive: Archive,
+    sql: str,
+    scope: Scope = EVERYTHING,
+    *,
+    params: Mapping[str, object] | None = None,
+    limit: int = 10_000,
+) -> Reply:
+    """Answer one SELECT, or EXPLAIN before a SELECT.
+
+    Args:
+        archive: What is asked.
+        sql: The query; ``$brush`` in it is true for rows of the scope's calls.
+        scope: What ``$brush`` means.
+        params: Values of further ``$name``.
+        limit: Rows at most.
+
+    Raises:
+        QueryError: It is wrong, is more than one statement, or does more than read.
+    """
+    query = with_brush(sql, scope).strip().rstrip(";")
+    kind = _kind(archive, query)
+    if kind == "EXPLAIN":
+        if _kind(archive, _EXPLAIN.sub("", query, count=1)) != "SELECT":
+            raise QueryError(_refusal("EXPLAIN of something that is no SELECT"))
+        table = archive.sql(query, params)
+    elif kind == "SELECT":
+        # The limit is ours and stands on a line of its own, after whatever comment the query ends with.
+        table = archive.sql(f"SELECT * FROM (\n{query}\n) LIMIT {limit + 1}", params)  # noqa: S608  # a person's own query
+    else:
+        raise QueryError(_refusal(kind))
+    return Reply(table=table.slice(0, limit), is_cut=table.num_rows > limit)
+
+
+def with_brush(sql: str, scope: Scope) -> str:
+    """The query with ``$brush`` written out: the membership rule, as a condition on ``call_id``."""
+    predicate = f"(call_id IN ({literal('member_ids', scope)}))"
+    return _TOKEN.sub(lambda found: predicate if found["brush"] else found[0], sql)
+
+
+def _kind(archive: Archive, query: str) -> str:
+    """The type of the one statement."""
+    con = archive.con
+    try:
+        statements = con.extract_statements(query)
+    except Exception as error:  # DuckDB's own class is imported in its home only
+        if type(error).__module__.startswith(("duckdb", "_duckdb")):
+            raise QueryError(str(error)) from None
+        raise
+    if len(statements) != 1:
+        raise QueryError(_refusal(f"{len(statements)} statements"))
+    return str(statements[0].type.name)
+
+
+def _refusal(kind: str) -> str:
+    hint = " (a PIVOT needs its values: PIVOT … IN (…))" if kind == "MULTI" else ""
+    return f"query {kind} is refused, because the archive is only read; write one SELECT{hint}"
