@@ -5,10 +5,11 @@ its own control (``recourse.testing.VirtualClock``).
 """
 
 import asyncio
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 __all__ = ["Alarm", "Clock", "Mailbox", "SystemClock"]
@@ -68,18 +69,33 @@ class Clock(Protocol):
         ...
 
 
-class _QueueMailbox:
-    __slots__ = ("_items", "post")
+class _LockMailbox:
+    """Items, and a lock that is free while there may be some.
+
+    Not a ``queue.SimpleQueue``: in CPython 3.11 its ``get`` waits for ever when the timeout passes
+    between its two looks at the clock, as one of a microsecond or an untimely signal makes it.
+    """
+
+    __slots__ = ("_items", "_none_yet")
 
     def __init__(self) -> None:
-        self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.post = self._items.put
+        self._items: deque[Any] = deque()
+        self._none_yet = threading.Lock()
+        self._none_yet.acquire()
+
+    def post(self, item: Any) -> None:
+        self._items.append(item)
+        # It is free already when the last item has been taken without a wait.
+        with suppress(RuntimeError):
+            self._none_yet.release()
 
     def take(self, timeout_s: float | None) -> Any:
-        try:
-            return self._items.get(timeout=None if timeout_s is None else max(0.0, timeout_s))
-        except queue.Empty:
-            return None
+        until_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._items:
+            left_s = -1 if until_s is None else max(0.0, until_s - time.monotonic())
+            if not self._none_yet.acquire(timeout=left_s):
+                break
+        return self._items.popleft() if self._items else None
 
 
 def wake_up(wake: "asyncio.Future[None]") -> None:
@@ -97,8 +113,8 @@ class SystemClock:
     time_unix_ns = staticmethod(time.time_ns)
 
     def mailbox(self) -> Mailbox:
-        """A queue."""
-        return _QueueMailbox()
+        """A mailbox for one thread that waits and any number that post."""
+        return _LockMailbox()
 
     def spawn(self, target: Callable[[], None], name: str) -> threading.Thread:
         """Start a daemon thread."""

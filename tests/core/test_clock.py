@@ -29,6 +29,46 @@ def test_an_empty_mailbox_gives_nothing_after_its_timeout(timeout_s: float) -> N
     assert SystemClock().mailbox().take(timeout_s) is None
 
 
+def test_r43_the_shortest_of_waits_ends() -> None:
+    clock = SystemClock()
+
+    taken = [clock.mailbox().take(5e-7) for _ in range(2000)]
+
+    assert taken == [None] * 2000
+
+
+def test_a_mailbox_that_was_emptied_without_a_wait_is_waited_for_all_the_same() -> None:
+    clock = SystemClock()
+    mailbox = clock.mailbox()
+    for item in ("first", "second"):
+        mailbox.post(item)
+    taken = [mailbox.take(0.0), mailbox.take(None)]
+    before_s = clock.monotonic_s()
+
+    nothing = mailbox.take(0.002)
+
+    assert (taken, nothing) == (["first", "second"], None)
+    assert clock.monotonic_s() - before_s >= 0.002
+
+
+def test_what_many_threads_post_is_taken_once_each() -> None:
+    mailbox = SystemClock().mailbox()
+
+    def posting(n: int) -> None:
+        for m in range(200):
+            mailbox.post((n, m))
+
+    threads = [threading.Thread(target=posting, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    taken = [mailbox.take(10.0) for _ in range(1600)]
+    for thread in threads:
+        thread.join()
+
+    assert sorted(taken) == [(n, m) for n in range(8) for m in range(200)]
+    assert mailbox.take(0.0) is None
+
+
 def test_a_spawned_thread_is_a_named_daemon_and_may_post() -> None:
     clock = SystemClock()
     mailbox = clock.mailbox()
