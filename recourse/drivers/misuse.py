@@ -64,8 +64,6 @@ def check_call(operation: Any, verb: str = "call") -> None:
     """
     _check_callable(operation, verb)
     flags = _flags(operation)
-    if not flags & (_GENERATOR | _ASYNC_GENERATOR | _COROUTINE):
-        return
     _check_generator(flags, verb)
     if flags & _COROUTINE:
         message = f"{verb}() got a coroutine function; use a{verb}()"

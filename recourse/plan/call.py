@@ -167,7 +167,8 @@ class Call:
     @classmethod
     def by_hand(cls, runtime: Runtime, key: str) -> "Call":
         """What stands for the call when an operator changes a breaker: no id, nobody's capture."""
-        return cls(runtime, key, _nothing, None, started_s=runtime.clock.monotonic_s(), call_id="")
+        now_s = runtime.clock.monotonic_s()
+        return cls(runtime, key, lambda: None, None, started_s=now_s, call_id="")
 
     def tell(self, event: Event) -> None:
         """Keep an event for the timeline, and tell it to who listens."""
@@ -195,7 +196,3 @@ class Call:
 async def _acted(play: Callable[[], Any]) -> Any:
     """A scripted outcome, for those who await it."""
     return play()
-
-
-def _nothing() -> None:
-    return None

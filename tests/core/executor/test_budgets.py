@@ -347,6 +347,32 @@ def test_r41_a_release_that_raises_changes_nothing_and_is_told(both: Any) -> Non
     assert (event.attempt, event.hedge_index, event.budget_name) == (1, 0, "b")
 
 
+def test_r41_a_release_that_raises_after_its_call_has_ended_is_told_nobody(async_side: Any) -> None:
+    class Failing(Booked):
+        def release(self) -> None:
+            super().release()
+            raise ZeroDivisionError
+
+    budget = Failing()
+    hedge = HedgePolicy(hedge_delay_s=0.1, budget=BudgetRef("b"))
+
+    def operation() -> Any:
+        if async_side.runs == 1:
+            yield 0.2
+            return "primary"
+        try:
+            yield 9.0
+        except asyncio.CancelledError:
+            yield 1.0  # it takes its time to go
+            raise
+
+    told = async_side(operation, hedge=hedge, budgets={"b": budget}, settle_s=5.0)
+
+    assert told.value == "primary"
+    assert (budget.given, budget.back) == (1, 1)
+    assert told.of(BudgetRelease) == []
+
+
 def test_r41_a_release_that_blocks_holds_nobody_up(both: Any) -> None:
     gate = threading.Event()
 

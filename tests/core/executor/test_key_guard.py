@@ -156,6 +156,21 @@ def test_r02_memory_stays_bounded_whatever_keys_come() -> None:
     assert len(resolver._shapes) <= 1000
 
 
+def test_r02_a_place_that_is_taken_while_a_policy_is_found_stays_taken(both: Any) -> None:
+    class Busy(Everything):
+        def get(self, key: PolicyKey) -> EffectivePolicy:
+            if key.text == "svc.b":
+                executor.call("svc.a", str)
+            return self.policy
+
+    executor: Executor = both.executor(provider=Busy(), max_keys=1)
+
+    told = both(["done"], executor=executor, key="svc.b")
+
+    assert told.value == "done"
+    assert list(executor._resolver.bounds) == ["svc.a"]
+
+
 def test_a_default_policy_serves_rejected_keys_without_a_state_of_their_own(both: Any) -> None:
     default = Policy("any", circuit=CircuitPolicy(), retry=RetryPolicy(max_attempts=1))
     executor = both.executor(default_policy=default)
