@@ -87,13 +87,13 @@ for _ in range(3):
             os._exit(1)
         os._exit(0)
     pids.append(pid)
+forever.set()  # they had to be busy in the moment of the fork, and only then
 statuses = [os.waitpid(pid, 0)[1] for pid in pids]
 os.close(write)
 told = os.read(read, 10_000).decode().splitlines() + [repr(ids())]
 assert statuses == [0, 0, 0], statuses
 assert len(set(map(str, (eval(line)[0] for line in told)))) == 4, told
 assert len({eval(line)[1] for line in told}) == 4, told
-forever.set()
 """
 
 
