@@ -282,7 +282,7 @@ async def test_ascii_draws_nothing_else(app_on: AppOn, settled: Settled) -> None
     for kind in ("incident", "hostile"):
         app = app_on(kind, in_ascii=True)
         async with app.run_test(size=(120, 40)) as pilot:
-            for key in "1245":
+            for key in "1234569":
                 await pilot.press(key)
                 await settled(app, pilot)
                 strips = app.screen._compositor.render_strips()

@@ -15,7 +15,9 @@ Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 SIZES = ((80, 24), (120, 40))
 KINDS = ("incident", "quiet", "empty", "damaged", "one-row", "hostile")
-SCREENS = dict(zip(("triage", "story", "key", "calls", "call", "compare"), "123456", strict=True))
+SCREENS = dict(
+    zip(("triage", "story", "key", "calls", "call", "compare", "sql"), "1234569", strict=True)
+)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

@@ -12,8 +12,9 @@ from textual.binding import Binding
 
 __all__ = ["ACTIONS", "VIEWS", "Action", "bindings", "footer", "key_name", "of_screen"]
 
-VIEWS: Final = ("triage", "story", "key", "calls", "call", "compare")
+VIEWS: Final = ("triage", "story", "key", "calls", "call", "compare", "sql")
 """The screens, by name."""
+_NOT_SQL: Final = tuple(view for view in VIEWS if view != "sql")
 ANYWHERE: Final = (*VIEWS, "help")
 """The screens and what opens over them."""
 
@@ -104,6 +105,16 @@ _ACTIONS: Final = {
         screens=("compare",),
         handler="baseline",
     ),
+    "run": Action(
+        label="run", help="run the query", keys=("ctrl+j", "f5"), screens=("sql",), handler="run"
+    ),
+    "open_row": Action(
+        label="call or key",
+        help="the call or the key of the marked row",
+        keys=("enter",),
+        screens=("sql",),
+        handler="open",
+    ),
     "why": Action(
         label="why",
         help="what differs from before and from other keys",
@@ -132,7 +143,11 @@ _ACTIONS: Final = {
         handler="sort",
     ),
     "filter": Action(
-        label="filter", help="show only calls that match", keys=("slash",), handler="filter"
+        label="filter",
+        help="show only calls that match",
+        keys=("slash",),
+        screens=_NOT_SQL,
+        handler="filter",
     ),
     "link": Action(
         label="link", help="copy the command that shows this", keys=("y",), handler="app.link"
@@ -154,6 +169,7 @@ _ACTIONS: Final = {
     "calls": Action(label="calls", help="all calls", keys=("4",), handler="app.visit('calls')"),
     "call": Action(help="one call, attempt by attempt", keys=("5",), handler="app.visit('call')"),
     "compare": Action(help="A against B", keys=("6",), handler="app.visit('compare')"),
+    "sql": Action(help="a query of one's own", keys=("9",), handler="app.visit('sql')"),
     "down": Action(help="down", keys=("j", "down"), screens=ANYWHERE, handler="move(1)"),
     "up": Action(help="up", keys=("k", "up"), screens=ANYWHERE, handler="move(-1)"),
     "page_down": Action(
@@ -166,7 +182,9 @@ _ACTIONS: Final = {
     "pane_before": Action(
         help="the pane before", keys=("shift+tab",), handler="app.focus_previous"
     ),
-    "reload": Action(help="read the archive again", keys=("r", "f5"), handler="app.reload"),
+    "reload": Action(
+        help="read the archive again", keys=("r", "f5"), screens=_NOT_SQL, handler="app.reload"
+    ),
     "back": Action(
         label="back",
         help="up, or close",

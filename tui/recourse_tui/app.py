@@ -5,6 +5,7 @@ Nothing heavy is imported before the first frame: DuckDB and Arrow come with the
 
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar, Final
@@ -147,17 +148,14 @@ class RecourseApp(App[None], inherit_bindings=False):
 
     async def action_visit(self, view: str) -> None:
         """Jump to a screen, keeping incident, brush and filter."""
-        here = self.session.place
-        self.session.jump(
-            Place(view=view, scope=here.scope, incident=here.incident, call_id=here.call_id)
-        )
+        self.session.jump(replace(self.session.place, view=view))
         await self._arrive()
 
     async def action_back(self) -> None:
         """Close what is open on top, or go one step up."""
-        if isinstance(self.screen, View) and self.screen.prompt.is_open:
-            self.screen.prompt.close()
-        elif isinstance(self.screen, ModalScreen):
+        if isinstance(self.screen, View) and self.screen.step_out():
+            return
+        if isinstance(self.screen, ModalScreen):
             await self.pop_screen()
         elif self.session.back():
             await self._arrive()

@@ -35,6 +35,8 @@ class Place:
     ordinal: int = -1
     """Which call of the scope it is, from 0; -1 when it was not opened from a list."""
     sort: str = "start"
+    query: str = ""
+    """What was typed on the SQL screen."""
 
 
 class Opened:
@@ -216,11 +218,15 @@ class Session:
 
     def link(self) -> str:
         """The command line that shows the same in another terminal."""
+        from recourse_observe.queries.console import with_brush  # it brings Arrow
+
         place = self.place
         argv: tuple[str, ...]
         match place.view:
             case "call" if place.call_id:
                 argv = ("call", self.path, place.call_id)
+            case "sql" if place.query:
+                argv = ("sql", self.path, with_brush(place.query, place.scope))
             case "story" if place.incident:
                 argv = ("story", self.path, "-i", str(place.incident))
             case _:

@@ -46,6 +46,8 @@ class View(Asking):
     """
     has_brush: ClassVar[bool] = True
     has_axis: ClassVar[bool] = False
+    keeps_body: ClassVar[bool] = False
+    """An error leaves the panels where they are."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         cls.BINDINGS = list(bindings(cls.name_of_view))
@@ -156,6 +158,13 @@ class View(Asking):
         """Where one types."""
         return self.query_one(Prompt)
 
+    def step_out(self) -> bool:
+        """Close what is open on this screen; false when nothing is."""
+        if self.prompt.is_open:
+            self.prompt.close()
+            return True
+        return False
+
     def action_filter(self) -> None:
         """Type a filter; the one that holds is there to be changed."""
         self.prompt.open(self.place.scope.where)
@@ -220,7 +229,8 @@ class View(Asking):
 
     def _trouble(self) -> None:
         """An error stands where the answer would be, whole."""
-        text = self.session.problem or ("" if self.answer is not None else self.trouble)
+        is_hidden = self.answer is not None or self.keeps_body
+        text = self.session.problem or ("" if is_hidden else self.trouble)
         self.set_class(bool(text), "-troubled")
         rows = wrap(printable(text), self.width - 4) if text else []
         self.lines("trouble").show([inked(), *(inked(" ", Span(row, Ink.BAD)) for row in rows)])

@@ -12,9 +12,8 @@ class Prompt(Input):
     """An input of one line, with a sign that says what is typed."""
 
     DEFAULT_CSS = """
-    Prompt { display: none; height: 1; border: none; padding: 0 1; background: $panel; color: $foreground;
+    Prompt { height: 1; border: none; padding: 0 1; background: $panel; color: $foreground;
         &:focus { border: none; }
-        &.-open { display: block; }
     }
     """
 
@@ -28,12 +27,13 @@ class Prompt(Input):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own name
         super().__init__(id=id, select_on_focus=False)
         self.can_focus = False
+        self.display = False
         self._before: Widget | None = None
 
     @property
     def is_open(self) -> bool:
         """Somebody types."""
-        return self.has_class("-open")
+        return self.display
 
     def open(self, text: str) -> None:
         """Show it with a text to change."""
@@ -41,13 +41,14 @@ class Prompt(Input):
         self.cursor_position = len(text)
         self._before = self.screen.focused
         self.can_focus = True
-        self.add_class("-open")
+        self.display = True
         self.screen.add_class("-typing")
-        self.focus()
+        # At once: the next key is typed before a message would have come round.
+        self.screen.set_focus(self)
 
     def close(self) -> None:
         """Hide it; the pane before has the keys again."""
-        self.remove_class("-open")
+        self.display = False
         self.screen.remove_class("-typing")
         self.can_focus = False
         self.screen.set_focus(self._before)

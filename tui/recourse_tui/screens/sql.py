@@ -1,0 +1,199 @@
+"""SQL: a query of one's own over the archive's tables, with the brush and the key of the other screens."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from textwrap import wrap
+from typing import Any, ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.timer import Timer
+from textual.widgets import TextArea
+
+from recourse_observe.queries.console import ask
+from recourse_observe.text import count, printable
+from recourse_tui.lines import Ink, Lines, Span, inked
+from recourse_tui.screens.session import Place, Session
+from recourse_tui.screens.view import View
+from recourse_tui.widgets.table import ArrowRows, Column, Table
+
+__all__ = ["SqlView"]
+
+_FIRST_QUERY: Final = """\
+-- retries that bought nothing, per minute
+SELECT date_trunc('minute', started_at) AS minute,
+       count(*) AS retries,
+       count(*) FILTER (outcome <> 'success') AS wasted
+FROM attempts WHERE $brush AND attempt > 0 AND ran
+GROUP BY ALL ORDER BY ALL"""
+_LIMIT: Final = 10_000
+_PATIENCE_S: Final = 30.0
+_SAMPLE_ROWS: Final = 200
+_WIDEST: Final = 40
+_TABLES: Final = (
+    "calls attempts budget_decisions hedges circuit_transitions policies rollups recorder"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The rows, what their columns are, and whether there are more."""
+
+    rows: ArrowRows
+    names: tuple[str, ...]
+    is_cut: bool
+
+
+class SqlView(View):
+    """An editor above its answer."""
+
+    DEFAULT_CSS = """
+    SqlView {
+        & #editor { height: 7; border: none; padding: 0 1; background: $surface; color: $foreground; }
+        & #editor:focus { border: none; }
+        &.-tall #editor { height: 14; }
+        & #help { height: 1; }
+        & #schema { height: 2; }
+    }
+    """
+    name_of_view: ClassVar[str] = "sql"
+    has_brush: ClassVar[bool] = False
+    keeps_body: ClassVar[bool] = True
+    answer: Answer | None
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._alarm: Timer | None = None
+
+    def panels(self) -> ComposeResult:
+        """Editor, answer, and what there is to ask for."""
+        with Vertical():
+            yield TextArea(_FIRST_QUERY, id="editor", show_line_numbers=False, soft_wrap=False)
+            yield Lines(id="help", can_focus=False)
+            yield Lines(id="rows")
+            yield Lines(id="schema", can_focus=False)
+
+    def ask(self, place: Place) -> Iterator[Answer]:
+        """The rows of the query."""
+        archive = self.session.archive
+        params = {"key": place.scope.key or "", "call": place.call_id}
+        reply = ask(archive, place.query or _FIRST_QUERY, place.scope, params=params, limit=_LIMIT)
+        yield Answer(
+            rows=ArrowRows(reply.table), names=tuple(reply.table.column_names), is_cut=reply.is_cut
+        )
+
+    def draw(self) -> None:
+        """The answer as a table."""
+        if self.answer is None:
+            return
+        table = Table(self.answer.rows, _columns(self.answer), width=self.width)
+        self.lines("rows").show(table, head=[table.head], stops=range(len(table)))
+
+    def redraw(self) -> None:
+        """What stands around the answer, or why there is none."""
+        self.lines("help").show([inked(Span(" ctrl+j run · esc leave the editor", Ink.DIM))])
+        self.lines("schema").show(
+            [
+                inked(Span(" TABLES ", Ink.HEAD), Span(_TABLES, Ink.DIM)),
+                inked(Span(" VARS   ", Ink.HEAD), Span("$brush $key $call", Ink.DIM)),
+            ]
+        )
+        if self.trouble:
+            told = [
+                row
+                for line in self.trouble.splitlines()
+                for row in wrap(line, self.width - 2) or [""]
+            ]
+            self.lines("rows").show([inked(" ", Span(row, Ink.BAD)) for row in told])
+        super().redraw()
+
+    def status(self) -> Span:
+        """How many rows, and whether they are all."""
+        if self.answer is None:
+            return Span("")
+        rows, columns = len(self.answer.rows), len(self.answer.names)
+        cut = f"truncated at {count(_LIMIT)}" if self.answer.is_cut else "not truncated"
+        here = self.lines("rows").cursor + 1
+        return Span(f"row {count(here)} of {count(rows)} · {columns} columns · {cut}", Ink.DIM)
+
+    def facts(self) -> str:
+        """What the console may do."""
+        return f"read-only · limit {count(_LIMIT)}"
+
+    def hint(self) -> str:
+        """What one would do next."""
+        return "tab editor and answer · enter opens the call or key of a row"
+
+    def step_out(self) -> bool:
+        """Escape stops the query that runs, else leaves the editor."""
+        if self.is_asking:
+            self.session.archive.store.interrupt()
+            return True
+        if isinstance(self.focused, TextArea):
+            self.set_focus(self.lines("rows"))
+            return True
+        return super().step_out()
+
+    def action_run(self) -> None:
+        """Run what the editor holds."""
+        query = self.query_one(TextArea).text
+        if self._alarm is not None:
+            self._alarm.stop()
+        self._alarm = self.set_timer(_PATIENCE_S, self._lose_patience)
+        self.answer = None
+        self.stay(replace(self.place, query=query))
+
+    def action_open(self) -> None:
+        """The call or the key of the marked row."""
+        row = self.lines("rows").cursor
+        if self.answer is None or row < 0:
+            return
+        values = self.answer.rows[row]
+        if isinstance(call_id := values.get("call_id"), str):
+            self.visit(replace(self.place, view="call", call_id=call_id, ordinal=-1))
+        elif isinstance(key := values.get("key"), str):
+            self.visit(replace(self.place, view="key", scope=self.place.scope.of(key)))
+        else:
+            self.say("this row names no call_id and no key")
+
+    def _lose_patience(self) -> None:
+        if self.is_asking:
+            self.session.archive.store.interrupt()
+
+
+def _columns(answer: Answer) -> list[Column[dict[str, Any]]]:
+    sample = answer.rows[:_SAMPLE_ROWS]
+    return [_column(name, [row[name] for row in sample]) for name in answer.names]
+
+
+def _column(name: str, values: list[Any]) -> Column[dict[str, Any]]:
+    def text(row: dict[str, Any]) -> str | Span:
+        return _shown(row[name])
+
+    widest = max((len(_text(value)) for value in values), default=0)
+    is_number = bool(values) and all(isinstance(value, int | float | None) for value in values)
+    title = printable(name)
+    return Column(
+        title=title, width=min(_WIDEST, max(len(title), widest, 1)), text=text, right=is_number
+    )
+
+
+def _shown(value: object) -> str | Span:
+    return Span("null", Ink.DIM) if value is None else _text(value)
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+        case float():
+            return f"{value:.6g}"
+        case datetime():
+            return value.isoformat(sep=" ")
+        case _:
+            return printable(str(value))
