@@ -37,15 +37,18 @@ def settle_in_flight(segments: Sequence[SegmentData]) -> None:
             a crash at the end of one leaves calls that the next has not told again.
     """
     for told, table in OPEN.items():
-        ended = {_identity(table, row) for data in segments for row in _rows(data, table)}
         last = {_identity(table, row): row for data in segments for row in _rows(data, told)}
-        rows = [row for identity, row in last.items() if identity not in ended]
-        if rows:
-            words = segments[-1].words.setdefault(table, {})
-            settled = Rows()
-            for code, (word, *rest) in enumerate(rows, max(words, default=-1) + 1):
-                words[code] = word
-                settled.add(code, *rest)
+        if not last:
+            continue
+        for data in segments:
+            for identity in _ended(data, table):
+                last.pop(identity, None)
+        words = segments[-1].words.setdefault(table, {})
+        settled = Rows()
+        for code, (word, *rest) in enumerate(last.values(), max(words, default=-1) + 1):
+            words[code] = word
+            settled.add(code, *rest)
+        if settled:
             segments[-1].parts.setdefault(table, []).append(pack(table, settled))
 
 
@@ -83,9 +86,16 @@ def publish_segment(
 
 
 def _identity(table: str, row: Row) -> tuple[Any, ...]:
-    # layout: words start with key, attempt, hedge_index; others with call_id
     words, _, others = row
-    return others[0], words[1:3] if table == "attempts" else None
+    return others[0], words[1:3] if table == "attempts" else None  # call, attempt and hedge
+
+
+def _ended(data: SegmentData, table: str) -> Iterator[tuple[Any, ...]]:
+    """The identities of a table's rows, without making the rows."""
+    words = data.words.get(table, {})
+    for part in data.parts.get(table, []):
+        for call_id, code in zip(part.others.get("call_id", ()), part.codes, strict=True):
+            yield call_id, words[code][1:3] if table == "attempts" else None
 
 
 def _rows(data: SegmentData, told: str) -> Iterator[Row]:
