@@ -3,7 +3,7 @@
 One context variable holds all of it, so that a call reads and sets a single variable.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
@@ -336,7 +336,7 @@ class Taps:
         self.observers: tuple[Observer, ...] = ()
 
     @contextmanager
-    def added(self, observer: "Observer") -> Iterator[None]:
+    def added(self, observer: "Observer") -> Generator[None]:
         """Let ``observer`` hear everything inside the block."""
         self.observers = (*self.observers, observer)
         try:
@@ -355,7 +355,7 @@ def current_attempt() -> AttemptInfo | None:
 
 
 @contextmanager
-def deadline(seconds: Any, *, clock: Clock | None = None) -> Iterator[None]:
+def deadline(seconds: Any, *, clock: Clock | None = None) -> Generator[None]:
     """Bound everything inside: every call ends within ``seconds`` (or a ``timedelta``) from now.
 
     Args:

@@ -69,7 +69,7 @@ class AttemptRecord:
     budget_reason: str = BudgetReason.FIRST_ATTEMPT
     late: bool = False
     cancel_reason: str | None = None
-    annotations: Mapping[str, Any] = field(default_factory=dict)
+    annotations: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def is_hedge(self) -> bool:

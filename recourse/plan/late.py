@@ -1,5 +1,6 @@
 """Runs that end after their call has stopped waiting for them."""
 
+import inspect
 from collections.abc import Awaitable
 from typing import Any
 
@@ -37,4 +38,4 @@ def _disposal(call: Call, value: Any) -> Awaitable[Any] | None:
         rest = dispose()
     except Exception:  # nobody waits for this value, so nobody can use its error
         return None
-    return rest if isinstance(rest, Awaitable) else None
+    return rest if inspect.isawaitable(rest) else None

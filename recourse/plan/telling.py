@@ -5,7 +5,7 @@ attempts, and nothing else is built. Events are made with ``tuple.__new__``: a n
 constructor takes twice as long, and a call tells several.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from recourse import events
 from recourse.budget.protocol import Decision
@@ -35,7 +35,8 @@ __all__ = [
     "retry_scheduled",
 ]
 
-_event: Final = tuple.__new__
+_tuple: Final[type[tuple[Any, ...]]] = tuple
+_event: Final = _tuple.__new__
 _DENIED: Final = Outcome(OutcomeKind.ABORT)
 
 
