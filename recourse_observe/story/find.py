@@ -1,7 +1,7 @@
 """Finds the incidents of an archive: where they begin and end, and whose they are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
@@ -10,8 +10,9 @@ from recourse_observe.queries.rows import Coverage
 from recourse_observe.scope import Scope
 from recourse_observe.story.baseline import Usual, slow_limit_us, usual_latency
 from recourse_observe.story.cusum import edge_after_low, edge_at_peak, raised
-from recourse_observe.story.incidents import Bin, Group, KeySpell, group, key_spells
+from recourse_observe.story.incidents import Complaint, Group, blamed, group, namespace
 from recourse_observe.story.look import Span
+from recourse_observe.story.spells import Bin, KeySpell, gathered, key_spells
 
 __all__ = ["Found", "find"]
 
@@ -56,12 +57,24 @@ def find(archive: Archive) -> Found:
     bins = archive.rows(
         Bin, "signals", bin_us=bin_us, keys=list(limits), slow_us=list(limits.values())
     )
-    by_key = [list(rows) for _, rows in groupby(bins, key=lambda row: row.key)]
+    by_key, members = gathered([list(rows) for _, rows in groupby(bins, key=lambda row: row.key)])
     found = [spell for rows in by_key for spell in key_spells(rows, bin_us)]
-    groups = group(found, _links(archive, found), coverage.last_unix_us)
+    groups = [
+        _blamed(archive, one) for one in group(found, _links(archive, found), coverage.last_unix_us)
+    ]
+    groups = [_spread(one, members) for one in groups]
     spans = [_span(archive, one, limits, usual, coverage) for one in groups]
     spans.sort(key=lambda span: (span.onset_us, span.keys))
     return Found(coverage=coverage, spans=_apart(spans, coverage), keys=len(by_key))
+
+
+def _spread(one: Group, members: Mapping[str, tuple[str, ...]]) -> Group:
+    """The group with the real keys in the place of those that were looked at as one."""
+
+    def real(found: Sequence[KeySpell]) -> tuple[KeySpell, ...]:
+        return tuple(replace(s, key=key) for s in found for key in members.get(s.key, (s.key,)))
+
+    return Group(culprits=real(one.culprits), victims=real(one.victims))
 
 
 def _usual(archive: Archive) -> Mapping[str, Usual]:
@@ -83,7 +96,24 @@ def _links(archive: Archive, found: Sequence[KeySpell]) -> Mapping[tuple[str, st
     if len({spell.key for spell in found}) < 2:  # noqa: PLR2004  # nobody to blame but itself
         return {}
     rows = archive.ask("links").to_pylist()
-    return {(row["parent_key"], row["child_key"]): row["calls"] for row in rows}
+    links = {(row["parent_key"], row["child_key"]): row["calls"] for row in rows}
+    # A key that names a service suffers when that service's own calls do.
+    callers = {(row["service"], row["key"]) for row in archive.ask("services").to_pylist()}
+    for spell in found:
+        for other in found:
+            if other.key != spell.key and (namespace(spell.key), other.key) in callers:
+                links.setdefault((spell.key, other.key), spell.lost)
+    return links
+
+
+def _blamed(archive: Archive, one: Group) -> Group:
+    """The group with its culprits; the archive is asked only where there is a choice."""
+    if len({namespace(spell.key) for spell in one.culprits}) < 2:  # noqa: PLR2004  # one dependency
+        return one
+    keys = [spell.key for spell in one.culprits]
+    scope = Scope(start_unix_us=one.start_us, end_unix_us=one.end_us)
+    told = archive.rows(Complaint, "complaints", scope, keys=keys)
+    return blamed(one, {row.key: row for row in told})
 
 
 def _span(

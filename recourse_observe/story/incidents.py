@@ -1,60 +1,31 @@
-"""From the signals of keys to incidents: spells, merged where they are one thing. Pure."""
+"""From spells of keys to incidents: which belong together, and who is to blame. Pure."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from recourse_observe.story.baseline import usual_share
-from recourse_observe.story.cusum import Spell, spells
+from recourse_observe.story.spells import KeySpell, joined
 
-__all__ = ["Bin", "Group", "KeySpell", "group", "key_spells"]
+__all__ = ["Complaint", "Group", "blamed", "group", "namespace"]
 
-S_US: Final = 1_000_000
-_JOIN_US: Final = 60 * S_US
-_BLIP_US: Final = 13 * S_US  # a blip lasts up to 12 s
-_LEAST_BAD: Final = 8.0
-_LEAST_RISE: Final = 0.02
-_LEAST_UNHARMED: Final = 0.06
-_LEAST_SLOW: Final = 0.25
-_LEAST_HEDGED: Final = 0.12
-_SAME_START_US: Final = 10 * S_US
-_SAME_END_US: Final = 45 * S_US
+_JOIN_US: Final = 60_000_000
+_SAME_START_US: Final = 10_000_000
+_SAME_END_US: Final = 45_000_000
+_TIE_US: Final = 2_000_000
+_ONE_PROCESS: Final = 0.8
+_PART: Final = 0.3  # of its losses that a key may lay on another
+# How near a complaint is to the root: who cannot connect is nearer than who waited in vain.
+_NEARNESS: Final = ("connect", "transport", "refused", "reset", "503", "500", "429", "timeout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bin:
-    """How the calls of one key fared in one bin of time."""
+class Complaint:
+    """What most lost calls of a key said; see ``complaints.sql``."""
 
     key: str
-    bin: int
-    calls: int
-    lost: int
-    hurt: int
-    slow: int
-    hedged: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeySpell:
-    """A stretch in which one key was worse than usual.
-
-    Attributes:
-        channel: ``lost`` calls, ``hurt`` (lost, or with failed attempts), ``slow``, ``hedged``; joined by ``+``.
-        bad: Calls beyond the usual number.
-        share: Of the calls in the spell, those that were bad.
-        usual: The share in good times.
-    """
-
-    key: str
-    channel: str
-    start_us: int
-    end_us: int
-    calls: int
-    bad: float
-    share: float
-    usual: float
-    lost: int = 0
+    complaint: str
+    instance: str
+    instance_share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,135 +54,6 @@ class Group:
     def end_us(self) -> int:
         """When the last culprit was as usual again."""
         return max(spell.end_us for spell in self.culprits)
-
-
-def key_spells(bins: Sequence[Bin], bin_us: int) -> list[KeySpell]:
-    """The spells of one key, from its bins in the order of time."""
-    found = [
-        *_channel(bins, bin_us, "lost", [(b.calls, b.lost) for b in bins]),
-        *_channel(bins, bin_us, "hurt", [(b.calls, b.hurt) for b in bins]),
-        *_channel(bins, bin_us, "slow", [(b.calls, b.slow) for b in bins]),
-        *_channel(bins, bin_us, "hedged", [(b.calls, b.hedged) for b in bins]),
-    ]
-    merged: list[KeySpell] = []
-    for spell in sorted(found, key=lambda s: (s.start_us, s.channel)):
-        if merged and spell.start_us - merged[-1].end_us < _JOIN_US:
-            merged[-1] = _joined(merged[-1], spell)
-        else:
-            merged.append(spell)
-    return merged
-
-
-def _channel(
-    bins: Sequence[Bin], bin_us: int, channel: str, counts: Sequence[tuple[int, int]]
-) -> list[KeySpell]:
-    usual = usual_share(counts)
-    found = spells(counts, usual)
-    chains: list[list[Spell]] = []
-    for spell in found:
-        near = (
-            chains and (bins[spell.first].bin - bins[chains[-1][-1].last].bin) * bin_us < _JOIN_US
-        )
-        if near:
-            chains[-1].append(spell)
-        else:
-            chains.append([spell])
-    made = [_spell(bins, bin_us, channel, counts, usual, chain) for chain in chains]
-    return [spell for spell in made if spell is not None]
-
-
-def _spell(  # one place puts a spell together from all that was counted
-    bins: Sequence[Bin],
-    bin_us: int,
-    channel: str,
-    counts: Sequence[tuple[int, int]],
-    usual: float,
-    chain: Sequence[Spell],
-) -> KeySpell | None:
-    """The spell that a chain of neighbours is; ``None`` when it is a blip or harms nobody."""
-    chain = _without_blips_around(bins, bin_us, counts, chain)
-    first, last = chain[0].first, chain[-1].last
-    calls = sum(count for count, _ in counts[first : last + 1])
-    bad = sum(worse for _, worse in counts[first : last + 1])
-    excess = bad - usual * calls
-    rise = bad / calls - usual
-    lost = sum(b.lost for b in bins[first : last + 1])
-    least = _least_rise(channel, usual, harmed=lost >= _LEAST_BAD)
-    longest = max(_core_us(bins, bin_us, counts, spell) for spell in chain)
-    blip = longest < _BLIP_US and len(chain) < _MANY
-    # From the first moment to the last there is nothing to compare with.
-    always = first == 0 and last == len(bins) - 1
-    if excess < _LEAST_BAD or rise < least or blip or always:
-        return None
-    return KeySpell(
-        key=bins[first].key,
-        channel=channel,
-        start_us=bins[first].bin * bin_us,
-        end_us=(bins[last].bin + 1) * bin_us,
-        calls=calls,
-        bad=excess,
-        share=bad / calls,
-        usual=usual,
-        lost=lost,
-    )
-
-
-def _least_rise(channel: str, usual: float, *, harmed: bool) -> float:
-    """How much worse than usual a share must be; callers who lost nothing need more of it."""
-    match channel:
-        case "slow":
-            return _LEAST_SLOW
-        case "hedged":
-            return _LEAST_HEDGED
-        case "hurt" if not harmed:
-            return max(_LEAST_UNHARMED, usual)
-        case _:
-            return max(_LEAST_RISE, usual)
-
-
-_MANY: Final = 4  # blips that come back so often are no blips
-_FAINT: Final = 0.1  # of the strongest spell's evidence
-
-
-def _without_blips_around(
-    bins: Sequence[Bin], bin_us: int, counts: Sequence[tuple[int, int]], chain: Sequence[Spell]
-) -> Sequence[Spell]:
-    """The chain from its first to its last spell that is no mere blip, if it has one."""
-    strong = max(spell.score for spell in chain) * _FAINT
-    kept = [
-        i
-        for i, spell in enumerate(chain)
-        if spell.score >= strong or _core_us(bins, bin_us, counts, spell) >= _BLIP_US
-    ]
-    return chain[kept[0] : kept[-1] + 1]
-
-
-def _core_us(
-    bins: Sequence[Bin], bin_us: int, counts: Sequence[tuple[int, int]], spell: Spell
-) -> int:
-    """How long the spell lasted without its tails: one stray failure does not make a blip long."""
-    steps = range(spell.first, spell.last + 1)
-    total = sum(counts[i][1] for i in steps)
-    seen, low, high = 0, bins[spell.first].bin, bins[spell.last].bin
-    for i in steps:
-        before, seen = seen, seen + counts[i][1]
-        if before < 0.03 * total <= seen:  # the tails, three in a hundred
-            low = bins[i].bin
-        if before < 0.97 * total <= seen:
-            high = bins[i].bin
-    return (high - low + 1) * bin_us
-
-
-def _joined(one: KeySpell, other: KeySpell) -> KeySpell:
-    louder = max(one, other, key=lambda spell: spell.bad)
-    channels = sorted(set(one.channel.split("+")) | set(other.channel.split("+")))
-    return replace(
-        louder,
-        channel="+".join(channels),
-        start_us=min(one.start_us, other.start_us),
-        end_us=max(one.end_us, other.end_us),
-        lost=max(one.lost, other.lost),
-    )
 
 
 def group(
@@ -263,21 +105,63 @@ def _judged(cluster: Sequence[KeySpell], links: Mapping[tuple[str, str], int]) -
     by_key: dict[str, KeySpell] = {}
     for spell in cluster:
         known = by_key.get(spell.key)
-        by_key[spell.key] = spell if known is None else _joined(known, spell)
-    whole = list(by_key.values())
+        by_key[spell.key] = spell if known is None else joined(known, spell)
     victims = {
         spell.key
-        for spell in whole
+        for spell in by_key.values()
         if any(
-            links.get((spell.key, other.key), 0)
-            >= 0.3 * max(spell.lost, 1)  # a third of its losses
-            for other in whole
-            if other.key != spell.key
+            links.get((spell.key, other), 0) >= _PART * max(spell.lost, 1)
+            for other in by_key
+            if other != spell.key
         )
     }
-    if len(victims) == len(whole):
-        victims = set()
-    rank: defaultdict[bool, list[KeySpell]] = defaultdict(list)
-    for spell in sorted(whole, key=lambda s: (-s.bad, s.key)):
-        rank[spell.key in victims].append(spell)
-    return Group(culprits=tuple(rank[False]), victims=tuple(rank[True]))
+    return _split(list(by_key.values()), victims)
+
+
+def _split(whole: Sequence[KeySpell], victims: set[str]) -> Group:
+    """Culprits and victims, the louder first; if all were victims, none is."""
+    ordered = sorted(whole, key=lambda spell: (-spell.bad, spell.key))
+    if len(victims) == len(ordered):
+        return Group(culprits=tuple(ordered))
+    return Group(
+        culprits=tuple(spell for spell in ordered if spell.key not in victims),
+        victims=tuple(spell for spell in ordered if spell.key in victims),
+    )
+
+
+def blamed(one: Group, complaints: Mapping[str, Complaint]) -> Group:
+    """The group with its culprits chosen by what their callers were told.
+
+    Where several dependencies broke together and nothing says who called whom: one complaint on
+    all keys, or one process with most of the losses, is a common cause and all are culprits.
+    Otherwise those are, that broke first, or are nearer to the root, with their complaint.
+    """
+    known = [spell for spell in one.culprits if spell.key in complaints]
+    several = len({namespace(spell.key) for spell in known}) > 1
+    if one.victims or not several or _common(known, complaints):
+        return one
+    earliest = min(spell.start_us for spell in known)
+    first = min(
+        (spell for spell in known if spell.start_us - earliest <= _TIE_US),
+        key=lambda spell: (_distance(complaints[spell.key].complaint), -spell.share, spell.key),
+    )
+    said = complaints[first.key].complaint
+    victims = {
+        spell.key
+        for spell in known
+        if namespace(spell.key) != namespace(first.key) and complaints[spell.key].complaint != said
+    }
+    return _split(one.culprits, victims)
+
+
+def _common(known: Sequence[KeySpell], complaints: Mapping[str, Complaint]) -> bool:
+    told = [complaints[spell.key] for spell in known]
+    one_process = len({c.instance for c in told}) == 1 and all(
+        c.instance_share >= _ONE_PROCESS for c in told
+    )
+    return one_process or len({c.complaint for c in told}) == 1
+
+
+def _distance(complaint: str) -> int:
+    text = complaint.lower()
+    return next((i for i, word in enumerate(_NEARNESS) if word in text), len(_NEARNESS))

@@ -210,6 +210,7 @@ _SIGNS: Final = {
     "doomed": "{doomed_share:.1%} of calls that met a failure were lost",
     "dose_response": "processes that took a new policy became worse by {response:.1%} of calls",
     "ended_with_calls": "{calls_per_s_after:.1f} calls/s afterwards",
+    "ended_with_fewer_hedges": "hedges per call were {hedges_per_call_after:.2f} afterwards",
     "ended_with_less_load": "attempts per call were {amplification_after:.2f} afterwards",
     "failed_quickly": "{quick_share:.1%} of failures came quickly",
     "failures_rose": "failing attempts {failed_share_before:.1%} before, {failed_share:.1%} during",

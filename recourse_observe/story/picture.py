@@ -1,5 +1,6 @@
 """All that the detectors may look at: an incident's phases, load, policies and breakers. Pure data."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,9 @@ __all__ = [
 _TIMEOUTS = ("timeout", "deadline")
 _LIMITED = ("429", "rate_limit", "ratelimit", "quota", "throttl", "too_many", "exhausted")
 _MISSING = ("budget_not_found", "budget_registry_missing", "budget_nil")
-_BROWSER_STATUSES = frozenset({408, 409, 425, 429})
+_MISTAKES = ("INVALID_ARGUMENT", "NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED")
+_OTHER_STATUSES = frozenset({408, 409, 425, 429})  # about time, conflicts and load
+_HTTP = re.compile(r"(?:^|_)([1-5]\d\d)$")
 
 
 def share(part: float, whole: float) -> float:
@@ -80,13 +83,14 @@ class AttemptsRow:
     @property
     def is_timeout(self) -> bool:
         """Whether they ended at a limit of time."""
-        return self.failed and (self.at_limit or any(word in self.reason for word in _TIMEOUTS))
+        said = self.reason.lower()
+        return self.failed and (self.at_limit or any(word in said for word in _TIMEOUTS))
 
     @property
     def is_limited(self) -> bool:
         """Whether the dependency said that there were too many."""
         return self.failed and (
-            self.status == 429  # noqa: PLR2004  # Too Many Requests
+            self.code == 429  # noqa: PLR2004  # Too Many Requests
             or any(word in self.reason.lower() for word in _LIMITED)
             or self.hinted
         )
@@ -96,9 +100,22 @@ class AttemptsRow:
         """Whether the dependency said that the request was wrong."""
         return (
             self.failed
-            and 400 <= self.status < 500  # noqa: PLR2004  # HTTP's client errors
-            and self.status not in _BROWSER_STATUSES
+            and (400 <= self.code < 500 or self.reason.upper().endswith(_MISTAKES))  # noqa: PLR2004  # HTTP's client errors
+            and self.code not in _OTHER_STATUSES
         )
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether the dependency said that it had been done already."""
+        return self.failed and (
+            self.code == 409 or self.reason.upper().endswith("ALREADY_EXISTS")  # noqa: PLR2004  # Conflict
+        )
+
+    @property
+    def code(self) -> int:
+        """The HTTP status, also where only the reason tells it; 0 when there is none."""
+        said = _HTTP.search(self.reason)
+        return self.status or (int(said[1]) if said else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

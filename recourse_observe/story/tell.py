@@ -22,6 +22,7 @@ __all__ = ["tell"]
 
 _BEFORE_US: Final = 300_000_000
 _AFTER_US: Final = 120_000_000
+_MOST_KEYS: Final = 1_000
 
 
 def tell(archive: Archive) -> StoryDocument:
@@ -64,8 +65,8 @@ def _incident(
         onset_unix_ns=span.onset_us * 1_000,
         end_unix_ns=span.end_us * 1_000,
         ongoing=span.ongoing,
-        keys=span.keys,
-        affected_keys=span.affected,
+        keys=span.keys[:_MOST_KEYS],
+        affected_keys=span.affected[:_MOST_KEYS],
         instances=_instances(picture, cause),
         causes=causes,
         amplification=round(picture.during.amplification, 4),

@@ -1,7 +1,7 @@
 """The dependency answered, and far too slowly, whatever was asked of it."""
 
 from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
-from recourse_observe.story.detectors.storms import calmed_by, storminess
+from recourse_observe.story.detectors.storms import calmed_by, hedges_calmed_by, storminess
 from recourse_observe.story.findings import Cause
 from recourse_observe.story.picture import Picture, share
 
@@ -66,7 +66,10 @@ def suspect(picture: Picture) -> Suspect:
         ),
         Sign(
             kind="hedges",
-            degree=ramp(during.hedges_per_call - picture.before.hedges_per_call, 0.8, 0.3),
+            degree=max(
+                ramp(during.hedges_per_call - picture.before.hedges_per_call, 0.8, 0.3),
+                1.0 - hedges_calmed_by(picture),
+            ),
             values={
                 "hedges_per_call": during.hedges_per_call,
                 "hedges_per_call_before": picture.before.hedges_per_call,

@@ -6,8 +6,6 @@ from recourse_observe.story.picture import Picture, share
 
 __all__ = ["suspect"]
 
-_CONFLICT = 409
-
 
 def suspect(picture: Picture) -> Suspect:
     """How well repeated side effects fit."""
@@ -16,7 +14,7 @@ def suspect(picture: Picture) -> Suspect:
         kind: sum(
             row.attempts
             for row in during.attempts_rows
-            if row.failed and row.status == _CONFLICT and (row.kind == "first") == (kind == "first")
+            if row.is_conflict and (row.kind == "first") == (kind == "first")
         )
         for kind in ("first", "again")
     }

@@ -1,6 +1,7 @@
 """Hedges made the dependency slower, and a slower dependency made more hedges."""
 
 from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
+from recourse_observe.story.detectors.storms import hedges_calmed_by
 from recourse_observe.story.findings import Cause
 from recourse_observe.story.picture import Picture
 
@@ -27,6 +28,11 @@ def suspect(picture: Picture) -> Suspect:
                 "latency_ratio": min(slower, 1e6),
                 "timeout_share": during.of_failed("is_timeout"),
             },
+        ),
+        Sign(
+            kind="ended_with_fewer_hedges",
+            degree=hedges_calmed_by(picture),
+            values={"hedges_per_call_after": picture.after.hedges_per_call},
         ),
         Sign(
             kind="calls_rate",

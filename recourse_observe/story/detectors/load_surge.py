@@ -35,6 +35,11 @@ def suspect(picture: Picture) -> Suspect:
             values={"calls_per_s_after": picture.after.calls_per_s},
         ),
         Sign(
+            kind="new_keys",
+            degree=ramp(len(picture.new_keys), 20, 5),
+            values={"new_keys": len(picture.new_keys)},
+        ),
+        Sign(
             kind="dependents",
             degree=0.4 if len(picture.affected) > len(picture.keys) else 1.0,
             values={"dependents": len(picture.affected) - len(picture.keys)},

@@ -6,8 +6,6 @@ from recourse_observe.story.picture import Picture, share
 
 __all__ = ["suspect"]
 
-_CONFLICT = 409
-
 
 def suspect(picture: Picture) -> Suspect:
     """How well requests that can never succeed fit."""
@@ -16,10 +14,7 @@ def suspect(picture: Picture) -> Suspect:
     first = during.first_failed_share
     tested = during.retry_runs >= 5  # noqa: PLR2004  # fewer retries tell nothing
     spread = picture.worst_instance[1] - picture.worst_instance[2]
-    conflicts = share(
-        sum(row.attempts for row in during.attempts_rows if row.failed and row.status == _CONFLICT),
-        during.failed,
-    )
+    conflicts = during.of_failed("is_conflict")
     return weigh(
         Cause.POISON_REQUESTS,
         Sign(

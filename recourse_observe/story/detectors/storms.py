@@ -1,14 +1,17 @@
 """What brownouts and retry storms have in common, and what tells them apart."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Final
 
+from recourse_observe.queries.rows import PolicyRow
 from recourse_observe.story.detectors.signs import ramp
 from recourse_observe.story.picture import Picture, share
 
-__all__ = ["calmed_by", "fewer_attempts_at_the_end", "storminess"]
+__all__ = ["calmed_by", "hedges_calmed_by", "storminess"]
 
 _NEAR_END_US: Final = 45_000_000
+_LEAST_CALM: Final = 0.35
 
 
 def storminess(picture: Picture) -> float:
@@ -31,22 +34,49 @@ def calmed_by(picture: Picture) -> float:
     """How well the end follows from less load: fewer attempts allowed, or fewer calls made."""
     if picture.ongoing:
         return 0.5
-    if fewer_attempts_at_the_end(picture):
+    if _changed_at_the_end(picture, _allows_less):
         return 1.0
+    return max(_LEAST_CALM, _fewer_calls(picture))
+
+
+def hedges_calmed_by(picture: Picture) -> float:
+    """How well the end follows from fewer hedges: what feeds itself does not end by itself."""
+    if picture.ongoing:
+        return 0.7
+    if _changed_at_the_end(picture, _hedges_less):
+        return 1.0
+    return max(_LEAST_CALM, _fewer_calls(picture))
+
+
+def _fewer_calls(picture: Picture) -> float:
+    """How far the calls had fallen shortly before the end."""
     length = (picture.end_us - picture.onset_us) / 1e6
     late = picture.load(length - 25, length - 5)
     early = picture.load(0.2 * length, 0.8 * length)
-    return max(0.35, ramp(share(late, early), 0.75, 0.45)) if early else 0.35
+    return ramp(share(late, early), 0.75, 0.45) if early else 0.0
 
 
-def fewer_attempts_at_the_end(picture: Picture) -> bool:
-    """Whether a policy that allows less was applied shortly before the end."""
+def _changed_at_the_end(picture: Picture, test: Callable[[PolicyRow, PolicyRow], bool]) -> bool:
+    """Whether a policy that passes the test was applied shortly before the end."""
     rows = [row for row in picture.policies if row.event == "applied"]
     for earlier, later in pairwise(rows):
         near = picture.end_us - _NEAR_END_US <= later.applied_unix_us <= picture.end_us
-        less = later.max_attempts < earlier.max_attempts or (
-            later.budget_name is not None and earlier.budget_name is None
-        )
-        if near and (less or (later.circuit_enabled and not earlier.circuit_enabled)):
+        if near and test(earlier, later):
             return True
     return False
+
+
+def _allows_less(earlier: PolicyRow, later: PolicyRow) -> bool:
+    return (
+        later.max_attempts < earlier.max_attempts
+        or (later.budget_name is not None and earlier.budget_name is None)
+        or (later.circuit_enabled and not earlier.circuit_enabled)
+    )
+
+
+def _hedges_less(earlier: PolicyRow, later: PolicyRow) -> bool:
+    return earlier.hedge_enabled and (
+        not later.hedge_enabled
+        or (later.hedge_delay_us or 0) > (earlier.hedge_delay_us or 0)
+        or (later.hedge_budget_name is not None and earlier.hedge_budget_name is None)
+    )

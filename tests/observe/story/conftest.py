@@ -141,6 +141,7 @@ class Fleet:
         self.no_policy: Callable[[int, str, int], bool] = lambda _t, _k, _p: False
         self.stuck: Callable[[str, int], bool] = lambda _k, _p: False
         self.unregistered: Callable[[int, int], bool] = lambda _t, _p: False
+        self.renamed: Callable[[int, str], str] = lambda _t, key: key
         self.drained: Callable[[int, str], bool] = lambda _t, _k: False
 
     def at(self, when: int, action: Callable[..., None], *args: Any) -> None:
@@ -177,7 +178,10 @@ class Fleet:
         self, key: str, proc: int, parent: str | None, done: Callable[[bool, int], None] | None
     ) -> None:
         policy = self.policies[key, proc]
-        share = self.poisoned.get(key, lambda _t: 0.0)(self.now)
+        if (renamed := self.renamed(self.now, key)) != key:
+            self.routes[renamed] = self.routes[key]
+            key, policy = renamed, Policy(max_attempts=1, source="default", version="default")
+        share = self.poisoned.get(key, steadily(0.0))(self.now)
         call_id = f"{self.now:010d}-{next(self.ids):06d}"
         call = Call(call_id, key, proc, policy, self.now, self.rng.random() < share, parent, done)
         if self.no_policy(self.now, key, proc):
@@ -724,6 +728,19 @@ def single_process() -> Fleet:
     return made
 
 
+def key_cardinality() -> Fleet:
+    """A build puts the customer into the key: no policy knows these keys, so nothing is retried."""
+    made = with_payments(Policy())
+    made.routes["payments.Charge"].fault = transient_of(made, 0.1)
+
+    def renamed(t: int, key: str) -> str:
+        asked = during(t) and key == "payments.Charge"
+        return f"payments.Charge-{made.rng.randrange(300)}" if asked else key
+
+    made.renamed = renamed
+    return made
+
+
 def cascade() -> Fleet:
     """The ledger is down; payments, which ask it and are louder, only suffer."""
     made = with_payments(Policy(), rate=25.0)
@@ -786,6 +803,7 @@ SCENARIOS = {
     "poison_requests": poison,
     "caller_cancellation": caller_cancellation,
     "single_process_fault": single_process,
+    "key_cardinality": key_cardinality,
     "cascade": cascade,
     "innocent_rollout": innocent_rollout,
     "steady": steady,

@@ -76,6 +76,18 @@ def test_an_innocent_rollout_before_an_outage_is_a_suspect_and_not_the_cause(
 
 
 @pytest.mark.slow
+def test_keys_that_carry_request_data_are_judged_together(
+    story_of: Callable[[str], StoryDocument],
+) -> None:
+    (incident,) = story_of("key_cardinality").incidents
+
+    assert incident.cause == "key_cardinality"
+    assert len(incident.keys) > 250
+    assert "and 2" in incident.headline
+    assert incident.actions == ("fix_key",)
+
+
+@pytest.mark.slow
 def test_the_process_is_named_when_it_is_the_matter_of_one(
     story_of: Callable[[str], StoryDocument],
 ) -> None:

@@ -18,9 +18,10 @@ from recourse_observe.story.findings import (
     RetryEffect,
     StoryDocument,
 )
-from recourse_observe.story.incidents import Bin, KeySpell, group, key_spells
+from recourse_observe.story.incidents import Complaint, blamed, group
 from recourse_observe.story.judge import rank
 from recourse_observe.story.render import as_json, as_markdown, as_text
+from recourse_observe.story.spells import Bin, KeySpell, key_spells
 
 S = 1_000_000
 
@@ -145,6 +146,37 @@ def test_keys_that_blame_each_other_are_all_culprits() -> None:
     (one,) = group([spell("a.B", 10, 95), spell("c.D", 30, 90)], links, 999 * S)
 
     assert len(one.culprits) == 2
+
+
+def complaint(key: str, said: str, instance: str = "pod-1", part: float = 0.3) -> Complaint:
+    return Complaint(key=key, complaint=said, instance=instance, instance_share=part)
+
+
+def culprits(*complaints: Complaint, later: int = 0) -> list[str]:
+    spells_of = [spell(c.key, 10 + i * later, 60 + i * later) for i, c in enumerate(complaints)]
+    (one,) = group(spells_of, {}, 999 * S)
+    return [s.key for s in blamed(one, {c.key: c for c in complaints}).culprits]
+
+
+def test_whoever_is_nearer_to_the_root_is_the_culprit() -> None:
+    front = complaint("front.Page", "exhausted http_502")
+    down = complaint("ledger.Append", "exhausted http_transport_error")
+
+    assert culprits(front, down) == ["ledger.Append"]
+
+
+def test_whoever_broke_first_is_the_culprit() -> None:
+    first = complaint("front.Page", "exhausted http_502")
+    later = complaint("ledger.Append", "exhausted http_transport_error")
+
+    assert culprits(first, later, later=5) == ["front.Page"]
+
+
+def test_one_complaint_or_one_process_is_a_common_cause() -> None:
+    keys = ["a.B", "c.D"]
+
+    assert culprits(*(complaint(key, "policy_denied no_policy") for key in keys)) == keys
+    assert culprits(*(complaint(key, key, part=0.9) for key in keys)) == keys
 
 
 def test_spells_of_one_key_in_an_incident_are_one() -> None:
