@@ -294,6 +294,24 @@ def test_r74_a_value_is_passed_on_as_it_is(verb: str, name: str, policy: str) ->
 
 @pytest.mark.parametrize("verb", ["call", "acall"])
 @pytest.mark.parametrize("name", WATCHED)
+@pytest.mark.parametrize("policy", ["plain", "breaker"])
+def test_r74_a_key_that_is_known_is_retried_as_one_that_is_new(
+    verb: str, name: str, policy: str
+) -> None:
+    observers, block = WATCHED[name]
+    world = World(policy, "last", observers, verb)
+
+    with block():
+        results, runs, seen = world.everything(
+            [[("value", 4)], [("raise", 0), ("value", 4)], [("value", 4)]]
+        )[:3]
+
+    assert results == [("value", PLAIN)] * 3
+    assert (runs, [attempt for _, attempt, _, _ in seen]) == (4, [0, 0, 1, 0])
+
+
+@pytest.mark.parametrize("verb", ["call", "acall"])
+@pytest.mark.parametrize("name", WATCHED)
 def test_r74_a_success_counts_though_its_breaker_was_calm_when_it_began(
     verb: str, name: str
 ) -> None:
