@@ -6,16 +6,16 @@ from typing import Final
 from recourse_observe.queries.archive import Archive
 from recourse_observe.queries.rows import PolicyRow
 from recourse_observe.scope import Scope
-from recourse_observe.story.picture import (
+from recourse_observe.story.phases import (
     AttemptsRow,
     Beat,
     BudgetCount,
     CallsRow,
     Latency,
     Phase,
-    Picture,
     ProcessSecond,
 )
+from recourse_observe.story.picture import Picture
 
 __all__ = ["Span", "look"]
 

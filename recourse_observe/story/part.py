@@ -4,7 +4,8 @@ from typing import Final
 
 from recourse_observe.story.detectors.signs import ramp
 from recourse_observe.story.findings import Action, Cause, RetryEffect
-from recourse_observe.story.picture import Picture, share
+from recourse_observe.story.phases import share
+from recourse_observe.story.picture import Picture
 
 __all__ = ["actions", "retry_effect"]
 

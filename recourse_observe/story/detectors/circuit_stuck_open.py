@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from recourse_observe.queries.rows import TransitionRow
 from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
 from recourse_observe.story.findings import Cause
-from recourse_observe.story.picture import Picture, share
+from recourse_observe.story.phases import share
+from recourse_observe.story.picture import Picture
 
 __all__ = ["stuck_instances", "suspect"]
 

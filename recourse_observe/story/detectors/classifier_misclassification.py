@@ -2,7 +2,8 @@
 
 from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
 from recourse_observe.story.findings import Cause
-from recourse_observe.story.picture import Picture, share
+from recourse_observe.story.phases import share
+from recourse_observe.story.picture import Picture
 
 __all__ = ["suspect"]
 

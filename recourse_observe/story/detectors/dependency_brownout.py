@@ -3,7 +3,8 @@
 from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
 from recourse_observe.story.detectors.storms import calmed_by, hedges_calmed_by, storminess
 from recourse_observe.story.findings import Cause
-from recourse_observe.story.picture import Picture, share
+from recourse_observe.story.phases import share
+from recourse_observe.story.picture import Picture
 
 __all__ = ["suspect"]
 

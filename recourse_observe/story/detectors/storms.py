@@ -6,7 +6,8 @@ from typing import Final
 
 from recourse_observe.queries.rows import PolicyRow
 from recourse_observe.story.detectors.signs import ramp
-from recourse_observe.story.picture import Picture, share
+from recourse_observe.story.phases import share
+from recourse_observe.story.picture import Picture
 
 __all__ = ["calmed_by", "hedges_calmed_by", "storminess"]
 

@@ -18,15 +18,15 @@ from recourse_observe.story.detectors import (
 from recourse_observe.story.detectors.signs import Sign
 from recourse_observe.story.findings import Action, Cause, RetryEffect
 from recourse_observe.story.part import actions, retry_effect
-from recourse_observe.story.picture import (
+from recourse_observe.story.phases import (
     AttemptsRow,
     Beat,
     CallsRow,
     Latency,
     Phase,
-    Picture,
     ProcessSecond,
 )
+from recourse_observe.story.picture import Picture
 
 S = 1_000_000
 
