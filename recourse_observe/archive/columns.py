@@ -9,7 +9,7 @@ of half a second in somebody's service.
 import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
@@ -189,9 +189,21 @@ def pack(table: str, rows: Rows) -> Part:
 
 
 def arrow_table(
-    table: str, parts: Sequence[Part], words: Mapping[int, Sequence[Any]], source: Source
+    table: str,
+    parts: Sequence[Part],
+    words: Mapping[int, Sequence[Any]],
+    source: Source,
+    pause: Callable[[], object] = lambda: None,
 ) -> Any:
-    """Parts of one table as an Arrow table of the pinned schema; words stay dictionary-encoded."""
+    """Parts of one table as an Arrow table of the pinned schema; words stay dictionary-encoded.
+
+    Args:
+        table: Which table.
+        parts: Its rows.
+        words: The words of their codes.
+        source: Whose rows they are.
+        pause: Called between columns, so that other threads get a turn.
+    """
     where = layout(table)
     by_code = [words.get(code, ()) for code in range(max(words, default=-1) + 1)]
     count = sum(part.rows for part in parts)
@@ -205,8 +217,10 @@ def arrow_table(
         values = [word[index] if word else None for word in by_code]
         arrays[column.name] = _words(column, values, codes)
     for column in where.longs:
+        pause()
         arrays[column.name] = _longs(column, parts)
     for column in where.others:
+        pause()
         arrays[column.name] = _others(column, parts)
     fields = [f.with_type(arrays[f.name].type) for f in arrow_schema(table)]
     return pa.Table.from_arrays([arrays[f.name] for f in fields], schema=pa.schema(fields))

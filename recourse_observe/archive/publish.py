@@ -17,13 +17,13 @@ __all__ = ["publish_segment", "segment_tables", "settle_in_flight"]
 _ORDER: Final = (*(name for name in TABLES if name != "calls"), "calls")
 
 
-def segment_tables(data: SegmentData) -> dict[str, Any]:
+def segment_tables(data: SegmentData, pause: Callable[[], object] = lambda: None) -> dict[str, Any]:
     """The rows of a segment as Arrow tables, ``calls`` last; a table without rows is missing.
 
     Calls in flight are not among them: see :func:`settle_in_flight`.
     """
     return {
-        table: arrow_table(table, parts, data.words[table], data.head.source)
+        table: arrow_table(table, parts, data.words[table], data.head.source, pause)
         for table in _ORDER
         if (parts := data.parts.get(table))
     }
@@ -63,7 +63,7 @@ def publish_segment(
         root: The archive.
         path: The segment.
         data: What was read of it.
-        pause: Called between tables, so that other threads get a turn.
+        pause: Called between steps, so that other threads get a turn.
 
     Returns:
         How many rows there were.
@@ -72,7 +72,7 @@ def publish_segment(
         OSError: The disk refused; the segment stays, and readers go on reading it.
     """
     head = data.head
-    tables = segment_tables(data)
+    tables = segment_tables(data, pause)
     if "calls" not in tables:
         tables["calls"] = arrow_table("calls", [], {}, head.source)
     for table, rows in tables.items():

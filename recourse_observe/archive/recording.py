@@ -66,6 +66,7 @@ class Recording:
         self._told_dropped = 0
         self._next_heartbeat_s = 0.0
         self._begun = False
+        self._hurries = False
 
     @property
     def source(self) -> Source:
@@ -146,10 +147,10 @@ class Recording:
     def _published(self, path: Path, *, is_last: bool) -> bool:
         """Whether nothing is left to do for this segment."""
         try:
-            data = read_segment(path, self._pause)
+            data = read_segment(path, self._rest)
             if is_last:
                 settle_in_flight([data])
-            publish_segment(self._root, path, data, self._pause)
+            publish_segment(self._root, path, data, self._rest)
         except FileNotFoundError:
             pass  # somebody removed it
         except OSError as error:
@@ -168,6 +169,7 @@ class Recording:
             leave: Whether nothing will follow: calls in flight become ``unfinished`` and all is
                 published. Otherwise the segment is published only if nothing is in flight.
         """
+        self.hurry()
         self._reports.append(("closed", None))
         with self._folding:
             self._take_waiting()
@@ -181,6 +183,14 @@ class Recording:
                 self._journal.leave()
             except OSError as error:
                 self._trouble.failed(error, self._clock.monotonic_s())
+
+    def hurry(self) -> None:
+        """Pause no more while publishing: the process wants to end."""
+        self._hurries = True
+
+    def _rest(self) -> None:
+        if not self._hurries:
+            self._pause()
 
     def forget(self) -> None:
         """In a forked child: let go of what is the parent's."""

@@ -27,7 +27,7 @@ __all__ = ["ArchiveObserver", "Durability"]
 
 _LOG: Final = logging.getLogger("recourse.archive")
 _EXIT_S: Final = 5.0
-_PAUSE_S: Final = 0.0005
+_PAUSE_S: Final = 0.002
 _LONGEST: Final = 4096
 _WAKE: Final = "wake"
 _STOP: Final = "stop"
@@ -181,6 +181,7 @@ class ArchiveObserver:
         """Whether both threads have ended within the time."""
         until_s = self._clock.monotonic_s() + timeout_s
         self._mailbox.post(_STOP)
+        self._recording.hurry()
         for name in ("_thread", "_publisher"):  # the first may have started the second
             thread = getattr(self, name)
             if thread is not None:
