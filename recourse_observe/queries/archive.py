@@ -93,6 +93,7 @@ class Archive:
         self.store = store
         self.name = name
         self.warnings = warnings
+        self._coverage: Coverage | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -149,11 +150,16 @@ class Archive:
         )
 
     def coverage(self) -> Coverage:
-        """What the archive covers; an archive without a call and without a recorder covers 0 to 0."""
-        values = self.ask("coverage").to_pylist()[0]
-        gaps = self.rows(Gap, "gaps", least_us=_GAP_US)
-        known = {name: value if value is not None else 0 for name, value in values.items()}
-        return Coverage(**known, gaps=gaps)
+        """What the archive covers; an archive without a call and without a recorder covers 0 to 0.
+
+        Its files are chosen when it is opened, so it is counted once.
+        """
+        if self._coverage is None:
+            values = self.ask("coverage").to_pylist()[0]
+            gaps = self.rows(Gap, "gaps", least_us=_GAP_US)
+            known = {name: value if value is not None else 0 for name, value in values.items()}
+            self._coverage = Coverage(**known, gaps=gaps)
+        return self._coverage
 
     def keys(self, scope: Scope = EVERYTHING, *, buckets: int = 14) -> tuple[KeyRow, ...]:
         """Every key of the scope at a glance, the one that lost most first.
