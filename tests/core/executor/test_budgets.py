@@ -4,6 +4,7 @@ import asyncio
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from recourse import (
     BudgetRef,
     CircuitPolicy,
+    Circuits,
     Executor,
     GrpcThrottle,
     HedgePolicy,
@@ -454,6 +456,21 @@ class Counting(InflightRatio):
         return self._firsts + self._held
 
 
+class Fed:
+    """A budget that only counts what it learns."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.lock = threading.Lock()
+
+    def ask(self, request: Ask) -> Decision:
+        raise AssertionError(request)
+
+    def feed(self, kind: OutcomeKind, attempt: int, now_s: float) -> None:
+        with self.lock:
+            self.count += 1
+
+
 def chance(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311  # no secret
 
@@ -564,6 +581,52 @@ def test_r43_hedged_threads_hang_nowhere_and_give_all_back(sync_side: Any) -> No
     assert failed == 30
     assert ours.outstanding == 0
     assert hedges.given == hedges.back > 30
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(30)
+def test_r76_threads_and_loops_that_share_budgets_and_breakers_lose_no_update() -> None:
+    budget, fed = Counting(), Fed()
+    circuits = Circuits()
+    policy = Policy(
+        KEY,
+        retry=RetryPolicy(
+            max_attempts=2, initial_backoff_s=0.001, max_backoff_s=0.001, budget=BudgetRef("b")
+        ),
+        circuit=CircuitPolicy(threshold=1000),
+    )
+    other = Policy("svc.Other", retry=RetryPolicy(max_attempts=1, budget=BudgetRef("fed")))
+    budgets: dict[str, Any] = {"b": budget, "fed": fed}
+
+    def executor() -> Executor:
+        return Executor([policy, other], budgets=budgets, circuits=circuits)
+
+    def failing() -> None:
+        raise OSError
+
+    async def afailing() -> None:
+        raise OSError
+
+    def work(index: int) -> None:
+        mine = executor()
+        for _ in range(40):
+            with suppress(OSError):
+                mine.call(KEY, failing)
+            mine.call("svc.Other", str)
+        if index % 2:
+            asyncio.run(awork(mine))
+
+    async def awork(mine: Executor) -> None:
+        for _ in range(40):
+            with suppress(OSError):
+                await mine.acall(KEY, afailing)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+
+    assert (budget.given, budget.outstanding) == (12 * 40, 0)
+    assert fed.count == 8 * 40
+    assert "'failures': 960" in repr(circuits[KEY])
 
 
 def test_every_denied_attempt_tells_its_end(both: Any) -> None:

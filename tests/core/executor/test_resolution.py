@@ -22,6 +22,7 @@ from recourse import (
 from recourse.errors import DeadlineExceeded
 from recourse.events import BudgetDecision, HedgingDisabled, PolicyResolved
 from recourse.policy.model import EffectivePolicy, Jitter
+from recourse.provider import RemoteProvider
 from recourse.reasons import Disposition, HedgingOff, PolicyMode
 
 KEY = "svc.Op"
@@ -340,6 +341,27 @@ def test_r08_a_provider_that_answers_too_late_disturbs_no_later_wait(both: Any) 
 
     assert [record.waited_before_s for record in told.timeline.attempts] == pytest.approx([0, 1, 1])
     assert told.value == "done"
+
+
+def test_r08_a_source_that_got_slow_leaves_the_last_known_good_policy_in_force(both: Any) -> None:
+    class Slowing:
+        asked = 0
+
+        def get(self, key: PolicyKey) -> Policy:
+            self.asked += 1
+            if self.asked > 1:
+                both.clock.advance(5.0)
+            return TWICE
+
+    executor = both.executor(provider=RemoteProvider(Slowing(), ttl_s=60.0, clock=both.clock))
+
+    first = both(["done"], executor=executor)
+    both.clock.advance(100.0)
+    second = both([OSError, "done"], executor=executor)
+
+    assert (first.value, second.value) == ("done", "done")
+    assert [told.of(PolicyResolved)[0].source for told in (first, second)] == ["remote", "lkg"]
+    assert second.of(PolicyResolved)[0].duration_s <= 0.25
 
 
 def test_r08_the_overall_timeout_starts_when_the_policy_is_known(both: Any) -> None:

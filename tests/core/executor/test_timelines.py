@@ -54,6 +54,22 @@ def test_r28_r66_backoff_is_what_was_chosen_after_and_waited_before_what_was_wai
     assert told.timeline.duration_s == pytest.approx(0.35)
 
 
+def test_r66_decisions_come_before_what_they_let_begin(both: Any) -> None:
+    circuit = CircuitPolicy(threshold=1, cooldown_s=0.1)
+    retry = RetryPolicy(
+        initial_backoff_s=0.2, max_attempts=2, jitter=Jitter.NONE, budget=BudgetRef("b")
+    )
+
+    told = both([OSError, "done"], retry=retry, circuit=circuit, budgets={"b": TokenBucket(5, 0)})
+
+    assert told.names == [
+        *("CallStart", "PolicyResolved", "AttemptStart"),
+        *("CircuitState", "AttemptEnd", "RetryScheduled"),
+        *("CircuitState", "CircuitDecision", "BudgetDecision", "AttemptStart"),
+        *("CircuitState", "AttemptEnd", "CallEnd"),
+    ]
+
+
 def test_r66_a_timeline_says_what_became_of_a_call(both: Any) -> None:
     told = both([OSError("a"), TimeoutError("b"), "done"])
 
