@@ -1,7 +1,7 @@
 -- Calls, failures and retries of one key, a minute a row.
 CREATE OR REPLACE MACRO story(which) AS TABLE
     SELECT
-        time_bucket(INTERVAL 1 MINUTE, started_at) AS minute,
+        time_bucket(INTERVAL 1 MINUTE, started_at) AS minute_at,
         count(*) AS calls,
         count(*) FILTER (WHERE NOT success) AS failed,
         round(sum(attempts_run) / count(*), 2) AS attempts_per_call,
@@ -12,13 +12,13 @@ CREATE OR REPLACE MACRO story(which) AS TABLE
         round(quantile_cont(duration_us, 0.99) / 1000, 1) AS p99_ms
     FROM calls
     WHERE key = which
-    GROUP BY minute
-    ORDER BY minute;
+    GROUP BY minute_at
+    ORDER BY minute_at;
 
 -- Minutes of any key in which a call took more attempts than this, on average.
 CREATE OR REPLACE MACRO storm(attempts_per_call) AS TABLE
     SELECT
-        time_bucket(INTERVAL 1 MINUTE, started_at) AS minute,
+        time_bucket(INTERVAL 1 MINUTE, started_at) AS minute_at,
         key,
         count(*) AS calls,
         sum(attempts_run) AS attempts,
@@ -26,7 +26,7 @@ CREATE OR REPLACE MACRO storm(attempts_per_call) AS TABLE
     FROM calls
     GROUP BY ALL
     HAVING sum(attempts_run) > attempts_per_call * count(*)
-    ORDER BY minute, key;
+    ORDER BY minute_at, key;
 
 -- The attempts of one call, in the order in which they were launched.
 CREATE OR REPLACE MACRO one_call(which) AS TABLE

@@ -38,7 +38,7 @@ def test_any_duckdb_in_the_directory_reads_the_archive(
         ]
     assert con.sql("SELECT count(*) FROM hedges").fetchall() == [(0,)]
     assert con.sql(
-        "SELECT minute, calls, failed, attempts_per_call FROM story('a.B')"
+        "SELECT minute_at, calls, failed, attempts_per_call FROM story('a.B')"
     ).fetchall() == [
         (AT.replace(tzinfo=None), 2, 0, 1.5),
         (AT.replace(tzinfo=None, minute=1), 2, 2, 3.5),
