@@ -5,7 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from recourse_observe.archive.columns import ABSENT, Part, Row, Rows, arrow_table, layout, pack
+from recourse_observe.archive.arrow import arrow_table
+from recourse_observe.archive.columns import ABSENT, Part, Row, Rows, layout, pack
 from recourse_observe.archive.files import publish_table
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.segment import OPEN

@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from recourse_observe.archive.columns import ABSENT, Rows, Words, arrow_table, layout, pack, row
+from recourse_observe.archive.arrow import arrow_table
+from recourse_observe.archive.columns import ABSENT, Rows, Words, layout, pack, row
 from recourse_observe.archive.files import Source
 from recourse_observe.archive.schema import TABLES, Kind, arrow_schema
 
