@@ -48,6 +48,7 @@ _ROLES: Final = {
 }
 _ORDER: Final = (Role.ROOT, Role.SUSPECT, Role.IMPACT, Role.OURS, Role.GUARD, Role.END)
 _AROUND_US: Final = 60_000_000
+_MINUTE_US: Final = 60_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,8 @@ class Teller:
         yield from self._ask("budget", None, moment="first_denied_us")
         yield from self._ask("breaker", None, moment="first_open_us")
         yield from self._ask("others", onset, keys=list(self.picture.affected))
-        yield from self._ask("worst_minute", None, moment="minute_us")
+        if self.picture.end_us - onset > _MINUTE_US:
+            yield from self._ask("worst_minute", None, moment="minute_us")
         yield from self._ask("disposition", onset)
         if self.picture.during.hedges or self.picture.before.hedges:
             yield from self._ask("hedges", onset)

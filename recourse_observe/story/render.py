@@ -14,8 +14,8 @@ _WIDTH: Final = 80
 
 
 def as_json(document: StoryDocument) -> str:
-    """The pinned document, indented, keys in its order."""
-    return json.dumps(document.to_json(), indent=1, ensure_ascii=False)
+    """The pinned document, indented, keys in its order; ASCII, so that no terminal obeys it."""
+    return json.dumps(document.to_json(), indent=1)
 
 
 def as_text(document: StoryDocument) -> str:

@@ -11,15 +11,18 @@ T0 = 1_795_255_200_000_000  # 2026-11-21T10:00:00Z
 S = 1_000_000
 
 
-def calls(*, bad_from: int, bad_to: int) -> dict[str, list[dict[str, Any]]]:
+HOSTILE = "a\x1b]52;c;x\x07\u202e\x9b31m|<b>`[/x]"
+
+
+def calls(*, bad_from: int, bad_to: int, mark: str = "") -> dict[str, list[dict[str, Any]]]:
     """Five calls a second on one key for three minutes, one on another."""
     tables: dict[str, list[dict[str, Any]]] = {"calls": [], "attempts": []}
     for i in range(180 * 6):
-        key = "search.Query" if i % 6 == 5 else "payments.Charge"
-        bad = key == "payments.Charge" and bad_from <= i < bad_to
+        key = "search.Query" if i % 6 == 5 else f"payments.Charge{mark}"
+        bad = i % 6 != 5 and bad_from <= i < bad_to
         start, call_id = T0 + i * S // 6, f"{i:06d}"
         took = 2_000 if bad else 20_000
-        end = {"outcome": "retryable", "reason": "connection_error"} if bad else {}
+        end = {"outcome": "retryable", "reason": f"connection_error{mark}"} if bad else {}
         for attempt in range(2 if bad else 1):
             tables["attempts"].append(
                 {
@@ -36,7 +39,7 @@ def calls(*, bad_from: int, bad_to: int) -> dict[str, list[dict[str, Any]]]:
             "success": False,
             "disposition": "exhausted",
             "final_outcome": "retryable",
-            "final_reason": "connection_error",
+            "final_reason": f"connection_error{mark}",
             "attempts_run": 2,
             "retries": 1,
             "error_type": "ConnectionError",
@@ -88,3 +91,9 @@ def outage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_archive(tmp_path_factory.mktemp("cli") / "quiet", calls(bad_from=0, bad_to=0))
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tables = calls(bad_from=90 * 6, bad_to=130 * 6, mark=HOSTILE)
+    return write_archive(tmp_path_factory.mktemp("cli") / "hostile", tables)

@@ -321,3 +321,35 @@ def test_a_path_alone_is_its_story_when_nobody_looks(
 
     assert code == 0
     assert out.startswith("outage  2026-11-21")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("story",),
+        ("story", "--format", "md"),
+        ("story", "--json"),
+        ("triage",),
+        ("triage", "--json"),
+        ("calls", "--where", "lost"),
+        ("calls", "--shapes"),
+        ("calls", "--format", "csv"),
+        ("calls", "--format", "ndjson"),
+        ("call", "000600"),
+        ("sql", "SELECT key, instance FROM calls LIMIT 700"),
+    ],
+)
+def test_no_text_of_an_archive_reaches_the_terminal_as_a_command(
+    argv: tuple[str, ...], hostile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, *rest = argv
+
+    code, out, err = run(capsys, name, hostile, *rest)
+
+    assert code == 0
+    assert out
+    bad = [
+        c for c in out + err if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160 or c == "\u202e")
+    ]
+    assert bad == []

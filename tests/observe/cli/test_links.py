@@ -1,0 +1,45 @@
+"""A link is a command line: writing and parsing it are inverses."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from recourse_observe.cli.calls import calls
+from recourse_observe.cli.options import Chosen
+from recourse_observe.queries.archive import Archive, open_archive
+from recourse_observe.scope import EVERYTHING, Scope, to_argv
+
+MOMENTS = st.integers(0, 253_402_300_799_999_999)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+
+
+@pytest.fixture(scope="module")
+def archive(quiet: Path) -> Iterator[Archive]:
+    with open_archive(quiet) as opened:
+        yield opened
+
+
+@given(start=MOMENTS, end=MOMENTS, key=st.none() | TEXTS, where=TEXTS, baseline=st.none() | TEXTS)
+def test_a_link_is_read_back_as_its_scope(
+    start: int, end: int, key: str | None, where: str, baseline: str | None, archive: Archive
+) -> None:
+    scope = Scope(start_unix_us=start, end_unix_us=end, key=key, where=where, baseline=baseline)
+
+    view, path, *options = to_argv("calls", "dir", scope)
+    given = calls.make_context(view, [path, *options]).params
+    chosen = Chosen(
+        since=given["since"],
+        until=given["until"],
+        key=given["only"],
+        where=given["where"],
+        baseline=given["baseline"],
+    )
+
+    assert given["archive"] == "dir"
+    assert chosen.scope(archive) == scope
+
+
+def test_a_link_to_everything_is_short() -> None:
+    assert to_argv("triage", "dir", EVERYTHING) == ("triage", "dir")
