@@ -139,6 +139,17 @@ def test_r80_an_executor_is_given_once_and_before_the_first_use() -> None:
         default.given(executor())
 
 
+def test_r80_init_gives_the_module_its_executor_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facade, "_DEFAULT", facade._Default())
+    mine = executor()
+
+    recourse.init(mine)
+
+    assert recourse.get_executor() is mine
+    with pytest.raises(RecourseError, match="an executor is in use"):
+        recourse.init(mine)
+
+
 def test_r80_init_after_the_first_use_raises() -> None:
     default = facade._Default()
     default.made()
