@@ -1,7 +1,7 @@
 -- Rows that show an incident: of each table a few, spread over its length.
 -- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us, $reason,
 -- $slow_limit_us.
-WITH involved AS (
+WITH involved AS MATERIALIZED (
     SELECT *
     FROM members
     WHERE
