@@ -6,7 +6,8 @@ JSON Schema, lint and the reference page all walk that table, so there is no sec
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -154,12 +155,15 @@ def block(kind: type, doc: str) -> Any:
     return _declare(Kind.BLOCK, None, doc, optional=True, block=kind)
 
 
-def table(kind: type) -> Iterator[Field]:
+def table(kind: type) -> tuple[Field, ...]:
     """The fields of one block, in the order of their declaration."""
-    for declared in dataclasses.fields(kind):
-        meta = declared.metadata.get(_META)
-        if meta is not None:
-            yield Field(name=declared.name, **meta)
+    return _table(kind)
+
+
+@functools.cache
+def _table(kind: Any) -> tuple[Field, ...]:  # a class; type checkers hold it for unhashable
+    declared = ((each.name, each.metadata.get(_META)) for each in dataclasses.fields(kind))
+    return tuple(Field(name=name, **meta) for name, meta in declared if meta is not None)
 
 
 def checked(path: str, field: Field, value: Any) -> Any:
