@@ -182,8 +182,26 @@ def test_sql_answers_as_table_json_or_lines(
     _, document, _ = run(capsys, "sql", query, "--json")
 
     assert out.splitlines() == ["key           n    nothing", "search.Query  180"]
-    assert err == "recourse: 1 of 2 rows shown; raise --limit for more\n"
-    assert json.loads(document)["total"] == 2
+    assert err == "recourse: the first 1 rows shown; raise --limit for more\n"
+    assert len(json.loads(document)["rows"]) == 2
+
+
+def test_sql_may_ask_for_the_calls_that_options_choose(
+    outage: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = "SELECT count(*) AS n FROM attempts WHERE $brush"
+
+    assert run(capsys, "sql", outage, query, "--where", "lost")[1] == "n\n400\n"
+
+
+def test_sql_that_would_write_is_refused(
+    outage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "sql", outage, f"COPY calls TO '{tmp_path}/x.csv'")
+
+    assert code == 1
+    assert "refused" in err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -196,7 +214,7 @@ def test_sql_answers_as_table_json_or_lines(
         (("calls", "{outage}", "--since", "noon"), 2, "time 'noon' cannot be read"),
         (("calls", "{outage}", "--where", "total>3"), 2, "filter 'total>3' cannot be read"),
         (("call", "{outage}", "0"), 1, "call '0' names more than one call"),
-        (("sql", "{outage}", "SELEC 1"), 1, "syntax error"),
+        (("sql", "{outage}", "SELEC 1"), 1, "yntax error"),
     ],
 )
 def test_mistakes_are_one_sentence_and_a_code(
