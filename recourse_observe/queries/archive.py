@@ -62,20 +62,21 @@ class CallNotFoundError(LookupError):
         return f"call {self.call_id!r} is not in the archive; take an id from `recourse calls`"
 
 
-def open_archive(path: "str | os.PathLike[str]", *, trusted: bool = True) -> "Archive":  # noqa: ARG001  # pinned; a worker process will serve the others
+def open_archive(path: "str | os.PathLike[str]", *, trusted: bool = True) -> "Archive":
     """Open a timeline archive for questions.
 
     Args:
         path: A directory, one Parquet file, or a pattern.
-        trusted: Whether the archive is of your own making. A trusted one is queried in this
-            process; see the ``con`` attribute of the answer.
+        trusted: Whether the archive is of your own making. The rows of any other are copied into a
+            locked database first: no statement reaches a file, the network or a setting.
 
     Raises:
         ArchiveError: Nothing of it can be read.
     """
     found = survey(path)
     name = Path(path).resolve().name if Path(path).exists() else Path(path).name
-    return Archive(open_store(found), name=name, warnings=found.warnings)
+    store = open_store(found, sandboxed=not trusted)
+    return Archive(store, name=name, warnings=found.warnings)
 
 
 class Archive:

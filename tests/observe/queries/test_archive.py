@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from recourse_observe.archive.build import write_archive
+from recourse_observe.duck import QueryError
 from recourse_observe.queries.archive import Archive, CallNotFoundError, open_archive
 from recourse_observe.queries.rows import Gap
 from recourse_observe.scope import EVERYTHING, Scope, ScopeError
@@ -26,6 +27,13 @@ def test_an_archive_knows_the_last_part_of_its_path_and_answers_sql(small: Archi
 def test_a_pattern_is_named_by_its_last_part(small_path: Path) -> None:
     with open_archive(f"{small_path.parent}/sm*", trusted=True) as archive:
         assert archive.name == "sm*"
+
+
+def test_an_archive_of_somebody_else_is_locked_up(small_path: Path, tmp_path: Path) -> None:
+    with open_archive(small_path, trusted=False) as archive:
+        assert archive.calls().total == 6
+        with pytest.raises(QueryError):
+            archive.sql(f"COPY calls TO '{tmp_path}/x.csv'")
 
 
 def test_coverage_counts_calls_attempts_processes_drops_and_gaps(small: Archive) -> None:
