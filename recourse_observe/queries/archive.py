@@ -1,6 +1,7 @@
 """An open archive: typed questions, and SQL for the rest."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -95,6 +96,8 @@ class Archive:
         self.name = name
         self.warnings = warnings
         self._coverage: Coverage | None = None
+        self._lane = ""
+        self._ticket: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -119,13 +122,22 @@ class Archive:
         """Give back files and memory."""
         self.store.close()
 
+    def in_lane(self, lane: str) -> Self:
+        """The same archive for the questions of one panel, which stops what the panel asked before.
+
+        Whoever still waits for an older question of the lane gets :class:`Superseded`.
+        """
+        twin = copy(self)
+        twin._lane, twin._ticket = lane, self.store.supersede(lane)  # noqa: SLF001  # one of us
+        return twin
+
     def sql(self, query: str, params: Mapping[str, object] | None = None) -> Any:
         """The answer to a query over the tables of the archive, as a ``pyarrow.Table``.
 
         Raises:
             QueryError: The statement is wrong; the text says where.
         """
-        return self.store.arrow(query, params)
+        return self.store.arrow(query, params, lane=self._lane, ticket=self._ticket)
 
     def ask(self, question: str, scope: Scope = EVERYTHING, **values: object) -> Any:
         """The answer to one of the SQL files, as a ``pyarrow.Table``.
@@ -137,7 +149,7 @@ class Archive:
         """
         sql = statement(question, scope)
         given = {**scope_parameters(scope), **values}
-        return self.store.arrow(sql, {name: given[name] for name in parameters(sql)})
+        return self.sql(sql, {name: given[name] for name in parameters(sql)})
 
     def rows(
         self, row: type[RowT], question: str, scope: Scope = EVERYTHING, **values: object
@@ -170,7 +182,8 @@ class Archive:
             buckets: How many bars the sparkline of lost calls has.
         """
         scope = self.within(scope)
-        states = dict(self.store.rows(statement("breakers"), scope_parameters(scope)))
+        found = self.sql(statement("breakers"), scope_parameters(scope))
+        states = dict(zip(*(column.to_pylist() for column in found.columns), strict=True))
         bucket_us = max(1, -(-scope.span_us // max(buckets, 1)))
         bars: dict[str, list[int | None]] = {}
         for row in self.buckets(scope, bucket_us=bucket_us):

@@ -1,6 +1,5 @@
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -171,7 +170,7 @@ async def test_control_c_stops_a_query_and_never_leaves(
         await settled(app, pilot)
         view = view_of(app)
         endless = "SELECT sum(a.range * b.range) FROM range(1000000) AS a, range(1000000) AS b"
-        monkeypatch.setattr(view, "ask", lambda _: iter([app.session.archive.sql(endless)]))
+        monkeypatch.setattr(view, "ask", lambda archive, _: iter([archive.sql(endless)]))
         view.reload()
         while not app.session.archive.store._running:
             await pilot.pause(0.01)
@@ -236,7 +235,7 @@ async def test_an_error_of_a_question_is_a_sentence(
             message = "Binder Error: no such column"
             raise QueryError(message)
 
-        monkeypatch.setattr(view_of(app), "ask", lambda place: iter(broken, None))
+        monkeypatch.setattr(view_of(app), "ask", lambda *_: iter(broken, None))
         view_of(app).reload()
         assert " Binder Error: no such column" in await settled(app, pilot)
 
@@ -247,7 +246,7 @@ async def test_a_defect_of_ours_is_told_and_does_not_end_the_app(
     app = app_on("one-row")
     async with app.run_test(size=SMALL) as pilot:
         await settled(app, pilot)
-        monkeypatch.setattr(view_of(app), "ask", lambda place: iter(lambda: 1 / 0, None))
+        monkeypatch.setattr(view_of(app), "ask", lambda *_: iter(lambda: 1 / 0, None))
         view_of(app).reload()
         with pytest.raises(WorkerFailed):
             await app.workers.wait_for_complete()
@@ -255,17 +254,26 @@ async def test_a_defect_of_ours_is_told_and_does_not_end_the_app(
         assert "this is a defect of recourse: ZeroDivisionError" in await settled(app, pilot)
 
 
-async def test_an_answer_to_a_place_that_was_left_is_dropped(
-    app_on: AppOn, settled: Settled
-) -> None:
+async def test_an_answer_to_an_older_question_is_dropped(app_on: AppOn, settled: Settled) -> None:
     app = app_on("one-row")
     async with app.run_test(size=SMALL) as pilot:
         before = await settled(app, pilot)
         view = view_of(app)
-        elsewhere = replace(view.place, incident=9)
-        view.post_message(view.Answered(elsewhere, object()))
-        view.post_message(view.Done(elsewhere))
-        view.post_message(view.Failed(elsewhere, "no"))
+        view.post_message(view.Answered(0, object()))
+        view.post_message(view.Done(0))
+        view.post_message(view.Failed(0, "no"))
+
+        assert await settled(app, pilot) == before
+
+
+async def test_a_question_asked_twice_at_once_is_answered_once(
+    app_on: AppOn, settled: Settled
+) -> None:
+    app = app_on("incident", screen="calls")
+    async with app.run_test(size=SMALL) as pilot:
+        before = await settled(app, pilot)
+        for _ in range(5):
+            view_of(app).reload()
 
         assert await settled(app, pilot) == before
 

@@ -1,13 +1,13 @@
 """Questions and answers: a screen asks in a worker, and draws what comes back.
 
 ``ask`` runs queries in a thread and touches no widget; ``redraw`` touches widgets and runs no query. Between them is a
-message that carries the place it answers; an answer to a place that was left is dropped.
+message that carries the number of the question; an answer to any but the last one is dropped.
 """
 
 import asyncio
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on, work
 from textual.message import Message
@@ -15,10 +15,15 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
-from recourse_observe.duck import Superseded
 from recourse_tui.screens.session import Place, Session, expected
 
+if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
+
 __all__ = ["Asking"]
+
+_LANE: Final = "screen"
+"""One screen is seen at a time: what the one before still asks is not wanted any more."""
 
 
 class Asking(Screen[None]):
@@ -37,24 +42,24 @@ class Asking(Screen[None]):
     class Answered(Message):
         """A question was answered, in part or whole."""
 
-        def __init__(self, place: Place, answer: Any) -> None:
+        def __init__(self, question: int, answer: Any) -> None:
             super().__init__()
-            self.place = place
+            self.question = question
             self.answer = answer
 
     class Done(Message):
         """The last answer to a question has come."""
 
-        def __init__(self, place: Place) -> None:
+        def __init__(self, question: int) -> None:
             super().__init__()
-            self.place = place
+            self.question = question
 
     class Failed(Message):
         """A question cannot be answered; the text is for the person."""
 
-        def __init__(self, place: Place, text: str) -> None:
+        def __init__(self, question: int, text: str) -> None:
             super().__init__()
-            self.place = place
+            self.question = question
             self.text = text
 
     def __init__(self, session: Session) -> None:
@@ -64,13 +69,20 @@ class Asking(Screen[None]):
         self.answer: Any = None
         self.trouble = ""
         self.said = ""
+        self._is_whole = False
+        self._question = 0
         self._edition = session.edition
         self._asked_s: float | None = None
         self._ticker: Timer | None = None
 
     @abstractmethod
-    def ask(self, place: Place) -> Iterator[Any]:
-        """Answer by answer, the last one complete; runs in a thread and touches no widget."""
+    def ask(self, archive: "Archive", place: Place) -> Iterator[Any]:
+        """Answer by answer, the last one complete; runs in a thread and touches no widget.
+
+        Args:
+            archive: What to ask; its questions stop when this screen or another one asks the next.
+            place: What about.
+        """
 
     @abstractmethod
     def redraw(self) -> None:
@@ -103,46 +115,55 @@ class Asking(Screen[None]):
             keep: Show the old answer until the new one comes, because it is the same place.
         """
         is_old = self._edition != self.session.edition
-        known = place == self.place and self.answer is not None and not is_old
+        known = place == self.place and self._is_whole and not is_old
         self._edition = self.session.edition
         self.place, self.said = place, ""
         if not known:
+            self._is_whole = False
             self.answer, self.trouble = self.answer if keep else None, ""
-        if not known and self.session.is_open:
-            self._asked_s = _now_s()
-            self._ticker = self._ticker or self.set_interval(0.1, self.tick)
-            self._load(place)
+            if self.session.is_open:
+                self._begin(place)
         self.redraw()
 
+    def _begin(self, place: Place) -> None:
+        self._asked_s = _now_s()
+        self._ticker = self._ticker or self.set_interval(0.1, self.tick)
+        self._question += 1
+        self._load(self.session.archive.in_lane(_LANE), place, self._question)
+
     @work(thread=True, exclusive=True, group="ask", exit_on_error=False)
-    def _load(self, place: Place) -> None:
+    def _load(self, archive: "Archive", place: Place, question: int) -> None:
+        from recourse_observe.duck import Superseded
+
         try:
-            for answer in self.ask(place):
-                self.post_message(self.Answered(place, answer))
-            self.post_message(self.Done(place))
+            for answer in self.ask(archive, place):
+                self.post_message(self.Answered(question, answer))
+            self.post_message(self.Done(question))
         except Superseded:
-            self.post_message(self.Failed(place, "the question was stopped; r asks it again"))
+            self.post_message(self.Failed(question, "the question was stopped; r asks it again"))
         except expected() as error:
-            self.post_message(self.Failed(place, str(error)))
+            self.post_message(self.Failed(question, str(error)))
 
     @on(Answered)
     def _show(self, message: Answered) -> None:
-        if message.place == self.place:
+        if message.question == self._question:
             self.answer = message.answer
             self.redraw()
 
     @on(Done)
     def _settle(self, message: Done) -> None:
-        if message.place == self.place:
+        if message.question == self._question:
             self._rest()
+            self._is_whole = True
+            is_here = self.session.place == self.place
             self.place = self.resolved(self.answer)
-            if self.session.place == message.place:
+            if is_here:
                 self.session.stay(self.place)
             self.redraw()
 
     @on(Failed)
     def _excuse(self, message: Failed) -> None:
-        if message.place == self.place:
+        if message.question == self._question:
             self.trouble = message.text
             self._rest()
             self.redraw()
@@ -172,7 +193,7 @@ class Asking(Screen[None]):
 
     def reload(self) -> None:
         """Ask again."""
-        self.answer = None
+        self.answer, self._is_whole = None, False
         self.enter(self.place)
 
     def _rest(self) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from recourse_observe.queries.archive import CallNotFoundError
+from recourse_observe.queries.archive import Archive, CallNotFoundError
 from recourse_observe.queries.rows import AttemptRow, WholeCall
 from recourse_observe.text import clock, count, duration, plural, printable
 from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
@@ -45,9 +45,8 @@ class CallView(View):
             yield Lines(id="attempts")
             yield Lines(id="detail", can_focus=False)
 
-    def ask(self, place: Place) -> Iterator[Answer | None]:
+    def ask(self, archive: Archive, place: Place) -> Iterator[Answer | None]:
         """The call; without an id, the first one of the scope that was lost, or else the first."""
-        archive = self.session.archive
         if place.call_id and place.ordinal < 0:
             yield Answer(whole=archive.call(place.call_id), ordinal=-1, total=0)
             return

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import ComposeResult
 
@@ -11,6 +11,9 @@ from recourse_tui.lines import Ink, Lines, Span
 from recourse_tui.screens.session import Place
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.table import ArrowRows, Column, Table
+
+if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
 
 __all__ = ["CallsView"]
 
@@ -37,10 +40,10 @@ class CallsView(View):
         """One list."""
         yield Lines(id="list")
 
-    def ask(self, place: Place) -> Iterator[Answer]:
+    def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
         """Calls as Arrow: a row becomes Python only when it is looked at."""
         falling = place.sort != "start"
-        table = self.session.archive.ask(
+        table = archive.ask(
             "calls", place.scope, sort=place.sort, sign=-1 if falling else 1, limit=_LIMIT, offset=0
         )
         total = table.column("total")[0].as_py() if table.num_rows else 0

@@ -62,9 +62,8 @@ class CompareView(View):
             yield Lines(id="measures", can_focus=False)
             yield Lines(id="dimensions")
 
-    def ask(self, place: Place) -> Iterator[Answer]:
+    def ask(self, archive: Archive, place: Place) -> Iterator[Answer]:
         """The key of the brush against its own past, or against the other keys meanwhile."""
-        archive = self.session.archive
         place = self.session.on_incident(place)
         b = archive.within(place.scope)
         key = b.key or self._key_of(archive, place, b)

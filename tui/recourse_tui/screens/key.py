@@ -64,9 +64,8 @@ class KeyView(View):
         """The lanes."""
         yield Lines(id="lanes")
 
-    def ask(self, place: Place) -> Iterator[Answer]:
+    def ask(self, archive: Archive, place: Place) -> Iterator[Answer]:
         """All that is known of the key; without one, of the key that lost most."""
-        archive = self.session.archive
         place = self.session.on_incident(place)
         key = place.scope.key or _worst_key(archive, place.scope)
         place = replace(place, scope=place.scope.of(key))

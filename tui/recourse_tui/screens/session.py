@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from recourse_observe.duck import QueryError
 from recourse_observe.scope import EVERYTHING, Scope, ScopeError, to_argv
 from recourse_observe.text import clock, printable
 from recourse_tui.widgets.brush import Histogram
@@ -261,10 +260,10 @@ def short_count(number: int) -> str:
 
 def expected() -> tuple[type[Exception], ...]:
     """Errors that are an answer: their text is for the person."""
+    # They bring Arrow, so only workers ask for them.
     from recourse_observe.archive.errors import ArchiveError
-    from recourse_observe.queries.archive import (
-        CallNotFoundError,
-    )  # it brings Arrow: only in workers
+    from recourse_observe.duck import QueryError
+    from recourse_observe.queries.archive import CallNotFoundError
 
     return (ArchiveError, CallNotFoundError, OSError, QueryError, ScopeError)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from textwrap import wrap
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -17,6 +17,9 @@ from recourse_tui.lines import Ink, Lines, Span, inked
 from recourse_tui.screens.session import Place, Session
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.table import ArrowRows, Column, Table
+
+if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
 
 __all__ = ["SqlView"]
 
@@ -74,9 +77,8 @@ class SqlView(View):
             yield Lines(id="rows")
             yield Lines(id="schema", can_focus=False)
 
-    def ask(self, place: Place) -> Iterator[Answer]:
+    def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
         """The rows of the query."""
-        archive = self.session.archive
         params = {"key": place.scope.key or "", "call": place.call_id}
         reply = ask(archive, place.query or _FIRST_QUERY, place.scope, params=params, limit=_LIMIT)
         yield Answer(

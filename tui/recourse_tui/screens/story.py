@@ -16,6 +16,7 @@ from recourse_tui.screens.view import View
 from recourse_tui.widgets.facts import headline, proof, told
 
 if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
     from recourse_observe.story.findings import Incident, StoryDocument
 
 __all__ = ["StoryView"]
@@ -58,8 +59,9 @@ class StoryView(View):
             yield Lines(id="facts")
             yield Lines(id="evidence", can_focus=False)
 
-    def ask(self, place: Place) -> Iterator[Answer]:
+    def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
         """The incident that the place names, or the first one."""
+        del archive  # the story outlives this screen: it is told for all of them
         story = self.session.book.story()
         number = place.incident or 1
         incident = story.incidents[number - 1] if number <= len(story.incidents) else None

@@ -7,22 +7,16 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from recourse_observe.queries.rows import KeyRow
 from recourse_observe.text import count, duration, percent, times
 from recourse_tui.lines import Ink, Lines, Span
 from recourse_tui.screens.session import Place, incident_scope
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.sparkline import bars
 from recourse_tui.widgets.table import Column, Table
-from recourse_tui.widgets.verdict import (
-    VERDICT_ROWS,
-    incident_lines,
-    incident_of_row,
-    row_of_incident,
-    side_lines,
-)
 
 if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
+    from recourse_observe.queries.rows import KeyRow
     from recourse_observe.story.findings import Incident, StoryDocument
 
 __all__ = ["TriageView"]
@@ -37,7 +31,7 @@ class Answer:
     """The place as it turned out to be, the keys of its brush, and the story once it is told."""
 
     place: Place
-    keys: tuple[KeyRow, ...]
+    keys: "tuple[KeyRow, ...]"
     story: "StoryDocument | None" = None
 
     @property
@@ -69,9 +63,8 @@ class TriageView(View):
             yield Lines(id="keys")
         yield Lines(id="side", can_focus=False)
 
-    def ask(self, place: Place) -> Iterator[Answer]:
+    def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
         """The keys at once; then the story, and the keys of the incident that it is opened on."""
-        archive = self.session.archive
         yield (first := Answer(place=place, keys=archive.keys(place.scope)))
         resolved = self.session.on_incident(place)
         if resolved != place:
@@ -82,6 +75,14 @@ class TriageView(View):
         """Both lists, and the details."""
         if self.answer is None:
             return
+        # It brings the story's words and rows, which the first frame does without.
+        from recourse_tui.widgets.verdict import (
+            VERDICT_ROWS,
+            incident_lines,
+            row_of_incident,
+            side_lines,
+        )
+
         width = self.width - _SIDE_CELLS if self.is_wide else self.width
         story, chosen = self.answer.story, self.answer.place.incident
         head, rows = incident_lines(story, chosen, width)
@@ -110,6 +111,8 @@ class TriageView(View):
         """Another incident sets the brush and asks for its keys."""
         if self.answer is None or self.answer.story is None:
             return
+        from recourse_tui.widgets.verdict import incident_of_row  # see draw
+
         incidents, pane = self.answer.story.incidents, self.lines("incidents")
         number = incident_of_row(pane.cursor, self.place.incident)
         if 1 <= number <= len(incidents) and number != self.place.incident:
@@ -150,7 +153,7 @@ class TriageView(View):
 
     # ------------------------------------------------------------ private
 
-    def _glyph(self, row: KeyRow) -> Span:
+    def _glyph(self, row: "KeyRow") -> Span:
         incidents = self._incidents_of_the_brush()
         if any(row.key in incident.keys for incident in incidents):
             return Span("✗", Ink.BAD)
@@ -178,7 +181,7 @@ class TriageView(View):
         )
 
 
-def _columns(spark_cells: int) -> Sequence[Column[KeyRow]]:
+def _columns(spark_cells: int) -> "Sequence[Column[KeyRow]]":
     return (
         Column(title="KEY", width=22, text=lambda k: k.key, stretch=True),
         Column(title="CALLS", width=7, right=True, text=lambda k: count(k.calls)),

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from recourse_observe.queries.filters import compile_filter
 from recourse_observe.scope import ScopeError
 from recourse_observe.text import printable
 from recourse_tui.actions import bindings
@@ -171,6 +170,8 @@ class View(Asking):
 
     @on(Prompt.Entered)
     def _filter(self, message: Prompt.Entered) -> None:
+        from recourse_observe.queries.filters import compile_filter
+
         where = " ".join(message.text.split())
         try:
             compile_filter(where)
