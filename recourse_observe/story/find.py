@@ -1,6 +1,6 @@
 """Finds the incidents of an archive: where they begin and end, and whose they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set  # noqa: PYI025  # a name that says what is meant
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
@@ -97,13 +97,19 @@ def _links(archive: Archive, found: Sequence[KeySpell]) -> Mapping[tuple[str, st
         return {}
     rows = archive.ask("links").to_pylist()
     links = {(row["parent_key"], row["child_key"]): row["calls"] for row in rows}
-    # A key that names a service suffers when that service's own calls do.
     callers = {(row["service"], row["key"]) for row in archive.ask("services").to_pylist()}
-    for spell in found:
-        for other in found:
-            if other.key != spell.key and (namespace(spell.key), other.key) in callers:
-                links.setdefault((spell.key, other.key), spell.lost)
-    return links
+    return _served(found, callers) | links
+
+
+def _served(found: Sequence[KeySpell], callers: Set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """A key that names another service suffers when that service's own calls do."""
+    return {
+        (spell.key, other.key): spell.lost
+        for spell in found
+        for other in found
+        if (namespace(spell.key), other.key) in callers
+        and (namespace(spell.key), spell.key) not in callers
+    }
 
 
 def _blamed(archive: Archive, one: Group) -> Group:

@@ -3,13 +3,15 @@
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from recourse_observe.cli import main
 from recourse_observe.cli.exits import explained
-from recourse_observe.cli.root import COMMANDS
+from recourse_observe.cli.root import COMMANDS, group
 
 
 @pytest.fixture(autouse=True)
@@ -371,3 +373,16 @@ def test_no_text_of_an_archive_reaches_the_terminal_as_a_command(
         c for c in out + err if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160 or c == "\u202e")
     ]
     assert bad == []
+
+
+def test_a_broken_installation_is_not_taken_for_a_missing_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "recourse_observe.cli.root", None)
+
+    with pytest.raises(ModuleNotFoundError):
+        main(["story"])
+
+
+def test_the_group_knows_its_commands() -> None:
+    assert group.list_commands(click.Context(group)) == sorted(COMMANDS)

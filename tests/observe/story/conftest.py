@@ -141,6 +141,8 @@ class Fleet:
         self.no_policy: Callable[[int, str, int], bool] = lambda _t, _k, _p: False
         self.stuck: Callable[[str, int], bool] = lambda _k, _p: False
         self.unregistered: Callable[[int, int], bool] = lambda _t, _p: False
+        self.tells_parents = True
+        self.service_of: Callable[[str], str] = lambda _k: "shop"
         self.renamed: Callable[[int, str], str] = lambda _t, key: key
         self.drained: Callable[[int, str], bool] = lambda _t, _k: False
 
@@ -395,7 +397,12 @@ class Fleet:
         self.finish(call, "cancelled", "cancelled", "cancelled")
 
     def base(self, call: Call) -> dict[str, Any]:
-        return {"call_id": call.id, "key": call.key, "instance": f"pod-{call.proc}"}
+        return {
+            "call_id": call.id,
+            "key": call.key,
+            "instance": f"pod-{call.proc}",
+            "service": self.service_of(call.key),
+        }
 
     def hedged(self, run: Run, result: str) -> None:
         row = self.base(run.call) | {
@@ -450,7 +457,7 @@ class Fleet:
         self.tables["calls"].append(
             self.base(call)
             | {
-                "parent_call_id": call.parent,
+                "parent_call_id": call.parent if self.tells_parents else None,
                 "policy_version": call.policy.version,
                 "policy_source": "none" if disposition == "policy_denied" else call.policy.source,
                 "policy_mode": "deny" if disposition == "policy_denied" else "standard",
@@ -749,6 +756,21 @@ def cascade() -> Fleet:
     return made
 
 
+def cascade_of_services() -> Fleet:
+    """The same across services, whose calls do not know their parents."""
+    made = cascade()
+    made.tells_parents = False
+    made.service_of = lambda key: "payments" if key.startswith("ledger") else "web"
+    return made
+
+
+def cascade_untold() -> Fleet:
+    """The same in one service: only the complaints differ."""
+    made = cascade()
+    made.tells_parents = False
+    return made
+
+
 def innocent_rollout() -> Fleet:
     made = with_payments(Policy(), fault=refused)
     for proc in range(made.procs):
@@ -805,6 +827,8 @@ SCENARIOS = {
     "single_process_fault": single_process,
     "key_cardinality": key_cardinality,
     "cascade": cascade,
+    "cascade_of_services": cascade_of_services,
+    "cascade_untold": cascade_untold,
     "innocent_rollout": innocent_rollout,
     "steady": steady,
     "blip": blip,

@@ -58,8 +58,11 @@ def test_a_quiet_archive_has_no_incident_and_says_what_was_looked_at(
 
 
 @pytest.mark.slow
-def test_a_key_that_only_suffers_is_a_victim(story_of: Callable[[str], StoryDocument]) -> None:
-    (incident,) = story_of("cascade").incidents
+@pytest.mark.parametrize("cascade", ["cascade", "cascade_of_services", "cascade_untold"])
+def test_a_key_that_only_suffers_is_a_victim(
+    cascade: str, story_of: Callable[[str], StoryDocument]
+) -> None:
+    (incident,) = story_of(cascade).incidents
 
     assert incident.keys == ("ledger.Append",)
     assert incident.affected_keys == ("ledger.Append", "payments.Charge")
