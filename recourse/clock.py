@@ -109,8 +109,8 @@ class SystemClock:
 
     __slots__ = ()
 
-    monotonic_s = staticmethod(time.monotonic)
-    time_unix_ns = staticmethod(time.time_ns)
+    monotonic_s: "staticmethod[..., float]" = staticmethod(time.monotonic)
+    time_unix_ns: "staticmethod[..., int]" = staticmethod(time.time_ns)
 
     def mailbox(self) -> Mailbox:
         """A mailbox for one thread that waits and any number that post."""

@@ -68,10 +68,10 @@ class Overrides:
         disabled: bool = False,
         scripts: dict[str, Callable[[], Any]] | None = None,
     ) -> None:
-        self.instant = instant
-        self.max_attempts = max_attempts
-        self.disabled = disabled
-        self.scripts = scripts or {}
+        self.instant: bool = instant
+        self.max_attempts: int | None = max_attempts
+        self.disabled: bool = disabled
+        self.scripts: dict[str, Callable[[], Any]] = scripts or {}
 
     @classmethod
     def over(
@@ -102,7 +102,7 @@ class Capture:
     __slots__ = ("_recorded", "_token", "nested")
 
     def __init__(self, *, nested: bool = False) -> None:
-        self.nested = nested
+        self.nested: bool = nested
         self._recorded: list[tuple[Event, ...]] = []
 
     def record(self, events: tuple[Event, ...]) -> None:
@@ -156,11 +156,11 @@ class Ambient:
         deadline: Deadline | None,
         overrides: Overrides | None,
     ) -> None:
-        self.running = running
-        self.capture = capture
-        self.deadline = deadline
-        self.overrides = overrides
-        self.only_captures = running is None and deadline is None and overrides is None
+        self.running: AttemptInfo | None = running
+        self.capture: Capture | None = capture
+        self.deadline: Deadline | None = deadline
+        self.overrides: Overrides | None = overrides
+        self.only_captures: bool = running is None and deadline is None and overrides is None
 
     @classmethod
     def inside(
@@ -196,15 +196,19 @@ class Ambient:
 
 
 class Bearings(Protocol):
-    """What an attempt needs to know of its key."""
+    """What an attempt needs to know of its key.
+
+    Attributes:
+        key: The policy key.
+        policy_id: Name of the policy.
+        clock: What its deadline is read on.
+        new_call_id: Gives an id to a call that nobody has asked the id of so far.
+    """
 
     key: str
     policy_id: str
     clock: Clock
-
-    def new_call_id(self) -> str:
-        """An id for a call that nobody has asked the id of so far."""
-        ...
+    new_call_id: Callable[[], str]
 
 
 class AttemptInfo:
@@ -220,8 +224,8 @@ class AttemptInfo:
 
     # Defaults stand on the class, so that a first attempt sets only what is its own.
     only_captures = False
-    attempt = 0
-    hedge_index = 0
+    attempt: int = 0
+    hedge_index: int = 0
     deadline: float | None = None
     _call: CallInfo | None = None
     _outer: "Ambient | AttemptInfo | None" = None

@@ -77,7 +77,7 @@ class KeyCardinalityError(PolicyError):
         super().__init__(
             "key", value, "the name of an operation, for example 'user-service.GetUser'"
         )
-        self.args = (value, why)
+        self.args: tuple[object, ...] = (value, why)
         self.why = why
 
     def __str__(self) -> str:

@@ -62,7 +62,7 @@ class CallIds:
 
     def __init__(self, clock: Clock, rng: random.Random) -> None:
         self._origin_us = clock.time_unix_ns() // 1000 - int(clock.monotonic_s() * 1e6)
-        self.count = itertools.count().__next__
+        self.count: Callable[[], int] = itertools.count().__next__
         self._tag = f"{rng.getrandbits(32):08x}"
 
     def renew(self) -> None:
@@ -124,7 +124,7 @@ class CallInfo:
         self.started_s = started_s
         self.started_unix_ns = started_unix_ns
         self.seq: Callable[[], int] = itertools.count().__next__
-        self.thread_id = threading.get_ident()
+        self.thread_id: int = threading.get_ident()
         self._ids = ids
         self._number = ids.count()
         if call_id is not None:

@@ -37,7 +37,7 @@ class Mutex:
 
     def renew(self) -> None:
         """Forget the old lock and whoever holds it."""
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
 
 
 def renew_in_child(thing: Renewable) -> None:

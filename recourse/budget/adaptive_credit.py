@@ -29,8 +29,8 @@ class AdaptiveCredit:
     __slots__ = ("_credit", "_gain", "_limit", "_mutex", "capacity", "credit_per_success")
 
     def __init__(self, capacity: float = 10, credit_per_success: float = 0.1) -> None:
-        self.capacity = within("AdaptiveCredit.capacity", capacity, 1)
-        self.credit_per_success = within(
+        self.capacity: float = within("AdaptiveCredit.capacity", capacity, 1)
+        self.credit_per_success: float = within(
             "AdaptiveCredit.credit_per_success", credit_per_success, 0.001
         )
         self._gain = round(credit_per_success * _CREDIT)

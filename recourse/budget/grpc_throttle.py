@@ -29,8 +29,8 @@ class GrpcThrottle:
     __slots__ = ("_gain", "_limit", "_mutex", "_tokens", "max_tokens", "token_ratio")
 
     def __init__(self, max_tokens: float = 10, token_ratio: float = 0.1) -> None:
-        self.max_tokens = within("GrpcThrottle.max_tokens", max_tokens, 1, 1000)
-        self.token_ratio = within("GrpcThrottle.token_ratio", token_ratio, 0.001, 1000)
+        self.max_tokens: float = within("GrpcThrottle.max_tokens", max_tokens, 1, 1000)
+        self.token_ratio: float = within("GrpcThrottle.token_ratio", token_ratio, 0.001, 1000)
         self._gain = round(token_ratio * _TOKEN)
         self._limit = round(max_tokens * _TOKEN)
         self._tokens = self._limit

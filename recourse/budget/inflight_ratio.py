@@ -25,8 +25,8 @@ class InflightRatio:
     __slots__ = ("_firsts", "_held", "_mutex", "budget_ratio", "min_concurrency")
 
     def __init__(self, budget_ratio: float = 0.2, min_concurrency: int = 3) -> None:
-        self.budget_ratio = within("InflightRatio.budget_ratio", budget_ratio, 0, 1)
-        self.min_concurrency = within("InflightRatio.min_concurrency", min_concurrency, 0)
+        self.budget_ratio: float = within("InflightRatio.budget_ratio", budget_ratio, 0, 1)
+        self.min_concurrency: float = within("InflightRatio.min_concurrency", min_concurrency, 0)
         self._firsts = 0
         self._held = 0
         self._mutex = Mutex()

@@ -46,9 +46,9 @@ class RetryRatio:
         min_retries_per_s: float = 10,
         ttl_s: float | timedelta = 10.0,
     ) -> None:
-        self.ratio = within("RetryRatio.ratio", ratio, 0, _CALL)
-        self.min_retries_per_s = within("RetryRatio.min_retries_per_s", min_retries_per_s, 0)
-        self.ttl_s = within("RetryRatio.ttl_s", seconds("RetryRatio.ttl_s", ttl_s), 1, 60)
+        self.ratio: float = within("RetryRatio.ratio", ratio, 0, _CALL)
+        self.min_retries_per_s: float = within("RetryRatio.min_retries_per_s", min_retries_per_s, 0)
+        self.ttl_s: float = within("RetryRatio.ttl_s", seconds("RetryRatio.ttl_s", ttl_s), 1, 60)
         # Whole numbers, so that five calls at a ratio of 0.2 are worth exactly one retry.
         self._deposit = _CALL if ratio else 0
         self._withdrawal = int(_CALL / ratio) if ratio else 1

@@ -19,8 +19,8 @@ class TokenBucket:
     __slots__ = ("_at_s", "_mutex", "_tokens", "capacity", "refill_per_s")
 
     def __init__(self, capacity: float, refill_per_s: float) -> None:
-        self.capacity = within("TokenBucket.capacity", capacity, 1)
-        self.refill_per_s = within("TokenBucket.refill_per_s", refill_per_s, 0)
+        self.capacity: float = within("TokenBucket.capacity", capacity, 1)
+        self.refill_per_s: float = within("TokenBucket.refill_per_s", refill_per_s, 0)
         self._mutex = Mutex()
         self._tokens = float(capacity)
         self._at_s = 0.0

@@ -63,7 +63,7 @@ class CircuitBreaker:
         rng: random.Random,
         clock: Clock,
     ) -> None:
-        self.key = key
+        self.key: str = key
         self._policy = policy
         self._attempt_timeout_s = attempt_timeout_s
         self._clock = clock
@@ -73,7 +73,7 @@ class CircuitBreaker:
         self._probes = Probes()
         self._cooldown = Cooldown(rng)
         self._held = False
-        self.generation = 0
+        self.generation: int = 0
         self._enter(BreakerState.CLOSED, now_s)
 
     def admit(self, now_s: float, origin: object = None) -> Admission:
@@ -228,14 +228,14 @@ class CircuitBreaker:
         )
 
     def _enter(self, state: BreakerState, now_s: float) -> None:
-        self.state = state
-        self.since_s = now_s
+        self.state: BreakerState = state
+        self.since_s: float = now_s
         self._successes = 0
         self._probes.clear()
         if state is BreakerState.OPEN:
             self._cooldown.start()
         passes = state in {BreakerState.CLOSED, BreakerState.DISABLED}
-        self.free_pass = self._admission() if passes else None
+        self.free_pass: Admission | None = self._admission() if passes else None
         self._notice_quiet()
 
     def _forget(self) -> None:
@@ -244,7 +244,7 @@ class CircuitBreaker:
         self._notice_quiet()
 
     def _notice_quiet(self) -> None:
-        self.quiet = self.state is BreakerState.CLOSED and self._tally.quiet
+        self.quiet: bool = self.state is BreakerState.CLOSED and self._tally.quiet
 
     def _counters(self) -> dict[str, float]:
         if self.state is BreakerState.CLOSED:

@@ -54,7 +54,7 @@ class Outbox:
     __slots__ = ("_delivery", "_pending", "listeners")
 
     def __init__(self) -> None:
-        self.listeners = Listeners()
+        self.listeners: Listeners = Listeners()
         self._pending: deque[Transition] = deque()
         self._delivery = Mutex()
 

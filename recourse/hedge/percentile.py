@@ -34,7 +34,7 @@ class LatencyPercentile:
     __slots__ = ("_latencies", "_max_keys", "_mutex", "_share", "percentile")
 
     def __init__(self, percentile: str | float = "p95", *, max_keys: int = 1000) -> None:
-        self.percentile = _parsed(percentile)
+        self.percentile: float = _parsed(percentile)
         if not is_finite_number(max_keys) or max_keys < 1:
             field = "LatencyPercentile.max_keys"
             raise PolicyError(field, max_keys, "a whole number of at least 1")

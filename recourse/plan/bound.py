@@ -5,7 +5,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from recourse.budget.registry import Budgets
 from recourse.circuit.protocol import Admission, Breaker
@@ -16,9 +16,9 @@ from recourse.events import CallIds
 from recourse.hedge.registry import Triggers
 from recourse.locks import Mutex, renew_in_child
 from recourse.observer import Observer, ScopedObserver
-from recourse.outcome import OutcomeKind
+from recourse.outcome import Outcome, OutcomeKind
 from recourse.plan.release import Releaser
-from recourse.policy.model import EffectivePolicy
+from recourse.policy.model import EffectivePolicy, RetryPolicy
 from recourse.reasons import HedgingOff, PolicyMode
 
 __all__ = ["Bound", "Runtime", "Wake"]
@@ -60,23 +60,25 @@ class Runtime:
         self.rng = rng
         self.budgets = budgets
         self.triggers = triggers
-        self.observers = tuple(observers)
-        self.scoped = tuple(each for each in observers if isinstance(each, ScopedObserver))
+        self.observers: tuple[Observer, ...] = tuple(observers)
+        self.scoped: tuple[ScopedObserver, ...] = tuple(
+            each for each in observers if isinstance(each, ScopedObserver)
+        )
         self.wrap_errors = wrap_errors
         self.threaded = threaded
         self.max_abandoned = max_abandoned
         self.message_of = message_of
-        self.ids = CallIds(clock, rng)
-        self.releaser = Releaser()
-        self.mutex = Mutex()
+        self.ids: CallIds = CallIds(clock, rng)
+        self.releaser: Releaser = Releaser()
+        self.mutex: Mutex = Mutex()
         self.closed = False
         self.deserted = False
-        self.abandoned = 0
+        self.abandoned: int = 0
         self.sleepers: dict[object, Wake] = {}
         self.waiters: dict[object, Wake] = {}
         self.threads: set[threading.Thread] = set()
         self.tasks: set[asyncio.Task[None]] = set()
-        self.observer_errors = 0
+        self.observer_errors: int = 0
         self._logged_s = -_LOG_EVERY_S
         renew_in_child(self)
 
@@ -173,22 +175,22 @@ class Bound:
         hedging_off: HedgingOff | None,
         mode: PolicyMode,
     ) -> None:
-        self.key = key
-        self.policy = policy
-        self.given = given
-        self.policy_id = policy.id
-        self.retry = policy.retry
-        self.clock = runtime.clock
-        self.new_call_id = runtime.new_call_id
-        self.classifier = classifier
-        self.classify = classifier.classify
-        self.breaker = breaker
-        self.circuit = breaker or NO_CIRCUIT
-        self.errors_only = bool(getattr(classifier, "errors_only", False))
-        self.hedging_off = hedging_off
-        self.mode = mode
-        self.feeds = runtime.budgets.learns(policy.retry.budget)
-        self.short = (
+        self.key: str = key
+        self.policy: EffectivePolicy = policy
+        self.given: EffectivePolicy = given
+        self.policy_id: str = policy.id
+        self.retry: RetryPolicy = policy.retry
+        self.clock: Clock = runtime.clock
+        self.new_call_id: Callable[[], str] = runtime.new_call_id
+        self.classifier: Classifier = classifier
+        self.classify: Callable[[Any, Exception | None], Outcome] = classifier.classify
+        self.breaker: Breaker | None = breaker
+        self.circuit: Breaker | _NoCircuit = breaker or NO_CIRCUIT
+        self.errors_only: bool = bool(getattr(classifier, "errors_only", False))
+        self.hedging_off: HedgingOff | None = hedging_off
+        self.mode: PolicyMode = mode
+        self.feeds: bool = runtime.budgets.learns(policy.retry.budget)
+        self.short: bool = (
             not self.feeds
             and self.errors_only
             and not policy.hedge.enabled

@@ -7,7 +7,7 @@ from recourse.circuit.protocol import Admission
 from recourse.clock import Clock
 from recourse.context import TAPS, Ambient, AttemptInfo, Capture, Overrides
 from recourse.events import AttemptStart, CallInfo, Event
-from recourse.observer import ScopedObserver
+from recourse.observer import Observer, ScopedObserver
 from recourse.outcome import Outcome
 from recourse.plan.bound import Bound, Runtime
 from recourse.reasons import BudgetReason, CancelReason
@@ -47,11 +47,11 @@ class Run:
     """
 
     # Defaults stand on the class, so that a run sets only what is its own.
-    ended_s = 0.0
+    ended_s: float = 0.0
     limit_s: float | None = None
     limited_by_call = False
     timeout_s: float | None = None
-    waited_before_s = 0.0
+    waited_before_s: float = 0.0
     admission: Admission | None = None
     release: Callable[[], None] | None = None
     budget_name = ""
@@ -113,10 +113,10 @@ class Call:
     overrides: Overrides | None = None
     bound: Bound | None = None
     limit_s: float | None = None
-    limit_total_s = 0.0
-    max_attempts = 1
-    attempts_run = 0
-    hedges = 0
+    limit_total_s: float = 0.0
+    max_attempts: int = 1
+    attempts_run: int = 0
+    hedges: int = 0
     is_async = False
     is_stream = False
     over = False
@@ -134,22 +134,22 @@ class Call:
         call_id: str | None = None,
     ) -> None:
         clock = runtime.clock
-        info = self.info = CallInfo(runtime.ids, key, started_s, clock.time_unix_ns(), call_id)
+        self.info: CallInfo = CallInfo(runtime.ids, key, started_s, clock.time_unix_ns(), call_id)
         self.runtime = runtime
         self.operation: Callable[[], Any] = operation
         self.ambient = ambient
-        self.listeners = (
+        self.listeners: tuple[Observer, ...] = (
             (*runtime.observers, *TAPS.observers) if TAPS.observers else runtime.observers
         )
         self.told: list[Event] = []
         self.errors: list[Exception] = []
         if runtime.message_of is not None:
-            info.message_of = runtime.message_of
+            self.info.message_of = runtime.message_of
         if runtime.scoped:
             self.scoped = runtime.scoped
         if ambient is not None:
             self._surround(ambient, clock)
-        self.heard = bool(self.listeners) or self.capture is not None
+        self.heard: bool = bool(self.listeners) or self.capture is not None
 
     def _surround(self, ambient: Ambient | AttemptInfo, clock: Clock) -> None:
         """Take over what holds where the call was made."""

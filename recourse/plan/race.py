@@ -46,8 +46,8 @@ class Race:
         self._launched = 0
         self._last_launch_s = primary.started_s
         self.interrupted: BaseException | None = None
-        self.speaker = primary
-        self.closing = primary
+        self.speaker: Run = primary
+        self.closing: Run = primary
 
     def run(self) -> Generator[Step, Any, None]:
         """Go on until one run speaks for all, nothing is left, or the wait was interrupted."""

@@ -54,9 +54,9 @@ class PolicyFileError(PolicyError):
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__("policy file", self.problems, "what its problems say")
-        self.args = (self.problems,)
+        self.args: tuple[object, ...] = (self.problems,)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.problems))

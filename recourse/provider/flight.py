@@ -22,7 +22,7 @@ class Flight:
 
     def __init__(self) -> None:
         self.result: EffectivePolicy | BaseException | None = None
-        self.is_slow = False
+        self.is_slow: bool = False
         self._mutex = Mutex()
         self._waiting: list[Callable[[], None]] = []
 

@@ -29,10 +29,10 @@ class Wait:
     def __init__(
         self, due: tuple[float, int, int], wake: Callable[[], None], *, counted: bool
     ) -> None:
-        self.due = due
-        self.wake = wake
-        self.counted = counted
-        self.over = False
+        self.due: tuple[float, int, int] = due
+        self.wake: Callable[[], None] = wake
+        self.counted: bool = counted
+        self.over: bool = False
 
     def __lt__(self, other: "Wait") -> bool:
         return self.due < other.due
@@ -68,7 +68,7 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self.now_s = 0.0
+        self.now_s: float = 0.0
         self._lock = threading.Condition()
         self._order = itertools.count()
         self._waits: list[Wait] = []
