@@ -202,13 +202,15 @@ class Bearings(Protocol):
         key: The policy key.
         policy_id: Name of the policy.
         clock: What its deadline is read on.
-        new_call_id: Gives an id to a call that nobody has asked the id of so far.
     """
 
     key: str
     policy_id: str
     clock: Clock
-    new_call_id: Callable[[], str]
+
+    def new_call_id(self) -> str:
+        """An id for a call that nobody has asked the id of so far."""
+        ...
 
 
 class AttemptInfo:

@@ -145,6 +145,7 @@ class Bound:
     """
 
     __slots__ = (
+        "_new_call_id",
         "breaker",
         "circuit",
         "classifier",
@@ -156,7 +157,6 @@ class Bound:
         "hedging_off",
         "key",
         "mode",
-        "new_call_id",
         "policy",
         "policy_id",
         "retry",
@@ -181,7 +181,7 @@ class Bound:
         self.policy_id: str = policy.id
         self.retry: RetryPolicy = policy.retry
         self.clock: Clock = runtime.clock
-        self.new_call_id: Callable[[], str] = runtime.new_call_id
+        self._new_call_id = runtime.new_call_id
         self.classifier: Classifier = classifier
         self.classify: Callable[[Any, Exception | None], Outcome] = classifier.classify
         self.breaker: Breaker | None = breaker
@@ -197,6 +197,10 @@ class Bound:
             and policy.retry.timeout_per_attempt_s is None
             and policy.retry.overall_timeout_s is None
         )
+
+    def new_call_id(self) -> str:
+        """An id for a call that nobody has asked the id of so far."""
+        return self._new_call_id()
 
     def follows(self, policy: EffectivePolicy, mode: PolicyMode) -> bool:
         """Whether it was built for the same policy, so that it may serve another call."""

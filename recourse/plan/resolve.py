@@ -212,7 +212,7 @@ class _Nowhere:
         self.key = key
         self.policy_id = ""
         self.clock = runtime.clock
-        self.new_call_id: Callable[[], str] = runtime.new_call_id
+        self.new_call_id = runtime.new_call_id
 
 
 def _found(get: Callable[[], Any]) -> Found | BaseException:
