@@ -5,7 +5,7 @@ import pytest
 from recourse_tui.actions import ACTIONS, ANYWHERE, bindings, footer, key_name, of_screen
 from recourse_tui.app import RecourseApp
 from recourse_tui.lines import plain
-from recourse_tui.screens.help import HelpScreen
+from recourse_tui.screens.help import Overlay
 from recourse_tui.screens.session import Session
 from recourse_tui.widgets.footer import breadcrumb, footer_line
 
@@ -20,7 +20,7 @@ def test_no_two_actions_have_one_key_on_one_screen(screen: str) -> None:
 @pytest.mark.parametrize("screen", ANYWHERE)
 def test_every_handler_is_there(screen: str) -> None:
     app = RecourseApp("nowhere")
-    shown = HelpScreen("triage") if screen == "help" else app._screen_named(screen)
+    shown = Overlay("KEYS", ()) if screen == "help" else app._screen_named(screen)
 
     for name, action in of_screen(screen):
         owner = app if action.handler.startswith("app.") else shown

@@ -11,7 +11,7 @@ from textual.worker import WorkerFailed
 from recourse_observe.duck import QueryError
 from recourse_tui.app import RecourseApp, run
 from recourse_tui.lines import Lines
-from recourse_tui.screens.help import HelpScreen
+from recourse_tui.screens.help import Overlay
 from recourse_tui.screens.session import Opened
 from recourse_tui.screens.view import View
 
@@ -103,7 +103,7 @@ async def test_rows_go_in_their_order_when_the_terminal_is_low(
 async def test_columns_go_in_their_order_when_the_terminal_is_narrow(
     app_on: AppOn, settled: Settled
 ) -> None:
-    app = app_on("incident")
+    app = app_on("one-row")
     async with app.run_test(size=SMALL) as pilot:
         await settled(app, pilot)
         heads = []
@@ -124,7 +124,7 @@ async def test_help_names_every_key_of_the_screen_and_closes_again(
         await settled(app, pilot)
         await pilot.press("question_mark")
         text = await settled(app, pilot)
-        assert isinstance(app.screen, HelpScreen)
+        assert isinstance(app.screen, Overlay)
         assert "KEYS OF TRIAGE" in text
         assert "all calls" in text
         await pilot.press("j", "pagedown")
@@ -287,14 +287,13 @@ async def test_the_first_screen_may_be_another(app_on: AppOn, settled: Settled) 
 
 
 async def test_ascii_draws_nothing_else(app_on: AppOn, settled: Settled) -> None:
-    for kind in ("incident", "hostile"):
-        app = app_on(kind, in_ascii=True)
-        async with app.run_test(size=(120, 40)) as pilot:
-            for key in "1234569":
-                await pilot.press(key)
-                await settled(app, pilot)
-                strips = app.screen._compositor.render_strips()
-                assert all(segment.text.isascii() for strip in strips for segment in strip)
+    app = app_on("hostile", in_ascii=True)
+    async with app.run_test(size=SMALL) as pilot:
+        for key in "1234569":
+            await pilot.press(key)
+            await settled(app, pilot)
+            strips = app.screen._compositor.render_strips()
+            assert all(segment.text.isascii() for strip in strips for segment in strip)
 
 
 def test_running_on_nothing_says_so_on_stderr(
@@ -308,3 +307,13 @@ def test_running_on_nothing_says_so_on_stderr(
 
     assert run(str(tmp_path / "x")) == 0
     assert capsys.readouterr().err == "recourse: archive 'x' is gone\n"
+
+
+def test_a_screen_that_is_not_there_is_named_with_those_that_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("nowhere", screen="replay") == 2
+    assert capsys.readouterr().err == (
+        "recourse: screen 'replay' is not there; use one of "
+        "triage, story, key, calls, call, compare, sql\n"
+    )

@@ -146,3 +146,44 @@ async def test_pages_and_edges_move_the_cursor(app_on: AppOn, settled: Settled) 
             cursors.append(pane.cursor)
 
     assert cursors == [5399, 5382, 0, 17, 16]
+
+
+async def test_the_brush_is_moved_by_keys_and_taken_off(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident")
+    async with app.run_test(size=SMALL) as pilot:
+        before = await settled(app, pilot)
+        end = app.session.place.scope.end_unix_us
+        await pilot.press("shift+right", "shift+right")
+        text = await settled(app, pilot)
+        assert 2 * 22_000_000 < app.session.place.scope.end_unix_us - end < 2 * 24_000_000
+        assert "brush = set" in text
+        await pilot.press("shift+left", "shift+left")
+        assert await settled(app, pilot) == before
+        await pilot.press("Z")
+        text = await settled(app, pilot)
+        assert "brush = all" in text
+        assert "3,600" in text
+        await pilot.press("shift+right")
+        assert await settled(app, pilot) == text
+
+
+async def test_our_part_opens_over_a_small_screen(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident")
+    async with app.run_test(size=SMALL) as pilot:
+        before = await settled(app, pilot)
+        await pilot.press("a")
+        text = await settled(app, pilot)
+        assert "INCIDENT #1" in text
+        assert "AMPLIFICATION #1" in text
+        assert "323 (52.2%)" in text
+        await pilot.press("escape")
+        assert await settled(app, pilot) == before
+
+
+async def test_a_quiet_archive_has_no_part_to_open(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("quiet")
+    async with app.run_test(size=SMALL) as pilot:
+        before = await settled(app, pilot)
+        await pilot.press("a", "i", "shift+right")
+
+        assert await settled(app, pilot) == before

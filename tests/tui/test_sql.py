@@ -83,7 +83,7 @@ async def test_more_rows_than_the_limit_are_said_to_be_cut(
     async with app.run_test(size=SMALL) as pilot:
         await settled(app, pilot)
 
-        assert "row 1 of 5 · 1 columns · truncated at 5" in await run(
+        assert "row 1 of 5 · 1 column · truncated at 5" in await run(
             "SELECT call_id FROM calls", app, pilot, settled
         )
 

@@ -15,6 +15,7 @@ __all__ = ["ACTIONS", "VIEWS", "Action", "bindings", "footer", "key_name", "of_s
 VIEWS: Final = ("triage", "story", "key", "calls", "call", "compare", "sql")
 """The screens, by name."""
 _NOT_SQL: Final = tuple(view for view in VIEWS if view != "sql")
+_BRUSHED: Final = ("triage", "calls", "compare")
 ANYWHERE: Final = (*VIEWS, "help")
 """The screens and what opens over them."""
 
@@ -121,6 +122,22 @@ _ACTIONS: Final = {
         keys=("w", "c"),
         screens=("triage", "story", "key", "calls", "call"),
         handler="app.visit('compare')",
+    ),
+    "amplification": Action(
+        label="amp",
+        help="our part in the incident, and what to change",
+        keys=("a",),
+        screens=("triage", "story", "key", "calls", "compare"),
+        handler="app.amplification",
+    ),
+    "longer_brush": Action(
+        help="a longer brush", keys=("shift+right",), screens=_BRUSHED, handler="brush(1)"
+    ),
+    "shorter_brush": Action(
+        help="a shorter brush", keys=("shift+left",), screens=_BRUSHED, handler="brush(-1)"
+    ),
+    "no_brush": Action(
+        help="all of the archive", keys=("Z",), screens=_NOT_SQL, handler="no_brush"
     ),
     "incident": Action(
         label="incident",

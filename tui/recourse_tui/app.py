@@ -25,6 +25,7 @@ from recourse_tui.theme import ANSI_VARIABLES, DARK, THEMES, AsciiOnly
 
 __all__ = ["RecourseApp", "run"]
 
+_USAGE: Final = 2
 _DAMAGED: Final = 5
 """The exit code for an archive that is missing or of which nothing can be read."""
 _CLASSES: Final = {name: f"recourse_tui.screens.{name}:{name.capitalize()}View" for name in VIEWS}
@@ -42,7 +43,6 @@ class RecourseApp(App[None], inherit_bindings=False):
 
     TITLE = "recourse"
     DEFAULT_MODE: ClassVar[str] = "triage"
-    CSS = "Screen { background: $background; }"
 
     class ArchiveOpened(Message):
         """The archive can be asked."""
@@ -163,11 +163,22 @@ class RecourseApp(App[None], inherit_bindings=False):
     async def action_help(self) -> None:
         """All keys of this screen; again closes."""
         if isinstance(self.screen, View):
-            from recourse_tui.screens.help import HelpScreen
+            from recourse_tui.screens.help import Overlay, help_lines
 
-            await self.push_screen(HelpScreen(self.screen.name_of_view))
+            view = self.screen.name_of_view
+            await self.push_screen(Overlay(f"KEYS OF {view.upper()}", help_lines(view)))
         else:
             await self.action_back()
+
+    async def action_amplification(self) -> None:
+        """All that is known of the incident, over the screen."""
+        incident = self.session.incident(self.session.place.incident)
+        if incident is None:
+            return
+        from recourse_tui.screens.help import Overlay
+        from recourse_tui.widgets.verdict import side_lines
+
+        await self.push_screen(Overlay(f"INCIDENT #{incident.id}", side_lines(incident, 70)))
 
     async def action_reload(self) -> None:
         """Read the archive again."""
@@ -208,7 +219,22 @@ class RecourseApp(App[None], inherit_bindings=False):
 def run(
     archive_path: str, *, screen: str | None = None, in_ascii: bool = False, mouse: bool = True
 ) -> int:
-    """Show an archive in the terminal until the person leaves; gives the exit code."""
+    """Show an archive in the terminal until the person leaves.
+
+    Args:
+        archive_path: A directory, one Parquet file, or a pattern.
+        screen: The screen to begin with; triage when left out.
+        in_ascii: Draw with ASCII characters only.
+        mouse: Take the mouse; without it the terminal's own selection works.
+
+    Returns:
+        The exit code: 0, 2 for a screen that is not there, 5 when nothing of the archive can be read.
+    """
+    if screen is not None and screen not in VIEWS:
+        sys.stderr.write(
+            f"recourse: screen {screen!r} is not there; use one of {', '.join(VIEWS)}\n"
+        )
+        return _USAGE
     app = RecourseApp(archive_path, screen=screen, in_ascii=in_ascii)
     app.run(mouse=mouse)
     if app.session.problem:

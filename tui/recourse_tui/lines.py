@@ -185,10 +185,14 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
             cursor: Where to put it; it stays where it is when left out.
             below: How many rows after the cursor's belong to it and are kept in sight.
         """
+        is_same = (head, rows, stops) == (self.head, self.rows, self.stops)
         self.head, self.rows, self.stops, self._below = head, rows, stops, below
-        self.virtual_size = Size(self.size.width, len(head) + len(rows))
+        before = self.cursor
         with self.prevent(Lines.Moved):
             self.cursor = self._nearest(self.cursor if cursor is None else cursor)
+        if is_same and before == self.cursor:
+            return  # most lines around a screen say the same again: nothing to paint
+        self.virtual_size = Size(self.size.width, len(head) + len(rows))
         self.follow()
         self.refresh()
 

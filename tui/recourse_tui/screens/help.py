@@ -1,5 +1,6 @@
-"""Every key of a screen, from the registry."""
+"""What opens over a screen: every key of it, from the registry, or all that is known of its incident."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,33 +10,35 @@ from textual.screen import ModalScreen
 from recourse_tui.actions import bindings, key_name, of_screen
 from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
 
-__all__ = ["HelpScreen"]
+__all__ = ["Overlay", "help_lines"]
 
 
-class HelpScreen(ModalScreen[None]):
-    """The keys of one screen, over it."""
+class Overlay(ModalScreen[None]):
+    """A list over a screen; escape closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("help")]
     DEFAULT_CSS = """
-    HelpScreen { align: center middle;
-        & > Lines { width: 70; max-width: 100%; height: 80%; background: $panel; border: round $secondary; }
+    Overlay { align: center middle;
+        & > Lines {
+            width: 74; max-width: 100%; height: 80%; background: $panel; border: round $secondary;
+        }
     }
     """
     name_of_view: ClassVar[str] = "help"
 
-    def __init__(self, view: str) -> None:
+    def __init__(self, title: str, rows: Sequence[Line]) -> None:
         super().__init__()
-        self._view = view
+        self._title = title
+        self._rows = rows
 
     def compose(self) -> ComposeResult:
         """One list."""
-        yield Lines(id="keys")
+        yield Lines(id="list")
 
     def on_mount(self) -> None:
-        """The registry's lines for the screen below."""
-        rows = [_row(action.keys, action.help) for _, action in of_screen(self._view)]
-        head = inked(" ", Span(f"KEYS OF {self._view.upper()}", Ink.HEAD), "   esc closes")
-        self.query_one(Lines).show(rows, head=[head], stops=range(len(rows)))
+        """The rows under their title."""
+        head = inked(" ", Span(self._title, Ink.HEAD), Span("   esc closes", Ink.DIM))
+        self.query_one(Lines).show(self._rows, head=[head], stops=range(len(self._rows)))
 
     def action_move(self, steps: int) -> None:
         """Move the marker."""
@@ -47,6 +50,13 @@ class HelpScreen(ModalScreen[None]):
         pane.move(pages * pane.page_rows())
 
 
-def _row(keys: tuple[str, ...], text: str) -> Line:
-    names = " ".join(key_name(key) for key in keys)
-    return inked("  ", Span(cell(names, 16), Ink.INFO), text)
+def help_lines(view: str) -> list[Line]:
+    """Every key of a screen and what it does."""
+    return [
+        inked(
+            "  ",
+            Span(cell(" ".join(key_name(key) for key in action.keys), 16), Ink.INFO),
+            action.help,
+        )
+        for _, action in of_screen(view)
+    ]

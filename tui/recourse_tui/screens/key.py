@@ -17,7 +17,7 @@ from recourse_observe.queries.rows import (
     TransitionRow,
 )
 from recourse_observe.scope import Scope
-from recourse_observe.text import clock, count, duration, percent, printable, times
+from recourse_observe.text import clock, count, duration, percent, plural, printable, times
 from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
 from recourse_tui.screens.session import Place, Session
 from recourse_tui.screens.view import View
@@ -107,7 +107,7 @@ class KeyView(View):
 
     def hint(self) -> str:
         """What one would do next."""
-        return "←/→ move through time · enter the calls of that moment · 4 calls · esc back"
+        return "←/→ through time · enter the calls of that moment · esc back"
 
     def action_time(self, cells: int) -> None:
         """Move the cursor through time."""
@@ -192,7 +192,7 @@ def _reasons(rows: Sequence[ReasonRow]) -> list[Lane]:
 
 def _reason(reason: str, values: Sequence[int]) -> Lane:
     def says(bucket: int) -> str:
-        return f"{count(values[bucket])} attempts"
+        return plural(values[bucket], "attempt")
 
     return bar_lane(printable(reason), values, says, Ink.WARN)
 

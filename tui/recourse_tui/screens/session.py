@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Opened", "Place", "Session"]
 
 _HISTOGRAM_BUCKETS: Final = 240
+_BRUSH_STEPS: Final = 78
 _OPEN: Final = (EVERYTHING.start_unix_us, EVERYTHING.end_unix_us)
 
 
@@ -149,6 +150,21 @@ class Session:
                 return tuple(name for name in (about, "calls") if name)
             case _:
                 return tuple(name for name in ("triage", about, place.view) if name)
+
+    def longer_brush(self, cells: int) -> Scope | None:
+        """The brush with its end moved; ``None`` when nothing is brushed."""
+        data, scope = self.histogram(), self.place.scope
+        if data is None or data.chosen is None:
+            return None
+        step = (data.end_unix_us - data.start_unix_us) // _BRUSH_STEPS
+        first, last = data.chosen
+        end = min(data.end_unix_us, max(first + step, last + cells * step))
+        return scope.during(first, end)
+
+    def no_brush(self) -> Scope:
+        """All of the archive, said with its own first and last moment."""
+        covered = self.book.coverage
+        return self.place.scope.during(covered.first_unix_us, covered.last_unix_us + 1)
 
     def next_incident(self, steps: int) -> Place | None:
         """This place about another incident; ``None`` when there is no other."""

@@ -12,7 +12,7 @@ from textual.timer import Timer
 from textual.widgets import TextArea
 
 from recourse_observe.queries.console import ask
-from recourse_observe.text import count, printable
+from recourse_observe.text import count, plural, printable
 from recourse_tui.lines import Ink, Lines, Span, inked
 from recourse_tui.screens.session import Place, Session
 from recourse_tui.screens.view import View
@@ -117,7 +117,9 @@ class SqlView(View):
         rows, columns = len(self.answer.rows), len(self.answer.names)
         cut = f"truncated at {count(_LIMIT)}" if self.answer.is_cut else "not truncated"
         here = self.lines("rows").cursor + 1
-        return Span(f"row {count(here)} of {count(rows)} · {columns} columns · {cut}", Ink.DIM)
+        return Span(
+            f"row {count(here)} of {count(rows)} · {plural(columns, 'column')} · {cut}", Ink.DIM
+        )
 
     def facts(self) -> str:
         """What the console may do."""

@@ -196,6 +196,16 @@ class View(Asking):
         if isinstance(pane := self.focused, Lines):
             pane.move(side * max(len(pane.rows), 1))
 
+    def action_brush(self, cells: int) -> None:
+        """Make the brush longer or shorter."""
+        if (scope := self.session.longer_brush(cells)) is not None:
+            self.stay(replace(self.place, scope=scope))
+
+    def action_no_brush(self) -> None:
+        """Look at all of the archive."""
+        if self.session.is_open:
+            self.stay(replace(self.place, scope=self.session.no_brush()))
+
     def action_incident(self, steps: int) -> None:
         """The same screen about another incident."""
         if (place := self.session.next_incident(steps)) is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from recourse_observe.queries.rows import LatencyRow
-from recourse_observe.text import count, duration
+from recourse_observe.text import duration, plural
 from recourse_tui.lines import Ink, Line, Span, cell
 from recourse_tui.widgets.sparkline import bars
 
@@ -90,7 +90,7 @@ def _heat_lane(floor: int, values: Sequence[int], most: int) -> Lane:
         return _shades(values, cells, most)
 
     def says(bucket: int) -> str:
-        return f"{count(values[bucket])} attempts"
+        return plural(values[bucket], "attempt")
 
     return Lane(name=f"≥ {duration(2**floor)}", draw=draw, says=says, ink=Ink.NOTE)
 
