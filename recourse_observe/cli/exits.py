@@ -59,7 +59,7 @@ def explained(error: Exception) -> Explained | None:
         return Explained(
             code=Exit.TIMEOUT, sentence="the query took too long; raise --timeout or narrow it"
         )
-    if names & {"CallNotFoundError", "PolicyError", "QueryError"}:
+    if names & {"CallNotFoundError", "LabelError", "PolicyError", "QueryError"}:
         return Explained(code=Exit.ERROR, sentence=sentence)
     return None
 

@@ -861,6 +861,12 @@ PLAIN = {"service": "shop", "instance": "pod-0", "policy_id": "policy"}
 
 
 @pytest.fixture(scope="session")
+def tables_of() -> Callable[[str], dict[str, list[dict[str, Any]]]]:
+    """The rows of simulated scenarios by name."""
+    return lambda name: SCENARIOS[name]().run()
+
+
+@pytest.fixture(scope="session")
 def archive_of() -> Iterator[Callable[[str], Archive]]:
     """Archives of simulated scenarios by name, each made once."""
     made: dict[str, Archive] = {}
