@@ -18,6 +18,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "calls": ("recourse_observe.cli.calls:calls", "Calls, flat or by shape."),
     "key": ("recourse_observe.cli.key:key", "One key over time."),
     "policy": ("recourse_observe.cli.policy:policy", "Check, explain and compare policy files."),
+    "replay": ("recourse_observe.cli.replay:replay", "What happened, event by event."),
     "sql": ("recourse_observe.cli.sql:sql", "Ask the archive in SQL."),
     "story": ("recourse_observe.cli.story:story", "What happened, why, and what to change."),
     "triage": ("recourse_observe.cli.triage:triage", "Incidents and keys at a glance."),
