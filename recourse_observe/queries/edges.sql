@@ -21,7 +21,8 @@ SELECT
     m.lost,
     m.lost OR coalesce(t.failed, false) AS hurt,
     coalesce(t.won_us > l.slow_us, false) AS slow,
-    m.hedges > 0 AS hedged
+    m.hedges > 0 AS hedged,
+    m.sample_weight AS weight
 FROM members AS m
 INNER JOIN limits AS l ON m.key = l.policy_key
 LEFT JOIN tried AS t ON m.call_id = t.call_id

@@ -1,5 +1,5 @@
 -- Rows that show an incident: of each table a few, spread over its length.
--- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us, $reason,
+-- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us,
 -- $slow_limit_us.
 WITH involved AS MATERIALIZED (
     SELECT *
@@ -21,7 +21,7 @@ shown AS (
         a.reason AS detail
     FROM involved AS m
     INNER JOIN attempts AS a ON m.call_id = a.call_id
-    WHERE a.ran AND a.reason = $reason AND a.outcome IN ('retryable', 'non_retryable', 'abort')
+    WHERE a.ran AND a.outcome IN ('retryable', 'non_retryable', 'abort')
     UNION ALL
     SELECT
         'attempts' AS of_table,
@@ -108,22 +108,30 @@ shown AS (
         AND epoch_us(c.changed_at) < $offset_us
 ),
 
+alike AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY of_table, what, detail ORDER BY at_us, call_id, attempt, hedge_index
+        ) AS place,
+        count(*) OVER (PARTITION BY of_table, what, detail) AS places,
+        count(*) OVER (PARTITION BY of_table, what) AS of_places
+    FROM shown
+),
+
 ranked AS (
     SELECT
-        of_table,
-        what,
-        call_id,
-        attempt,
-        hedge_index,
-        at_us,
-        key,
-        instance,
-        detail,
+        *,
+        -- The first of each frequent detail, then those from the middle and the end.
         row_number() OVER (
-            PARTITION BY of_table, what ORDER BY at_us, call_id, attempt, hedge_index
-        ) AS place,
-        count(*) OVER (PARTITION BY of_table, what) AS places
-    FROM shown
+            PARTITION BY of_table, what
+            ORDER BY
+                CASE place WHEN 1 THEN 1 WHEN (places + 1) // 2 THEN 2 ELSE 3 END,
+                places DESC,
+                detail ASC
+        ) AS choice
+    FROM alike
+    WHERE place IN (1, (places + 1) // 2, places) AND places * 50 >= of_places
 )
 
 SELECT
@@ -137,5 +145,5 @@ SELECT
     instance,
     detail
 FROM ranked
-WHERE place IN (1, (places + 1) // 2, places)
+WHERE choice <= 3
 ORDER BY of_table, what, at_us, call_id, attempt, hedge_index

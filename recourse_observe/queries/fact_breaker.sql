@@ -1,7 +1,9 @@
--- What the breakers of the keys of an incident did during it: one row.
+-- What the breakers of the keys of an incident did during it, and how they closed after: one row.
 -- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us.
 WITH refused AS (
-    SELECT count(*) AS rejected
+    SELECT
+        count(*) AS rejected,
+        count(*) FILTER (WHERE attempts_run = 0) AS refused
     FROM members
     WHERE
         disposition = 'circuit_open'
@@ -12,23 +14,32 @@ WITH refused AS (
 
 changed AS (
     SELECT
-        count(*) FILTER (WHERE to_state = 'open') AS opened,
-        count(*) FILTER (WHERE to_state = 'closed') AS closed,
-        count(*) FILTER (WHERE to_state = 'half_open') AS probed,
-        epoch_us(min(changed_at) FILTER (WHERE to_state = 'open')) AS first_open_us,
-        epoch_us(max(changed_at)) AS last_change_us
+        to_state,
+        epoch_us(changed_at) AS changed_us,
+        epoch_us(changed_at) < $offset_us AS during
     FROM circuit_transitions
     WHERE
         list_contains($keys::VARCHAR[], key)
         AND epoch_us(changed_at) >= $onset_us
-        AND epoch_us(changed_at) < $offset_us
+        AND epoch_us(changed_at) < $end_us
+),
+
+counted AS (
+    SELECT
+        count(*) FILTER (WHERE during AND to_state = 'open') AS opened,
+        count(*) FILTER (WHERE during AND to_state = 'closed') AS closed,
+        count(*) FILTER (WHERE NOT during AND to_state = 'closed') AS closed_after,
+        min(changed_us) FILTER (WHERE during AND to_state = 'open') AS first_open_us,
+        min(changed_us) FILTER (WHERE NOT during AND to_state = 'closed') AS closed_after_us
+    FROM changed
 )
 
 SELECT
-    changed.opened,
-    changed.closed,
-    changed.probed,
-    changed.first_open_us,
-    changed.last_change_us,
-    refused.rejected
-FROM changed CROSS JOIN refused
+    counted.opened,
+    counted.closed,
+    counted.closed_after,
+    counted.first_open_us,
+    counted.closed_after_us,
+    refused.rejected,
+    refused.refused
+FROM counted CROSS JOIN refused

@@ -2,8 +2,8 @@
 -- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us.
 SELECT
     disposition,
-    count(*) AS calls,
-    sum(count(*)) OVER ()::BIGINT AS of_calls
+    sum(sample_weight)::BIGINT AS calls,
+    sum(sum(sample_weight)) OVER ()::BIGINT AS of_calls
 FROM members
 WHERE
     lost

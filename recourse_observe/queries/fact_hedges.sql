@@ -12,10 +12,12 @@ WITH wins AS (
 
 spawned AS (
     SELECT
-        coalesce(sum(hedges) FILTER (WHERE member_us >= $onset_us), 0)::BIGINT AS hedges,
-        count(*) FILTER (WHERE member_us >= $onset_us) AS calls,
-        coalesce(sum(hedges) FILTER (WHERE member_us < $onset_us), 0)::BIGINT AS hedges_before,
-        count(*) FILTER (WHERE member_us < $onset_us) AS calls_before
+        coalesce(sum(hedges * sample_weight) FILTER (WHERE member_us >= $onset_us), 0)::BIGINT
+            AS hedges,
+        coalesce(sum(sample_weight) FILTER (WHERE member_us >= $onset_us), 0)::BIGINT AS calls,
+        coalesce(sum(hedges * sample_weight) FILTER (WHERE member_us < $onset_us), 0)::BIGINT
+            AS hedges_before,
+        coalesce(sum(sample_weight) FILTER (WHERE member_us < $onset_us), 0)::BIGINT AS calls_before
     FROM members
     WHERE list_contains($keys::VARCHAR[], key) AND member_us < $offset_us
 )

@@ -7,8 +7,8 @@ SELECT
 FROM (
     SELECT
         key,
-        count(*) AS calls,
-        count(*) FILTER (WHERE lost) AS lost
+        sum(sample_weight)::BIGINT AS calls,
+        coalesce(sum(sample_weight) FILTER (WHERE lost), 0)::BIGINT AS lost
     FROM members
     WHERE
         NOT list_contains($keys::VARCHAR[], key)

@@ -3,10 +3,10 @@
 WITH phases AS (
     SELECT
         member_us >= $onset_us AS during,
-        sum(attempts_run)::BIGINT AS attempts,
-        count(*) FILTER (WHERE attempts_run > 0) AS admitted,
-        sum(retries)::BIGINT AS retries,
-        count(*) FILTER (WHERE success AND retries > 0) AS rescued
+        sum(attempts_run * sample_weight)::BIGINT AS attempts,
+        coalesce(sum(sample_weight) FILTER (WHERE attempts_run > 0), 0)::BIGINT AS admitted,
+        sum(retries * sample_weight)::BIGINT AS retries,
+        coalesce(sum(sample_weight) FILTER (WHERE success AND retries > 0), 0)::BIGINT AS rescued
     FROM members
     WHERE list_contains($keys::VARCHAR[], key) AND member_us < $offset_us
     GROUP BY during

@@ -4,7 +4,8 @@ WITH tried AS (
     SELECT
         m.member_us >= $onset_us AS inside,
         a.reason,
-        a.outcome IN ('retryable', 'non_retryable', 'abort') AS failed
+        a.outcome IN ('retryable', 'non_retryable', 'abort') AS failed,
+        m.sample_weight
     FROM members AS m
     INNER JOIN attempts AS a ON m.call_id = a.call_id
     WHERE a.ran AND list_contains($keys::VARCHAR[], m.key) AND m.member_us < $offset_us
@@ -13,10 +14,12 @@ WITH tried AS (
 reasons AS (
     SELECT
         reason,
-        count(*) FILTER (WHERE inside AND failed) AS attempts,
-        (sum(count(*) FILTER (WHERE inside)) OVER ())::BIGINT AS of_attempts,
-        count(*) FILTER (WHERE NOT inside AND failed) AS attempts_before,
-        (sum(count(*) FILTER (WHERE NOT inside)) OVER ())::BIGINT AS of_attempts_before
+        coalesce(sum(sample_weight) FILTER (WHERE inside AND failed), 0)::BIGINT AS attempts,
+        (sum(sum(sample_weight) FILTER (WHERE inside)) OVER ())::BIGINT AS of_attempts,
+        coalesce(sum(sample_weight) FILTER (WHERE NOT inside AND failed), 0)::BIGINT
+            AS attempts_before,
+        (coalesce(sum(sum(sample_weight) FILTER (WHERE NOT inside)) OVER (), 0))::BIGINT
+            AS of_attempts_before
     FROM tried
     GROUP BY reason
 )

@@ -2,10 +2,12 @@
 -- Parameters: those of members.sql.
 SELECT
     key AS policy_key,
-    count(*) AS calls,
-    count(*) FILTER (WHERE lost) AS lost
+    sum(sample_weight)::BIGINT AS calls,
+    coalesce(sum(sample_weight) FILTER (WHERE lost), 0)::BIGINT AS lost
 FROM members
 GROUP BY key
 HAVING count(*) FILTER (WHERE lost) > 0
-ORDER BY count(*) FILTER (WHERE lost) / count(*) DESC, key ASC
+ORDER BY
+    sum(sample_weight) FILTER (WHERE lost) / sum(sample_weight) DESC,
+    key ASC
 LIMIT 1

@@ -25,7 +25,7 @@ SELECT
     c.hedges,
     c.error_type,
     c.trace_id,
-    c.sample_weight,
+    coalesce(c.sample_weight, 1) AS sample_weight,
     c.attributes,
     epoch_us(coalesce(a.started_at, c.started_at)) AS member_us,
     NOT c.success AND c.disposition <> 'unfinished' AS lost

@@ -22,7 +22,7 @@ SELECT
     a.duration_us < $shed_us AS shed,
     a.retry_after_us IS NOT NULL AS hinted,
     m.lost,
-    count(*) AS attempts
+    sum(m.sample_weight)::BIGINT AS attempts
 FROM members AS m
 INNER JOIN attempts AS a ON m.call_id = a.call_id
 WHERE a.ran AND list_contains($keys::VARCHAR[], m.key)

@@ -12,7 +12,7 @@ WITH tried AS (
 SELECT
     m.instance,
     m.member_us // 1000000 AS at_s,
-    count(*) AS calls,
+    sum(m.sample_weight)::BIGINT AS calls,
     count(*) FILTER (WHERE m.lost) AS lost,
     count(*) FILTER (WHERE m.lost OR coalesce(t.failed, false)) AS hurt,
     sum(m.hedges)::BIGINT AS hedges,

@@ -3,9 +3,11 @@
 -- Parameters: those of members.sql, $keys (a list), $shed_us.
 SELECT
     epoch_us(a.started_at) // 500000 AS beat,
-    count(*) AS attempts,
-    count(*) FILTER (WHERE a.attempt = 0 AND NOT a.is_hedge) AS firsts,
-    count(*) FILTER (WHERE a.outcome = 'success') AS successes,
+    sum(m.sample_weight)::BIGINT AS attempts,
+    coalesce(
+        sum(m.sample_weight) FILTER (WHERE a.attempt = 0 AND NOT a.is_hedge), 0
+    )::BIGINT AS firsts,
+    coalesce(sum(m.sample_weight) FILTER (WHERE a.outcome = 'success'), 0)::BIGINT AS successes,
     count(*) FILTER (
         WHERE a.outcome IN ('retryable', 'non_retryable', 'abort') AND a.duration_us < $shed_us
     ) AS shed

@@ -19,7 +19,7 @@ limits AS (
 SELECT
     m.key,
     m.member_us // $bin_us AS bin,
-    count(*) AS calls,
+    sum(m.sample_weight)::BIGINT AS calls,
     count(*) FILTER (WHERE m.lost) AS lost,
     count(*) FILTER (WHERE m.lost OR coalesce(t.failed, false)) AS hurt,
     count(*) FILTER (WHERE coalesce(t.won_us > l.slow_us, false)) AS slow,

@@ -48,7 +48,7 @@ def slow_limit_us(usual: Usual | None) -> int:
     """An attempt that takes longer than this is slow for its key; without a baseline none is."""
     if usual is None:
         return 2**62
-    return max(2 * usual.p50_us, round(1.3 * usual.p95_us), usual.p50_us + 2_000)
+    return max(3 * usual.p50_us, round(1.5 * usual.p95_us), usual.p50_us + 20_000)
 
 
 def usual_share(counts: Iterable[tuple[int, int]]) -> float:

@@ -71,29 +71,36 @@ def spells(counts: Sequence[tuple[int, int]], p0: float) -> list[Spell]:
     return found
 
 
-def edge_after_low(flags: Sequence[bool], p0: float, p1: float) -> int:
+def edge_after_low(flags: Sequence[bool], p0: float, p1: float, weights: Sequence[int] = ()) -> int:
     """Which of these calls is the first of a bad time: the one after the sum's lowest point.
+
+    Args:
+        flags: Whether each call was bad.
+        p0: The share of bad calls in good times.
+        p1: The share in bad times.
+        weights: How many calls each stands for; one each, when none are given.
 
     >>> edge_after_low([False] * 6 + [True, False, True, True], 0.01, 0.5)
     6
     """
-    sums = _sums(flags, p0, p1)
+    sums = _sums(flags, p0, p1, weights or [1] * len(flags))
     lowest = min(range(len(sums)), key=lambda i: (sums[i], -i))
     return min(lowest, len(flags) - 1)
 
 
-def edge_at_peak(flags: Sequence[bool], p0: float, p1: float) -> int:
+def edge_at_peak(flags: Sequence[bool], p0: float, p1: float, weights: Sequence[int] = ()) -> int:
     """Which of these calls is the last of a bad time: the one at the sum's highest point.
 
     >>> edge_at_peak([True, True, False, True, False, False], 0.01, 0.5)
     3
     """
-    sums = _sums(flags, p0, p1)
+    sums = _sums(flags, p0, p1, weights or [1] * len(flags))
     highest = max(range(len(sums)), key=lambda i: (sums[i], -i))
     return max(0, highest - 1)
 
 
-def _sums(flags: Sequence[bool], p0: float, p1: float) -> list[float]:
+def _sums(flags: Sequence[bool], p0: float, p1: float, weights: Sequence[int]) -> list[float]:
     """The running sum before each call, and after the last one."""
     gain, loss = math.log(p1 / p0), math.log((1 - p0) / (1 - p1))
-    return list(accumulate((gain if bad else -loss for bad in flags), initial=0.0))
+    steps = ((gain if bad else -loss) * weight for bad, weight in zip(flags, weights, strict=True))
+    return list(accumulate(steps, initial=0.0))

@@ -5,7 +5,7 @@ from typing import Any, Final
 from recourse_observe.queries.archive import Archive
 from recourse_observe.scope import Scope
 from recourse_observe.story.detectors.bad_policy_rollout import changes
-from recourse_observe.story.findings import Cause, Evidence, Measures
+from recourse_observe.story.findings import Cause, Evidence
 from recourse_observe.story.narrate import why
 from recourse_observe.story.picture import Picture
 
@@ -28,9 +28,7 @@ _MOST: Final = 9
 _POLICIES: Final = 6
 
 
-def gather(
-    archive: Archive, picture: Picture, scope: Scope, cause: Cause, numbers: Measures
-) -> tuple[Evidence, ...]:
+def gather(archive: Archive, picture: Picture, scope: Scope, cause: Cause) -> tuple[Evidence, ...]:
     """Rows that show the incident, those that show its cause first."""
     slow = 2 * (picture.before.latency.p99_us or 0)
     table = archive.ask(
@@ -39,7 +37,6 @@ def gather(
         keys=list(picture.keys),
         onset_us=picture.onset_us,
         offset_us=picture.end_us,
-        reason=numbers.reason,
         slow_limit_us=slow or 2**62,
     )
     rows = table.to_pylist()

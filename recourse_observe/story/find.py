@@ -46,6 +46,7 @@ class Edge:
     hurt: bool
     slow: bool
     hedged: bool
+    weight: int = 1
 
 
 def find(archive: Archive) -> Found:
@@ -157,12 +158,13 @@ def _edge(
         return at_us
     channels = {part for spell in one.culprits for part in spell.channel.split("+")}
     flags = [_is_bad(call, channels) for call in calls]
+    weights = [call.weight for call in calls]
     louder = max(one.culprits, key=lambda spell: spell.bad)
     p0 = min(0.9, max(spell.usual for spell in one.culprits))
     p1 = max(raised(p0), min(0.6, 0.35 * louder.share))
     if onset:
-        return calls[edge_after_low(flags, p0, p1)].member_us
-    return calls[edge_at_peak(flags, p0, p1)].member_us + 1
+        return calls[edge_after_low(flags, p0, p1, weights)].member_us
+    return calls[edge_at_peak(flags, p0, p1, weights)].member_us + 1
 
 
 def _is_bad(call: Edge, channels: set[str]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from recourse_observe.story.spells import KeySpell, joined
+from recourse_observe.story.spells import TOUCH_US, KeySpell, gap_us, joined
 
 __all__ = ["Complaint", "Group", "blamed", "group", "namespace"]
 
@@ -86,8 +86,8 @@ def _one(
     one: KeySpell, other: KeySpell, links: Mapping[tuple[str, str], int], last_us: int
 ) -> bool:
     """Whether two spells are one incident."""
-    gap = max(one.start_us, other.start_us) - min(one.end_us, other.end_us)
-    if gap >= _JOIN_US:
+    gap = gap_us(one, other)
+    if gap >= (_JOIN_US if one.is_failing and other.is_failing else TOUCH_US):
         return False
     if namespace(one.key) == namespace(other.key):
         return True

@@ -86,21 +86,35 @@ def _hedges(v: Values) -> str:
 
 
 def _budget(v: Values) -> str:
-    if not v["asked"]:
+    if not v["asked"] + v["hedges_asked"]:
         return "no budget was asked: none is configured for these keys"
-    lost = f", {count(v['missing'])} because nobody had registered it" if v["missing"] else ""
-    return (
-        f"budget '{_name(v['budget_name'])}' denied {count(v['denied'])} of "
-        f"{count(v['asked'])} attempts{lost}"
+    named = (
+        f"budget '{_name(v['budget_name'])}'"
+        if v["budgets"] == 1
+        else f"{count(v['budgets'])} budgets, '{_name(v['budget_name'])}' among them,"
     )
+    hedges = (
+        f" and {count(v['hedges_denied'])} of {plural(v['hedges_asked'], 'hedge')}"
+        if v["hedges_asked"]
+        else ""
+    )
+    lost = f", {count(v['missing'])} because nobody had registered it" if v["missing"] else ""
+    retries = plural(v["asked"], "retry", "retries")
+    return f"{named} denied {count(v['denied'])} of {retries}{hedges}{lost}"
 
 
 def _breaker(v: Values) -> str:
     if not v["opened"] and not v["rejected"]:
         return "no breaker opened, and none refused a call"
+    again = (
+        f", {count(v['closed_after'])} after it (first at {clock(v['closed_after_us'], decimals=1)})"
+        if v["closed_after"]
+        else ""
+    )
     return (
-        f"breakers opened {count(v['opened'])} times, closed {count(v['closed'])} times and "
-        f"refused {count(v['rejected'])} calls"
+        f"breakers opened {plural(v['opened'], 'time')} and closed {plural(v['closed'], 'time')} "
+        f"during it{again}; they ended {plural(v['rejected'], 'call')}, "
+        f"{count(v['refused'])} of them before any attempt"
     )
 
 
@@ -132,6 +146,13 @@ def _others(v: Values) -> str:
     return (
         f"{plural(v['other_keys'], 'other key')} lost {count(v['lost'])} of "
         f"{count(v['calls'])} calls meanwhile"
+    )
+
+
+def _fewer(v: Values) -> str:
+    return (
+        f"{_name(v['policy_key'])} was called {v['calls'] / v['seconds']:.1f} times/s, before "
+        f"{v['calls_before'] / v['seconds_before']:.1f}: its callers did not come that far"
     )
 
 
@@ -172,6 +193,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Values], str]]] = {
     "budget": _budget,
     "disposition": _disposition,
     "end": _end,
+    "fewer": _fewer,
     "hedges": _hedges,
     "impact": _impact,
     "latency": _latency,
@@ -267,9 +289,11 @@ def headline(incident: Incident) -> str:
     start, end = incident.onset_unix_ns // 1_000, incident.end_unix_ns // 1_000
     until = "and still does" if incident.ongoing else f"until {clock(end, decimals=1)} UTC"
     reason = f" ({_name(m.reason)})" if m.reason else ""
+    lost = f"{count(m.lost)} of {count(m.calls)} calls ({percent(m.lost_share)})"
+    none = f"none of {plural(m.calls, 'call')}"
     return (
-        f"{_keys(incident.keys)} lost {count(m.lost)} of {count(m.calls)} calls "
-        f"({percent(m.lost_share)}) from {clock(start, decimals=1)} {until}, {span(end - start)}: "
+        f"{_keys(incident.keys)} lost {lost if m.lost else none} "
+        f"from {clock(start, decimals=1)} {until}, {span(end - start)}: "
         f"{cause_name(incident.cause)}{reason}. With {m.amplification_before:.2f} attempts per call "
         f"before and {incident.amplification:.2f} during it, "
         f"{our_part(incident.retry_effect, m)}. Confidence {incident.confidence:.2f}."

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Final
 
 from recourse_observe.story.baseline import usual_share
 from recourse_observe.story.cusum import Spell, spells
 
-__all__ = ["Bin", "KeySpell", "gathered", "joined", "key_spells"]
+__all__ = ["TOUCH_US", "Bin", "KeySpell", "gap_us", "gathered", "joined", "key_spells"]
 
 S_US: Final = 1_000_000
 _JOIN_US: Final = 60 * S_US
+TOUCH_US: Final = 5 * S_US
 _BLIP_US: Final = 13 * S_US  # a blip lasts up to 12 s
 _RARE: Final = 50  # calls in the whole archive
 _CROWD: Final = 30  # keys
@@ -54,6 +56,11 @@ class KeySpell:
     share: float
     usual: float
     lost: int = 0
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether calls or attempts failed; otherwise they only took longer, or were hedged."""
+        return bool({"lost", "hurt"} & set(self.channel.split("+")))
 
 
 def gathered(
@@ -107,15 +114,32 @@ def _summed(key: str, rare: Sequence[Sequence[Bin]]) -> list[Bin]:
 
 def key_spells(bins: Sequence[Bin], bin_us: int) -> list[KeySpell]:
     """The spells of one key, from its bins in the order of time."""
-    found = [
+    failing = [
         *_channel(bins, bin_us, "lost", [(b.calls, b.lost) for b in bins]),
         *_channel(bins, bin_us, "hurt", [(b.calls, b.hurt) for b in bins]),
+    ]
+    waiting = [
         *_channel(bins, bin_us, "slow", [(b.calls, b.slow) for b in bins]),
         *_channel(bins, bin_us, "hedged", [(b.calls, b.hedged) for b in bins]),
     ]
+    merged = _merged(failing, _JOIN_US)
+    for spell in _merged(waiting, _JOIN_US):
+        # Slow calls that end before the failures begin are another matter.
+        near = [one for one in merged if gap_us(one, spell) < TOUCH_US]
+        merged = [one for one in merged if one not in near] + [reduce(joined, near, spell)]
+    return sorted(merged, key=lambda s: (s.start_us, s.channel))
+
+
+def gap_us(one: KeySpell, other: KeySpell) -> int:
+    """The time between two spells; negative when they overlap."""
+    return max(one.start_us, other.start_us) - min(one.end_us, other.end_us)
+
+
+def _merged(found: Sequence[KeySpell], within_us: int) -> list[KeySpell]:
+    """Spells of one key with no more than a pause between them as one."""
     merged: list[KeySpell] = []
     for spell in sorted(found, key=lambda s: (s.start_us, s.channel)):
-        if merged and spell.start_us - merged[-1].end_us < _JOIN_US:
+        if merged and spell.start_us - merged[-1].end_us < within_us:
             merged[-1] = joined(merged[-1], spell)
         else:
             merged.append(spell)

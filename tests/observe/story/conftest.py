@@ -804,6 +804,13 @@ def diurnal() -> Fleet:
     return with_payments(Policy(), rate=lambda t: 10 + 30 * (t / S / 420), workers=20)
 
 
+def starved_victim() -> Fleet:
+    """Whoever cannot pay gets no mail: a key that is called less, and fails in nothing."""
+    made = outage()
+    made.route("email.Send", Dependency("email"), Policy(), lambda t: 1.0 if during(t) else 10.0)
+    return made
+
+
 SCENARIOS = {
     "dependency_outage": outage,
     "dependency_brownout": brownout,
@@ -834,7 +841,26 @@ SCENARIOS = {
     "blip": blip,
     "chronic": chronic,
     "diurnal": diurnal,
+    "sampled": outage,
+    "starved_victim": starved_victim,
 }
+ONE_IN = 5
+
+
+def sampled(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """One clean call in five is kept, and stands for five."""
+    clean = [c for c in tables["calls"] if c["success"] and not c["retries"]]
+    weights = {c["call_id"]: ONE_IN if i % ONE_IN == 0 else 0 for i, c in enumerate(clean)}
+    return {
+        name: [
+            row | {"sample_weight": weights.get(row["call_id"], 1)}
+            for row in rows
+            if weights.get(row.get("call_id", ""), 1)
+        ]
+        if name in {"calls", "attempts"}
+        else rows
+        for name, rows in tables.items()
+    }
 
 
 def in_memory(tables: dict[str, list[dict[str, Any]]], name: str) -> Archive:
@@ -873,7 +899,8 @@ def archive_of() -> Iterator[Callable[[str], Archive]]:
 
     def get(name: str) -> Archive:
         if name not in made:
-            made[name] = in_memory(SCENARIOS[name]().run(), name)
+            tables = SCENARIOS[name]().run()
+            made[name] = in_memory(sampled(tables) if name == "sampled" else tables, name)
         return made[name]
 
     yield get

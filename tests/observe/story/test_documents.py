@@ -16,9 +16,14 @@ from recourse_observe.story.tell import tell
 TOLD = [
     "bad_policy_rollout",
     "budget_starvation",
+    "caller_cancellation",
+    "cascade",
+    "circuit_flapping",
     "circuit_stuck_open",
     "hedge_runaway",
+    "key_cardinality",
     "retry_storm",
+    "sampled",
     "steady",
 ]
 
@@ -34,6 +39,72 @@ def test_every_number_of_a_fact_is_a_number_of_its_query(
         (row,) = archive.sql(fact.sql).to_pylist()
         assert row == fact.values
         assert narrate.sentence(fact.kind, row) == fact.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TOLD)
+def test_every_number_of_a_headline_is_a_number_of_a_fact(
+    name: str, story_of: Callable[[str], StoryDocument]
+) -> None:
+    for incident in story_of(name).incidents:
+        rows: dict[str, Any] = {fact.kind: fact.values for fact in incident.facts}
+        impact, ours = rows["impact"], rows["ours"]
+        assert (incident.measures.calls, incident.measures.lost) == (
+            impact["calls"],
+            impact["lost"],
+        )
+        assert incident.amplification == pytest.approx(
+            ours["attempts"] / max(1, ours["admitted"]), abs=1e-4
+        )
+        assert f"{incident.measures.lost:,}" in incident.headline or not incident.measures.lost
+
+
+@pytest.mark.slow
+def test_a_sampled_archive_tells_the_same_numbers_as_the_whole_one(
+    story_of: Callable[[str], StoryDocument],
+) -> None:
+    (whole,), (sampled,) = story_of("dependency_outage").incidents, story_of("sampled").incidents
+
+    assert sampled.cause == whole.cause
+    assert sampled.keys == whole.keys
+    assert abs(sampled.onset_unix_ns - whole.onset_unix_ns) < 2_000_000_000
+    assert sampled.measures.lost == whole.measures.lost
+    assert sampled.measures.calls == pytest.approx(whole.measures.calls, rel=0.1)
+    assert "the exact course of clean calls: they were sampled" in sampled.cannot_know
+
+
+@pytest.mark.slow
+def test_the_breaker_that_closed_after_the_end_is_told_and_refusals_are_counted_once(
+    story_of: Callable[[str], StoryDocument],
+) -> None:
+    (incident,) = story_of("dependency_brownout").incidents
+    (breaker,) = (fact for fact in incident.facts if fact.kind == "breaker")
+
+    assert breaker.values["closed_after"]
+    assert "after it (first at 10:0" in breaker.text
+    assert breaker.values["rejected"] == incident.measures.rejected
+
+
+@pytest.mark.slow
+def test_sample_calls_show_every_frequent_reason(
+    story_of: Callable[[str], StoryDocument],
+) -> None:
+    (incident,) = story_of("load_surge").incidents
+    reasons = {row.why for row in incident.evidence if row.table == "attempts"}
+
+    assert len(reasons) > 1
+
+
+@pytest.mark.slow
+def test_a_key_whose_callers_did_not_come_that_far_is_told(
+    story_of: Callable[[str], StoryDocument],
+) -> None:
+    (incident,) = story_of("starved_victim").incidents
+    (fewer,) = (fact.text for fact in incident.facts if fact.kind == "fewer")
+
+    assert fewer.startswith("email.Send was called ")
+    assert fewer.endswith("its callers did not come that far")
+    assert "email.Send" not in incident.affected_keys
 
 
 @pytest.mark.slow

@@ -231,8 +231,24 @@ def test_what_cannot_be_known_depends_on_the_archive() -> None:
         ),
         (
             "budget",
-            {"asked": 9, "denied": 4, "missing": 4, "budget_name": "b\x1b"},
-            "budget 'b·' denied 4 of 9 attempts, 4 because nobody had registered it",
+            {"asked": 9, "denied": 4, "missing": 4, "budget_name": "b\x1b"}
+            | {"budgets": 1, "hedges_asked": 0, "hedges_denied": 0},
+            "budget 'b·' denied 4 of 9 retries, 4 because nobody had registered it",
+        ),
+        (
+            "budget",
+            {"asked": 1, "denied": 1, "missing": 0, "budget_name": "b"}
+            | {"budgets": 2, "hedges_asked": 3, "hedges_denied": 2},
+            "2 budgets, 'b' among them, denied 1 of 1 retry and 2 of 3 hedges",
+        ),
+        (
+            "breaker",
+            {"opened": 1, "closed": 0, "closed_after": 1, "closed_after_us": 5_000_000}
+            | {"rejected": 3, "refused": 2},
+            (
+                "breakers opened 1 time and closed 0 times during it, 1 after it (first at "
+                "00:00:05.0); they ended 3 calls, 2 of them before any attempt"
+            ),
         ),
         (
             "worst_key",
@@ -251,6 +267,41 @@ def test_what_cannot_be_known_depends_on_the_archive() -> None:
 )
 def test_sentences_for_what_is_rare(kind: str, values: dict[str, Any], text: str) -> None:
     assert narrate.sentence(kind, values) == text
+
+
+def test_slow_calls_that_ended_before_the_failures_began_are_another_matter() -> None:
+    quiet, slow, failing = [(20, 0, 0)], [(20, 0, 15)], [(20, 18, 0)]
+    rows = [
+        Bin(key="a.B", bin=i, calls=n, lost=bad, hurt=bad, slow=late, hedged=0)
+        for i, (n, bad, late) in enumerate(quiet * 60 + slow * 20 + quiet * 20 + failing * 30)
+    ] + [Bin(key="a.B", bin=130 + i, calls=20, lost=0, hurt=0, slow=0, hedged=0) for i in range(60)]
+
+    first, second = key_spells(rows, S)
+
+    assert (first.channel, first.start_us, first.end_us) == ("slow", 60 * S, 80 * S)
+    assert (second.channel, second.start_us, second.end_us) == ("hurt+lost", 100 * S, 130 * S)
+
+
+def test_slow_calls_that_lead_into_failures_are_one_matter() -> None:
+    rows = [
+        Bin(key="a.B", bin=i, calls=20, lost=bad, hurt=bad, slow=late, hedged=0)
+        for i, (bad, late) in enumerate(
+            [(0, 0)] * 60 + [(0, 15)] * 20 + [(18, 2)] * 30 + [(0, 0)] * 60
+        )
+    ]
+
+    (found,) = key_spells(rows, S)
+
+    assert (found.channel, found.start_us, found.end_us) == ("hurt+lost+slow", 60 * S, 110 * S)
+    assert found.is_failing
+
+
+def test_a_call_that_stands_for_many_weighs_as_many() -> None:
+    flags = [True, False, True, True]
+
+    assert edge_after_low(flags, 0.01, 0.5) == 0
+    assert edge_after_low(flags, 0.01, 0.5, [1, 20, 1, 1]) == 2
+    assert edge_at_peak(flags[::-1], 0.01, 0.5, [1, 1, 20, 1]) == 1
 
 
 def test_a_document_without_incidents_and_facts_is_still_one() -> None:
