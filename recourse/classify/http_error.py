@@ -16,7 +16,7 @@ from recourse.classify.retry_after import header, retry_after_s
 from recourse.clock import Clock
 from recourse.duration import is_finite_number
 from recourse.errors import AttemptTimeout, DeadlineExceeded, RecourseError
-from recourse.outcome import Outcome
+from recourse.outcome import Health, Outcome, OutcomeKind
 
 __all__ = [
     "IDEMPOTENT_METHODS",
@@ -102,6 +102,10 @@ _TRANSPORT_BY_CLIENT: Final = frozenset({
     "URLError",
 })  # fmt: skip
 _TRANSPORT: Final = _TRANSPORT_BY_CLIENT | {"ConnectionError", "IncompleteReadError", "SSLError"}
+# What was to be sent is gone, so that a further attempt would send nothing in its place.
+_GONE: Final = Outcome(
+    OutcomeKind.NON_RETRYABLE, "http_body_not_replayable", health=Health.UNHEALTHY
+)
 _BY_CLIENT: Final = _NOT_SENT_BY_CLIENT | _TIMEOUT | _TRANSPORT_BY_CLIENT
 _DEEPEST_INNER: Final = 3
 
@@ -158,7 +162,9 @@ def _first(tell: Callable[[S], T | None], given: Iterable[S]) -> T | None:
     return next((told for told in map(tell, given) if told is not None), None)
 
 
-def _of_attempt_timeout(error: AttemptTimeout) -> HTTPFacts:
+def _of_attempt_timeout(error: AttemptTimeout) -> HTTPFacts | Outcome:
+    if error.annotations.get("replayable") is False:
+        return _GONE
     method = _known_method(error.annotations.get("method"))
     noted = error.annotations.get("idempotent")
     return HTTPFacts(

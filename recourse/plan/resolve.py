@@ -206,11 +206,12 @@ class Resolver:
 class _Nowhere:
     """The bearings of a look-up: it has a key, but no policy yet."""
 
-    __slots__ = ("clock", "key", "new_call_id", "policy_id")
+    __slots__ = ("clock", "key", "max_attempts", "new_call_id", "policy_id")
 
     def __init__(self, key: str, runtime: Runtime) -> None:
         self.key = key
         self.policy_id = ""
+        self.max_attempts = 1
         self.clock = runtime.clock
         self.new_call_id = runtime.new_call_id
 
