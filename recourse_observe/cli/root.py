@@ -16,6 +16,10 @@ __all__ = ["COMMANDS", "LazyGroup", "group", "run"]
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "call": ("recourse_observe.cli.call:call", "One call with its attempts, waits and decisions."),
     "calls": ("recourse_observe.cli.calls:calls", "Calls, flat or by shape."),
+    "compare": (
+        "recourse_observe.cli.compare:compare",
+        "Two windows, archives, keys or policies side by side.",
+    ),
     "key": ("recourse_observe.cli.key:key", "One key over time."),
     "policy": ("recourse_observe.cli.policy:policy", "Check, explain and compare policy files."),
     "replay": ("recourse_observe.cli.replay:replay", "What happened, event by event."),
@@ -23,6 +27,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "story": ("recourse_observe.cli.story:story", "What happened, why, and what to change."),
     "triage": ("recourse_observe.cli.triage:triage", "Incidents and keys at a glance."),
     "tui": ("recourse_observe.cli.screens:tui", "The archive on screen."),
+    "why": ("recourse_observe.cli.why:why", "What differs between an incident and before it."),
 }
 _EPILOG: Final = """\b
 Exit codes: 0 ok, 1 error, 2 usage, 3 found (with --exit-code), 4 timeout,

@@ -13,10 +13,16 @@ WITH sorted AS (
             WHEN grouping(m.region) = 0 THEN 'region'
             WHEN grouping(m.method) = 0 THEN 'method'
             WHEN grouping(m.error_type) = 0 THEN 'error'
+            WHEN grouping(a.outcome) = 0 THEN 'outcome'
+            WHEN grouping(a.cancel_reason) = 0 THEN 'cancelled'
+            WHEN grouping(a.is_hedge) = 0 THEN 'hedge'
+            WHEN grouping(m.policy_source) = 0 THEN 'source'
+            WHEN grouping(m.service) = 0 THEN 'service'
         END AS dimension,
         coalesce(
             a.reason, a.attempt::VARCHAR, a.status::VARCHAR, a.peer, a.policy_version,
-            m.disposition, m.instance, m.region, m.method, m.error_type
+            m.disposition, m.instance, m.region, m.method, m.error_type,
+            a.outcome, a.cancel_reason, a.is_hedge::VARCHAR, m.policy_source, m.service
         ) AS entry,
         sum(m.sample_weight)::BIGINT AS attempts
     FROM members AS m
@@ -24,7 +30,8 @@ WITH sorted AS (
     WHERE a.ran
     GROUP BY GROUPING SETS (
         (a.reason), (a.attempt), (a.status), (a.peer), (a.policy_version),
-        (m.disposition), (m.instance), (m.region), (m.method), (m.error_type)
+        (m.disposition), (m.instance), (m.region), (m.method), (m.error_type),
+        (a.outcome), (a.cancel_reason), (a.is_hedge), (m.policy_source), (m.service)
     )
 )
 

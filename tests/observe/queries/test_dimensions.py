@@ -24,7 +24,8 @@ def test_attempts_are_counted_by_the_values_of_each_dimension(small: Archive) ->
     ).to_pylist()
 
     assert {r.dimension for r in rows} == {
-        "attempt", "disposition", "error", "instance", "method", "peer", "policy", "reason", "region", "status",
+        "attempt", "cancelled", "disposition", "error", "hedge", "instance", "method", "outcome", "peer", "policy",
+        "reason", "region", "service", "source", "status",
     }  # fmt: skip
     assert {r.of_attempts for r in rows} == {ran}
     assert [(r.entry, r.attempts) for r in rows if r.dimension == "reason"] == [
