@@ -164,6 +164,11 @@ class Executor:
         return self._runtime.clock
 
     @property
+    def observers(self) -> tuple[Observer, ...]:
+        """Who is told of everything that happens here."""
+        return self._observers
+
+    @property
     def circuits(self) -> Circuits:
         """The breakers, by key: to look at, isolate, force, disable or reset."""
         return self._resolver.circuits

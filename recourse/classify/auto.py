@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from recourse.classify.http import HTTPClassifier
 from recourse.classify.http_error import Failure, HTTPFacts, asked_wait_s, facts_of_type
-from recourse.classify.own import is_group, of_leaves
+from recourse.classify.own import is_group, of_leaves, said_outcome
 from recourse.outcome import SUCCESS, Health, Outcome, OutcomeKind
 from recourse.policy.model import EffectivePolicy
 from recourse.reasons import Reason
@@ -21,6 +21,9 @@ _REASONS: Final = {
 
 class AutoClassifier:
     """Judges by the rules of HTTP what looks like HTTP, and retries on every other ``Exception``.
+
+    An error of another protocol may say itself what it means, by an outcome in an attribute
+    ``recourse_outcome``: integrations put it there, so that their calls need no other classifier.
 
     A value is a success. Under a policy that says ``idempotent=False`` an error is retried only
     when the request was refused or never sent. An error may ask for a wait by an attribute
@@ -53,6 +56,8 @@ class AutoClassifier:
             by_type = self._of_type(type(error))  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
             if by_type is not None:
                 return by_type
+        if (said := said_outcome(error)) is not None:
+            return said
         if is_group(error):
             return of_leaves(error, self.classify)
         facts = self._http.facts(error)

@@ -23,8 +23,9 @@ from recourse.errors import (
 from recourse.outcome import Health, Outcome, OutcomeKind
 from recourse.reasons import Reason
 
-__all__ = ["causes", "is_group", "of_leaves", "own_outcome"]
+__all__ = ["SAID", "causes", "is_group", "of_leaves", "own_outcome", "said_outcome"]
 
+SAID: Final = "recourse_outcome"
 DEEPEST_CAUSE: Final = 8
 
 _ABORTS: Final[tuple[tuple[type[Exception], Outcome], ...]] = (
@@ -57,6 +58,15 @@ def own_outcome(error: Exception) -> Outcome | None:
     for kind, outcome in _ABORTS:
         if isinstance(error, kind):
             return outcome
+    return None
+
+
+def said_outcome(error: Exception) -> Outcome | None:
+    """What the error, or the first of its causes that says so, means by its own account."""
+    for link in causes(error):
+        said = link.__dict__.get(SAID)
+        if isinstance(said, Outcome):
+            return said
     return None
 
 

@@ -221,3 +221,16 @@ def test_r17_exhausted_retries_of_a_nested_call_are_judged_by_their_attempts(
     exhausted = RetryExhausted("2 attempts failed", [http_error(503), http_error(503)])
 
     assert judge(exhausted) == Outcome(RETRYABLE, "exception_group")
+
+
+def test_an_error_or_its_cause_may_say_itself_what_it_means() -> None:
+    said = Outcome(OutcomeKind.NON_RETRYABLE, "grpc_NOT_FOUND")
+    error, wrapped, odd = ValueError(), RuntimeError(), ValueError()
+    error.__dict__["recourse_outcome"] = said
+    odd.__dict__["recourse_outcome"] = "retryable"
+    wrapped.__cause__ = error
+
+    judged = [AutoClassifier().classify(None, each) for each in (error, wrapped)]
+
+    assert judged == [said, said]
+    assert AutoClassifier().classify(None, odd).kind is OutcomeKind.RETRYABLE
