@@ -149,6 +149,8 @@ class Ambient:
 
     __slots__ = ("capture", "deadline", "only_captures", "overrides", "running")
 
+    is_bare: Final = False
+
     def __init__(
         self,
         running: "AttemptInfo | None",
@@ -201,11 +203,13 @@ class Bearings(Protocol):
     Attributes:
         key: The policy key.
         policy_id: Name of the policy.
+        max_attempts: Attempts that the policy allows.
         clock: What its deadline is read on.
     """
 
     key: str
     policy_id: str
+    max_attempts: int
     clock: Clock
 
     def new_call_id(self) -> str:
@@ -222,10 +226,12 @@ class AttemptInfo:
         hedge_index: 0 for the primary.
         deadline: When this attempt must end, in the clock's monotonic seconds; ``None``: never.
         annotations: What the operation noted; see :meth:`annotate`.
+        is_bare: Nothing around it matters to the calls in it, but that it is their parent.
     """
 
     # Defaults stand on the class, so that a first attempt sets only what is its own.
     only_captures = False
+    is_bare = False
     attempt: int = 0
     hedge_index: int = 0
     deadline: float | None = None
@@ -260,6 +266,15 @@ class AttemptInfo:
             self._call_id = self.bearings.new_call_id()
         return self._call_id
 
+    def limit(self, deadline_s: float) -> None:
+        """Have this attempt, and the calls in it, end by a moment."""
+        self.deadline = deadline_s
+        self.is_bare = False
+
+    def join(self, call: CallInfo) -> None:
+        """Belong to a call that has been given its identity only now."""
+        self._call = call
+
     @property
     def asked_call_id(self) -> str | None:
         """The id that the operation has asked for, if it has."""
@@ -279,6 +294,15 @@ class AttemptInfo:
     def is_hedge(self) -> bool:
         """Whether this run goes beside a primary."""
         return self.hedge_index > 0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no further attempt can follow, however this one ends; hedges may go beside it."""
+        allowed, overrides = self.bearings.max_attempts, self.overrides
+        if overrides is not None:
+            cap = 1 if overrides.disabled else overrides.max_attempts
+            allowed = min(allowed, cap or allowed)
+        return self.attempt + 1 >= allowed
 
     def remaining_s(self) -> float | None:
         """Seconds left for this attempt, never negative; ``None`` when it has no limit."""
@@ -324,10 +348,28 @@ class AttemptInfo:
 
 
 class FirstAttempt(AttemptInfo):
-    """The first attempt of a call that nobody listens to and nothing limits.
+    """The first attempt of a call that nobody hears.
 
     The executor makes it by ``object.__new__`` and gives it its bearings: it has nothing else.
     """
+
+    is_bare = True
+
+
+class LaterAttempt(AttemptInfo):
+    """A further attempt of a call that nobody hears: it shares what the one before it knows."""
+
+    is_bare = True
+
+    def __init__(self, before: AttemptInfo) -> None:
+        self.bearings = before.bearings
+        self.attempt = before.attempt + 1
+        self._before = before
+
+    @property
+    def call_id(self) -> str:
+        """The call's id."""
+        return self._before.call_id
 
 
 AMBIENT: Final[ContextVar[Ambient | AttemptInfo | None]] = ContextVar("recourse", default=None)

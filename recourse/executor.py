@@ -7,7 +7,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Iterable,
     Iterator,
     Mapping,
@@ -24,30 +23,30 @@ from recourse.circuit.registry import Circuits
 from recourse.classify.protocol import Classifier
 from recourse.clock import Clock, SystemClock
 from recourse.context import AMBIENT, TAPS, Ambient, AttemptInfo, FirstAttempt
-from recourse.drivers.aio import adrive, arun_inline
+from recourse.drivers.aio import adrive, ago_on, arun_inline
 from recourse.drivers.closing import aclose_runtime, close_runtime
 from recourse.drivers.misuse import (
     PLAIN,
-    awaitable_in_call,
     check_acall,
     check_call,
     check_stream,
     is_plain,
+    misuse_in_call,
     misused,
     plain_in_acall,
 )
 from recourse.drivers.streams import adrive_stream, drive_stream
-from recourse.drivers.threads import drive, run_inline
+from recourse.drivers.threads import drive, go_on, run_inline
 from recourse.drivers.wrapping import guarded
 from recourse.duration import seconds
 from recourse.hedge.protocol import Trigger
 from recourse.key import PolicyKey
 from recourse.observer import Observer
-from recourse.outcome import Health
 from recourse.plan.bound import Bound
-from recourse.plan.call import Call, Run
+from recourse.plan.call import Call, Past, Run
 from recourse.plan.govern import govern
 from recourse.plan.opening import first_run, opened, succeeded
+from recourse.plan.unheard import Unheard
 from recourse.policy.model import Policy
 from recourse.wiring import Options, OwnChance, resolver_of, runtime_of
 
@@ -57,9 +56,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Generator, coroutine and async generator functions are not for call(); the former two not for acall().
-_NOT_FOR_CALL: Final = 0x20 | 0x80 | 0x200
-_NOT_FOR_ACALL: Final = 0x20 | 0x200
 _new: Final = object.__new__
 
 
@@ -156,7 +152,8 @@ class Executor:
         self._bind = self._resolver.bind
         self._now_s = self._runtime.clock.monotonic_s
         self._short = self._resolver.short
-        self._observers = self._runtime.observers
+        # Keys whose calls no observer hears: none, when there is an observer.
+        self._unheard = {} if self._runtime.observers else self._resolver.short
 
     @property
     def clock(self) -> Clock:
@@ -166,7 +163,7 @@ class Executor:
     @property
     def observers(self) -> tuple[Observer, ...]:
         """Who is told of everything that happens here."""
-        return self._observers
+        return self._runtime.observers
 
     @property
     def circuits(self) -> Circuits:
@@ -186,43 +183,44 @@ class Executor:
         Raises:
             Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
         """
-        bound = self._short.get(key)
+        bound = self._unheard.get(key)
         ambient = AMBIENT.get()
         if (
             bound is None
-            or not bound.circuit.quiet
-            or (ambient is not None and not ambient.only_captures)
+            or (lease := bound.circuit.calm) is None
+            or (ambient is not None and not ambient.is_bare)
+            or TAPS.observers
         ):
             check_call(op)
-            return self._long(key, partial(op, *args, **kwargs))
-        try:
-            if op.__code__.co_flags & _NOT_FOR_CALL:
-                check_call(op)
-        except AttributeError:
-            check_call(op)
-        if ambient is not None or self._observers or TAPS.observers:
-            return self._heard(bound, ambient, partial(op, *args, **kwargs))
-        # Nobody listens: nothing is built. Whatever is not a plain success is handed to the plan,
-        # which goes on as if it had made this attempt itself.
-        lease = bound.circuit.free_pass
-        began_s = self._now_s()
+            return self._planned(key, partial(op, *args, **kwargs))
+        # Nobody listens: nothing is built. What is not a plain success is gone on with elsewhere.
         info = _new(FirstAttempt)
         info.bearings = bound  # its own __init__ would cost as much as the rest
+        began_s = self._now_s()
+        if bound.limit_s is not None:
+            info.limit(began_s + bound.limit_s)
         token = AMBIENT.set(info)
         try:
             value = op(*args, **kwargs)
-            if value.__class__ in PLAIN or is_plain(value):
-                if not bound.circuit.quiet:
-                    self._well(bound, lease, began_s)
+        except Exception as error:  # noqa: BLE001  # judged outside this block
+            failed: Exception | None = error
+        else:
+            if value.__class__ in PLAIN and bound.circuit.calm is lease:
                 return value
-            failed: Exception = awaitable_in_call(value)
-        except Exception as error:  # noqa: BLE001  # the plan judges it, outside this block
-            failed = error
+            failed = misuse_in_call(op, value)
+            if failed is None:
+                self._well(bound, info, began_s, lease, ambient)
+                return value
         finally:
             AMBIENT.reset(token)
-        run = self._tried(info, began_s, lease, failed)
+        if isinstance(failed, TypeError):
+            check_call(op)
+        run = _ended(info, began_s, self._now_s(), lease, failed)
         del failed
-        return self._resumed(bound, run, partial(op, *args, **kwargs))
+        unheard = Unheard(self._runtime, bound, partial(op, *args, **kwargs), ambient, run)
+        del run
+        gone_on: T = go_on(unheard, self._bind)
+        return gone_on
 
     async def acall(
         self,
@@ -237,43 +235,42 @@ class Executor:
         Raises:
             Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
         """
-        bound = self._short.get(key)
+        bound = self._unheard.get(key)
         ambient = AMBIENT.get()
         if (
             bound is None
-            or not bound.circuit.quiet
-            or (ambient is not None and not ambient.only_captures)
+            or bound.limit_s is not None
+            or (lease := bound.circuit.calm) is None
+            or (ambient is not None and not ambient.is_bare)
+            or TAPS.observers
         ):
             check_acall(op)
-            return await self._along(key, partial(op, *args, **kwargs))
-        try:
-            if op.__code__.co_flags & _NOT_FOR_ACALL:
-                check_acall(op)
-        except AttributeError:
-            check_acall(op)
-        if ambient is not None or self._observers or TAPS.observers:
-            return await self._aheard(bound, ambient, partial(op, *args, **kwargs))
-        lease = bound.circuit.free_pass
-        began_s = self._now_s()
+            return await self._aplanned(key, partial(op, *args, **kwargs))
         info = _new(FirstAttempt)
-        info.bearings = bound  # its own __init__ would cost as much as the rest
+        info.bearings = bound
+        began_s = self._now_s()
         token = AMBIENT.set(info)
         try:
             result = op(*args, **kwargs)
-            kind: type[object] = type(result)
-            if kind is CoroutineType or not is_plain(result):
+            if result.__class__ is CoroutineType or not is_plain(result):
                 value = await result
-                if not bound.circuit.quiet:
-                    self._well(bound, lease, began_s)
+                if bound.circuit.calm is not lease:
+                    self._well(bound, info, began_s, lease, ambient)
                 return value
             failed: Exception = plain_in_acall()
-        except Exception as error:  # noqa: BLE001  # the plan judges it, outside this block
+        except Exception as error:  # noqa: BLE001  # judged outside this block
             failed = error
         finally:
             AMBIENT.reset(token)
-        run = self._tried(info, began_s, lease, failed)
+        if isinstance(failed, TypeError):
+            check_acall(op)
+        run = _ended(info, began_s, self._now_s(), lease, failed)
         del failed
-        return await self._aresumed(bound, run, partial(op, *args, **kwargs))
+        unheard = Unheard(self._runtime, bound, partial(op, *args, **kwargs), ambient, run)
+        unheard.is_async = True
+        del run
+        gone_on: T = await ago_on(unheard, self._bind)
+        return gone_on
 
     def stream(
         self,
@@ -319,85 +316,51 @@ class Executor:
         text = key if isinstance(key, str) and key else PolicyKey.parse(key).text
         return Call(self._runtime, text, operation, AMBIENT.get(), started_s=self._now_s())
 
-    def _long(self, key: str | PolicyKey, operation: Callable[[], T]) -> T:
-        call = self._new_call(key, operation)
-        value: T = drive(call, govern(call, self._bind))
-        return value
-
-    def _along(
-        self, key: str | PolicyKey, operation: Callable[[], Awaitable[T]]
-    ) -> Coroutine[Any, Any, T]:
-        call = self._new_call(key, operation)
-        call.is_async = True
-        return adrive(call, govern(call, self._bind))
-
-    def _heard(
-        self, bound: Bound, ambient: Ambient | AttemptInfo | None, operation: Callable[[], T]
-    ) -> T:
-        """A call that somebody listens to, ended at once when its first attempt succeeds."""
+    def _planned(self, key: str | PolicyKey, operation: Callable[[], T]) -> T:
+        """A call that somebody hears, or whose policy asks for more than one attempt at once."""
+        bound, ambient = self._short.get(key), AMBIENT.get()
+        if bound is None or not _is_short(bound, ambient):
+            call = self._new_call(key, operation)
+            value: T = drive(call, govern(call, self._bind))
+            return value
         call = Call(self._runtime, bound.key, operation, ambient, started_s=self._now_s())
         opened(call, bound)
         run = first_run(call, bound, ambient)
         run_inline(call, run)
-        if succeeded(call, run):
-            return cast("T", run.value)
-        value: T = drive(call, govern(call, self._bind, run))
-        return value
+        if not succeeded(call, run):
+            past = Past(run, bound.retry.initial_backoff_s)
+            run.value = drive(call, govern(call, self._bind, past))
+        return cast("T", run.value)
 
-    async def _aheard(
-        self,
-        bound: Bound,
-        ambient: Ambient | AttemptInfo | None,
-        operation: Callable[[], Awaitable[T]],
-    ) -> T:
+    async def _aplanned(self, key: str | PolicyKey, operation: Callable[[], Awaitable[T]]) -> T:
+        bound, ambient = self._short.get(key), AMBIENT.get()
+        if bound is None or not _is_short(bound, ambient):
+            call = self._new_call(key, operation)
+            call.is_async = True
+            value: T = await adrive(call, govern(call, self._bind))
+            return value
         call = Call(self._runtime, bound.key, operation, ambient, started_s=self._now_s())
         call.is_async = True
         opened(call, bound)
         run = first_run(call, bound, ambient)
         await arun_inline(call, run)
-        if succeeded(call, run):
-            return cast("T", run.value)
-        value: T = await adrive(call, govern(call, self._bind, run))
-        return value
+        if not succeeded(call, run):
+            past = Past(run, bound.retry.initial_backoff_s)
+            run.value = await adrive(call, govern(call, self._bind, past))
+        return cast("T", run.value)
 
-    def _well(self, bound: Bound, lease: Admission | None, began_s: float) -> None:
-        """Tell the breaker of a success, because others have failed while it was under way."""
-        if bound.breaker is not None and lease is not None:
-            now_s = self._now_s()
-            bound.breaker.settle(lease, Health.HEALTHY, now_s - began_s, now_s)
-
-    def _tried(
-        self, info: AttemptInfo, began_s: float, lease: Admission | None, failed: Exception
-    ) -> Run:
-        """The failed attempt that a silent short path has made, for the plan to go on from."""
-        run = Run(info, 0, 0, began_s)
-        run.ended_s, run.admission, run.error = self._now_s(), lease, failed
-        run.given = misused(failed)
-        return run
-
-    def _resumed(self, bound: Bound, run: Run, operation: Callable[[], T]) -> T:
-        call = self._call_after(bound, run, operation)
-        value: T = drive(call, govern(call, self._bind, run))
-        return value
-
-    def _aresumed(
-        self, bound: Bound, run: Run, operation: Callable[[], Awaitable[T]]
-    ) -> Coroutine[Any, Any, T]:
-        call = self._call_after(bound, run, operation)
-        call.is_async = True
-        return adrive(call, govern(call, self._bind, run))
-
-    def _call_after(self, bound: Bound, run: Run, operation: Callable[[], Any]) -> Call:
-        call = Call(
-            self._runtime,
-            bound.key,
-            operation,
-            None,
-            started_s=run.started_s,
-            call_id=run.info.asked_call_id,
-        )
-        opened(call, bound)
-        return call
+    def _well(
+        self,
+        bound: Bound,
+        info: AttemptInfo,
+        began_s: float,
+        lease: Admission,
+        ambient: Ambient | AttemptInfo | None,
+    ) -> None:
+        """Tell the breaker of a success, unless it is as calm as when the attempt began."""
+        if bound.circuit.calm is not lease:
+            run = _ended(info, began_s, self._now_s(), lease, None)
+            Unheard(self._runtime, bound, _nothing, ambient, run).succeeded()
 
     def close(self, grace_s: float = 5.0) -> None:
         """Stop: sleeping calls wake with ``ExecutorClosed``, what runs has ``grace_s`` to end."""
@@ -435,3 +398,27 @@ class Executor:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _is_short(bound: Bound, ambient: Ambient | AttemptInfo | None) -> bool:
+    """Whether a call that is heard may make its first attempt without the plan."""
+    free = bound.limit_s is None and bound.circuit.calm is not None
+    return free and (ambient is None or ambient.only_captures)
+
+
+def _ended(
+    info: AttemptInfo,
+    began_s: float,
+    ended_s: float,
+    lease: Admission | None,
+    failed: Exception | None,
+) -> Run:
+    """The attempt that a short path has made, as the plan knows attempts."""
+    run = Run(info, 0, 0, began_s)
+    run.ended_s, run.admission, run.error = ended_s, lease, failed
+    run.given = misused(failed)
+    return run
+
+
+def _nothing() -> None:
+    """What a call runs that is over."""

@@ -22,6 +22,7 @@ from recourse.plan import telling
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Call
 from recourse.plan.resolve import Resolver
+from recourse.plan.unheard import Unheard
 from recourse.policy.environment import Environment
 from recourse.policy.model import EffectivePolicy, Policy
 from recourse.provider.static import StaticProvider
@@ -227,9 +228,12 @@ class _Maker:
     def _tell(self, transition: Transition) -> None:
         """Pass a breaker's transition on: to the call that caused it, or as nobody's."""
         runtime, origin = self._runtime, transition.origin
-        call = origin if isinstance(origin, Call) else Call.by_hand(runtime, transition.key)
-        if call.runtime is not runtime:
-            return  # another executor shares the breaker, and tells it
+        if isinstance(origin, Call | Unheard):
+            if origin.runtime is not runtime:
+                return  # another executor shares the breaker, and tells it
+            call = origin if isinstance(origin, Call) else origin.call()
+        else:
+            call = Call.by_hand(runtime, transition.key)
         if call.over:
             # Another thread was delivering meanwhile; nothing is told of a call after its end.
             call = Call.by_hand(runtime, transition.key)

@@ -31,7 +31,8 @@ class CircuitBreaker:
         since_s: Monotonic second from which it stands there.
         generation: Counts transitions; what was admitted in an earlier one is not counted any more.
         free_pass: What :meth:`admit` answers to everybody at present; ``None`` when it must decide.
-        quiet: Whether it is closed and a healthy outcome would change nothing.
+        calm: The free pass while a healthy outcome would change nothing, so that who still finds it
+            here afterwards need not settle one; else ``None``.
     """
 
     __slots__ = (
@@ -45,10 +46,10 @@ class CircuitBreaker:
         "_probes",
         "_successes",
         "_tally",
+        "calm",
         "free_pass",
         "generation",
         "key",
-        "quiet",
         "since_s",
         "state",
     )
@@ -102,7 +103,7 @@ class CircuitBreaker:
         One of an earlier generation is ignored, and so is a probe that was settled before.
         ``origin`` is handed on to the listeners of a transition that this causes.
         """
-        if self.quiet and health is Health.HEALTHY:
+        if health is Health.HEALTHY and self.calm is not None:
             return
         if admission.probe is None and health is Health.NEUTRAL:
             return
@@ -125,7 +126,7 @@ class CircuitBreaker:
                 self._tally = _tally(policy)
             self._policy = policy
             self._attempt_timeout_s = attempt_timeout_s
-            self._notice_quiet()
+            self._notice_calm()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Tell ``listener`` of every transition, in order, outside every lock.
@@ -199,7 +200,7 @@ class CircuitBreaker:
         if self.state is BreakerState.CLOSED:
             if self._tally.add(result) and not self._held:
                 self._move(BreakerState.OPEN, self._tally.cause, result.at_s, result.origin)
-            self._notice_quiet()
+            self._notice_calm()
         elif self._probes.settle(admission.probe) and result.health is not Health.NEUTRAL:
             self._judge(result)
 
@@ -236,15 +237,16 @@ class CircuitBreaker:
             self._cooldown.start()
         passes = state in {BreakerState.CLOSED, BreakerState.DISABLED}
         self.free_pass: Admission | None = self._admission() if passes else None
-        self._notice_quiet()
+        self._notice_calm()
 
     def _forget(self) -> None:
         self._cooldown.reset()
         self._tally.clear()
-        self._notice_quiet()
+        self._notice_calm()
 
-    def _notice_quiet(self) -> None:
-        self.quiet: bool = self.state is BreakerState.CLOSED and self._tally.quiet
+    def _notice_calm(self) -> None:
+        calm = self.state is BreakerState.CLOSED and self._tally.quiet
+        self.calm: Admission | None = self.free_pass if calm else None
 
     def _counters(self) -> dict[str, float]:
         if self.state is BreakerState.CLOSED:

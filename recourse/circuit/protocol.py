@@ -60,13 +60,13 @@ class Breaker(Protocol):
     Attributes:
         state: Where it stands.
         free_pass: What :meth:`admit` answers to everybody at present; ``None`` when it must decide.
-        quiet: Whether it is closed and a healthy outcome would change nothing, so that a
-            ``free_pass`` need not be settled with one.
+        calm: The free pass while a healthy outcome would change nothing, so that who still finds it
+            here afterwards need not settle one; else ``None``.
     """
 
     state: BreakerState
     free_pass: Admission | None
-    quiet: bool
+    calm: Admission | None
 
     def admit(self, now_s: float, origin: object = None) -> Admission:
         """Ask to run one attempt; a half-open yes holds a probe slot until it is settled.

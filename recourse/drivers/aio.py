@@ -11,13 +11,15 @@ from recourse.context import AMBIENT
 from recourse.drivers.misuse import MISUSED, is_plain, plain_in_acall
 from recourse.drivers.threads import INNER_CANCELLED, inner_cancelled
 from recourse.errors import ExecutorClosed
-from recourse.plan.call import Call, Run
-from recourse.plan.govern import Plan
+from recourse.plan.bound import Runtime
+from recourse.plan.call import Call, Operated, Run
+from recourse.plan.govern import Bind, Plan, govern
 from recourse.plan.late import end_late
 from recourse.plan.scopes import Scopes
 from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep, Step
+from recourse.plan.unheard import Unheard
 
-__all__ = ["AsyncHands", "adrive", "arun_inline", "soon"]
+__all__ = ["AsyncHands", "adrive", "ago_on", "arun_inline", "soon"]
 
 
 async def adrive(call: Call, plan: Plan) -> Any:
@@ -46,7 +48,46 @@ async def _finish(plan: Plan, hands: "AsyncHands") -> Finish:
         raise
 
 
-async def _operate(call: Call, run: Run) -> None:
+async def ago_on(unheard: Unheard, bind: Bind) -> Any:
+    """As :func:`recourse.drivers.threads.go_on`, awaited."""
+    while (delay_s := unheard.pause_s()) is not None:
+        woke = None
+        if delay_s > 0:
+            woke = await _slept(unheard.runtime, delay_s, unheard.bound.key)
+        run = unheard.next_run(woke)
+        if run is None:
+            break
+        await _operate(unheard, run)
+        if run.error is None:
+            return unheard.succeeded()
+    call = unheard.taken_over()
+    return await adrive(call, govern(call, bind, unheard))
+
+
+async def _slept(runtime: Runtime, seconds: float, key: str) -> BaseException | None:
+    """Wait between attempts, unless the executor is closed; what ended the wait early."""
+    loop = asyncio.get_running_loop()
+    wake: asyncio.Future[None] = loop.create_future()
+    woke: list[BaseException] = []
+
+    def post(error: BaseException) -> None:
+        woke.append(error)
+        wake_up(wake)
+
+    runtime.sleepers[wake] = lambda error: soon(loop, post, error)
+    try:
+        closed = runtime.closed_error(key)
+        if closed is not None:
+            return closed
+        await runtime.clock.asleep(seconds, wake)
+    except BaseException as error:  # the plan decides what passes on
+        return error
+    finally:
+        runtime.sleepers.pop(wake, None)
+    return woke[0] if woke else None
+
+
+async def _operate(call: Operated, run: Run) -> None:
     token = AMBIENT.set(run.info)
     try:
         if call.scoped:
@@ -62,7 +103,7 @@ async def _operate(call: Call, run: Run) -> None:
     run.ended_s = call.runtime.clock.monotonic_s()
 
 
-async def _awaited(call: Call, run: Run) -> None:
+async def _awaited(call: Operated, run: Run) -> None:
     result = call.operation()
     if type(result) is CoroutineType or not is_plain(result):
         run.value = await result
@@ -129,7 +170,7 @@ class AsyncHands:
                 await arun_inline(self._call, step)
                 return None
             case Sleep():
-                return await self._sleep(step.seconds)
+                return await _slept(self._runtime, step.seconds, self._call.info.key)
             case Launch():
                 return self._launch(step.run)
             case Await():
@@ -151,22 +192,6 @@ class AsyncHands:
         self._arrived.append(item)
         if self._wake is not None:
             wake_up(self._wake)
-
-    async def _sleep(self, seconds: float) -> BaseException | None:
-        loop = asyncio.get_running_loop()
-        self._wake = loop.create_future()
-        self._runtime.sleepers[self] = lambda error: soon(loop, self._post, error)
-        try:
-            closed = self._runtime.closed_error(self._call.info.key)
-            if closed is not None:
-                return closed
-            await self._runtime.clock.asleep(seconds, self._wake)
-        except BaseException as error:  # the plan decides what passes on
-            return error
-        finally:
-            self._runtime.sleepers.pop(self, None)
-            self._wake = None
-        return next((item for item in self._arrived if isinstance(item, BaseException)), None)
 
     def _launch(self, run: Run) -> None:
         loop = asyncio.get_running_loop()

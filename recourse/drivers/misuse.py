@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from types import CoroutineType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Final
 
 from recourse.outcome import Outcome, OutcomeKind
@@ -17,6 +17,7 @@ __all__ = [
     "check_call",
     "check_stream",
     "is_plain",
+    "misuse_in_call",
     "misused",
     "not_for_astream",
     "not_for_stream",
@@ -32,6 +33,8 @@ _COROUTINE: Final = inspect.CO_COROUTINE
 PLAIN: Final = frozenset(
     {type(None), bool, int, float, str, bytes, list, dict, tuple, set, frozenset}
 )
+
+_GENERATORS: Final = frozenset({GeneratorType, AsyncGeneratorType})
 
 
 def is_plain(value: object) -> bool:
@@ -111,9 +114,17 @@ class Misuse(TypeError):
     """An operation of the wrong colour; raised as what it is, a ``TypeError`` of the caller's."""
 
 
-def misused(error: Exception) -> Outcome | None:
+def misused(error: Exception | None) -> Outcome | None:
     """The outcome of an error that says an operation was of the wrong colour."""
     return MISUSED if isinstance(error, Misuse) else None
+
+
+def misuse_in_call(operation: Any, value: Any) -> Misuse | None:
+    """The error for what ``call`` got and cannot return; ``None`` for a value that it can."""
+    if not is_plain(value):
+        return awaitable_in_call(value)
+    wrong = type(value) in _GENERATORS and _flags(operation) & (_GENERATOR | _ASYNC_GENERATOR)
+    return Misuse("the operation is a generator function; use stream()") if wrong else None
 
 
 def awaitable_in_call(value: Any) -> Misuse:

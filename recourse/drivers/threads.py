@@ -5,18 +5,21 @@ import contextvars
 from collections.abc import Callable
 from typing import Any, assert_never, cast
 
+from recourse.clock import Mailbox
 from recourse.context import AMBIENT
 from recourse.drivers.misuse import MISUSED, PLAIN, awaitable_in_call, is_plain
 from recourse.errors import ExecutorClosed
 from recourse.outcome import Outcome, OutcomeKind
-from recourse.plan.call import Call, Run
-from recourse.plan.govern import Plan
+from recourse.plan.bound import Runtime
+from recourse.plan.call import Call, Operated, Run
+from recourse.plan.govern import Bind, Plan, govern
 from recourse.plan.late import end_late
 from recourse.plan.scopes import Scopes
 from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep, Step
+from recourse.plan.unheard import Unheard
 from recourse.reasons import Reason
 
-__all__ = ["INNER_CANCELLED", "Hands", "drive", "inner_cancelled", "run_inline"]
+__all__ = ["INNER_CANCELLED", "Hands", "drive", "go_on", "inner_cancelled", "run_inline"]
 
 INNER_CANCELLED = Outcome(OutcomeKind.ABORT, Reason.INNER_CANCELLED)
 
@@ -49,7 +52,36 @@ def _finish(plan: Plan, hands: "Hands") -> Finish:
         raise
 
 
-def run_inline(call: Call, run: Run) -> None:
+def go_on(unheard: Unheard, bind: Bind) -> Any:
+    """Retry a call whose first attempt has failed, without the plan as long as it need not decide."""
+    runtime = unheard.runtime
+    while (delay_s := unheard.pause_s()) is not None:
+        woke = None
+        if delay_s > 0:
+            woke = _slept(runtime, runtime.clock.mailbox(), delay_s, unheard.bound.key)
+        run = unheard.next_run(woke)
+        if run is None:
+            break
+        run_inline(unheard, run)
+        if run.error is None:
+            return unheard.succeeded()
+    call = unheard.taken_over()
+    return drive(call, govern(call, bind, unheard))
+
+
+def _slept(runtime: Runtime, box: Mailbox, seconds: float, key: str) -> BaseException | None:
+    """Wait between attempts, unless the executor is closed; what ended the wait early."""
+    runtime.sleepers[box] = box.post
+    try:
+        woke = runtime.closed_error(key) or runtime.clock.sleep(seconds, box)
+    except BaseException as error:  # the plan decides what passes on
+        return error
+    finally:
+        runtime.sleepers.pop(box, None)
+    return woke if isinstance(woke, BaseException) else None
+
+
+def run_inline(call: Operated, run: Run) -> None:
     """Run the operation here and now; what it raises is kept, not raised."""
     token = AMBIENT.set(run.info)
     try:
@@ -98,7 +130,7 @@ class Hands:
                 run_inline(self._call, step)
                 return None
             case Sleep():
-                return self._sleep(step.seconds)
+                return _slept(self._runtime, self._box(), step.seconds, self._call.info.key)
             case Launch():
                 return self._launch(step.run)
             case Await():
@@ -120,18 +152,6 @@ class Hands:
         if self._mailbox is None:
             self._mailbox = self._runtime.clock.mailbox()
         return self._mailbox
-
-    def _sleep(self, seconds: float) -> BaseException | None:
-        box = self._box()
-        self._runtime.sleepers[self] = box.post
-        try:
-            closed = self._runtime.closed_error(self._call.info.key)
-            woke = closed or self._runtime.clock.sleep(seconds, box)
-        except BaseException as error:  # the plan decides what passes on
-            return error
-        finally:
-            self._runtime.sleepers.pop(self, None)
-        return woke if isinstance(woke, BaseException) else None
 
     def _launch(self, run: Run) -> None:
         context = contextvars.copy_context()

@@ -19,7 +19,7 @@ from recourse.observer import Observer, ScopedObserver
 from recourse.outcome import Outcome, OutcomeKind
 from recourse.plan.release import Releaser
 from recourse.policy.model import EffectivePolicy, RetryPolicy
-from recourse.reasons import HedgingOff, PolicyMode
+from recourse.reasons import BreakerState, HedgingOff, PolicyMode
 
 __all__ = ["Bound", "Runtime", "Wake"]
 
@@ -124,10 +124,9 @@ class Runtime:
 
 
 class _NoCircuit:
-    """Stands where a key has no breaker, for those who only ask whether it is quiet."""
+    """Stands where a key has no breaker, for those who only ask whether it is calm."""
 
-    quiet = True
-    free_pass: Admission | None = None
+    calm: Final = Admission(allowed=True, state=BreakerState.DISABLED, reason="", generation=0)
 
 
 NO_CIRCUIT: Final = _NoCircuit()
@@ -141,6 +140,8 @@ class Bound:
         given: What was resolved; the environment may have changed it.
         short: Nothing but classification and the breaker stands between a first success and the
             caller, so the short path may be taken.
+        limit_s: Seconds that a first attempt has, by its own limit or the call's; ``None``: no limit.
+        free: Neither a limit nor a budget stands between one attempt and the next.
         hedging_off: Why calls that may be hedged by policy are not; ``None`` when they are.
     """
 
@@ -153,9 +154,12 @@ class Bound:
         "clock",
         "errors_only",
         "feeds",
+        "free",
         "given",
         "hedging_off",
         "key",
+        "limit_s",
+        "max_attempts",
         "mode",
         "policy",
         "policy_id",
@@ -180,6 +184,7 @@ class Bound:
         self.given: EffectivePolicy = given
         self.policy_id: str = policy.id
         self.retry: RetryPolicy = policy.retry
+        self.max_attempts: int = policy.retry.max_attempts
         self.clock: Clock = runtime.clock
         self._new_call_id = runtime.new_call_id
         self.classifier: Classifier = classifier
@@ -190,12 +195,15 @@ class Bound:
         self.hedging_off: HedgingOff | None = hedging_off
         self.mode: PolicyMode = mode
         self.feeds: bool = runtime.budgets.learns(policy.retry.budget)
+        retry = policy.retry
+        limits_s = (retry.timeout_per_attempt_s, retry.overall_timeout_s)
+        self.limit_s: float | None = min((s for s in limits_s if s is not None), default=None)
+        self.free: bool = self.limit_s is None and (retry.budget is None or not retry.budget.name)
         self.short: bool = (
             not self.feeds
             and self.errors_only
             and not policy.hedge.enabled
-            and policy.retry.timeout_per_attempt_s is None
-            and policy.retry.overall_timeout_s is None
+            and (self.limit_s is None or not runtime.threaded)
         )
 
     def new_call_id(self) -> str:

@@ -1,7 +1,7 @@
 """The state of one call and of each of its runs."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from recourse.circuit.protocol import Admission
 from recourse.clock import Clock
@@ -12,7 +12,7 @@ from recourse.outcome import Outcome
 from recourse.plan.bound import Bound, Runtime
 from recourse.reasons import BudgetReason, CancelReason
 
-__all__ = ["Call", "Run"]
+__all__ = ["Call", "Operated", "Past", "Run"]
 
 
 class Run:
@@ -39,6 +39,7 @@ class Run:
         came_s: When its value came, where that is not its end: a stream's first item.
         given: An outcome that only the driver can know, so that no classifier is asked.
         outcome: How it was judged.
+        backoff_s: The delay chosen after it.
         dropped: Nobody waits for it any more.
         cancel_reason: Why it was cut off, if it was.
         work: Runs in place of the operation (a policy look-up); ``None`` for attempts.
@@ -63,6 +64,7 @@ class Run:
     came_s: float | None = None
     given: Outcome | None = None
     outcome: Outcome | None = None
+    backoff_s: float = 0.0
     dropped = False
     cancel_reason: CancelReason | None = None
     work: Callable[[], Any] | None = None
@@ -81,6 +83,41 @@ class Run:
     def duration_s(self) -> float:
         """How long it ran."""
         return self.ended_s - self.started_s
+
+
+class Past:
+    """What a call did before its plan took it over.
+
+    Attributes:
+        run: Its last attempt.
+        previous_s: The delay chosen last; before the first, ``initial_backoff_s``.
+        waited_s: What was really waited after that attempt.
+        woke: What ended that wait early, if anything did.
+        is_over: Whether the attempt has been judged and told, and the next one is due.
+    """
+
+    __slots__ = ("is_over", "previous_s", "run", "waited_s", "woke")
+
+    def __init__(self, run: Run, previous_s: float) -> None:
+        self.run = run
+        self.previous_s: float = previous_s
+        self.waited_s: float = 0.0
+        self.woke: BaseException | None = None
+        self.is_over = False
+
+
+class Operated(Protocol):
+    """What running an operation needs to know of its call.
+
+    Attributes:
+        runtime: What all calls of the executor share.
+        operation: What an attempt runs.
+        scoped: Who wants to be around it.
+    """
+
+    runtime: Runtime
+    operation: Callable[[], Any]
+    scoped: tuple[ScopedObserver, ...]
 
 
 class Call:

@@ -15,6 +15,7 @@ __all__ = [
     "budget_lets",
     "hopeless",
     "lease",
+    "limit",
     "new_run",
     "open_error",
     "will_stay_open",
@@ -24,20 +25,22 @@ __all__ = [
 def new_run(call: Call, bound: Bound, attempt: int, hedge_index: int = 0) -> Run:
     """A run with its effective limit: the attempt's own timeout or what is left of the call."""
     now_s = call.now_s()
-    own_s, limit_s = bound.retry.timeout_per_attempt_s, call.limit_s
-    by_call = limit_s is not None and (own_s is None or limit_s - now_s < own_s)
-    at_s = limit_s if by_call else None if own_s is None else now_s + own_s
-    run = Run(
-        AttemptInfo(bound, call.info, attempt, hedge_index, at_s, call.ambient),
-        attempt,
-        hedge_index,
-    )
-    run.started_s = now_s
+    info = AttemptInfo(bound, call.info, attempt, hedge_index, None, call.ambient)
+    run = Run(info, attempt, hedge_index, now_s)
     run.ended_s = now_s
-    run.limit_s = at_s
-    run.limited_by_call = by_call
-    run.timeout_s = own_s if not by_call or limit_s is None else limit_s - now_s
+    if call.limit_s is not None or bound.retry.timeout_per_attempt_s is not None:
+        limit(call, bound, run)
     return run
+
+
+def limit(call: Call, bound: Bound, run: Run) -> None:
+    """Give the run its effective limit: the attempt's own timeout or what is left of the call."""
+    own_s, limit_s, began_s = bound.retry.timeout_per_attempt_s, call.limit_s, run.started_s
+    by_call = limit_s is not None and (own_s is None or limit_s - began_s < own_s)
+    run.limit_s = limit_s if by_call else None if own_s is None else began_s + own_s
+    run.limited_by_call = by_call
+    run.timeout_s = own_s if not by_call or limit_s is None else limit_s - began_s
+    run.info.deadline = run.limit_s
 
 
 def lease(call: Call, bound: Bound, run: Run) -> Admission | None:

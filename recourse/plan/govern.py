@@ -13,11 +13,12 @@ from recourse.errors import (
 from recourse.events import PolicyResolved
 from recourse.plan import ending, telling
 from recourse.plan.bound import Bound
-from recourse.plan.call import Call, Run
+from recourse.plan.call import Call, Past, Run
 from recourse.plan.gate import (
     budget_lets,
     hopeless,
     lease,
+    limit,
     new_run,
     open_error,
     will_stay_open,
@@ -34,13 +35,13 @@ Resolution: TypeAlias = Generator[Step, Any, PolicyResolved | BaseException]
 Bind: TypeAlias = Callable[[Call], Resolution]
 
 
-def govern(call: Call, bind: Bind, first: Run | None = None) -> Plan:
+def govern(call: Call, bind: Bind, past: Past | None = None) -> Plan:
     """Carry a call through its policy.
 
     Args:
         call: The call, fresh.
         bind: Resolves the policy into ``call.bound``; the executor's part.
-        first: The first attempt, when the short path has run it already.
+        past: What has happened already, when a short path went before.
 
     Returns:
         What the caller gets.
@@ -50,9 +51,9 @@ def govern(call: Call, bind: Bind, first: Run | None = None) -> Plan:
         if refusal is not None:
             return refusal
     assert call.bound is not None  # noqa: S101  # _resolved has seen to it
-    course = _Course(call, call.bound)
+    course = _Course(call, call.bound, past)
     try:
-        return (yield from course.run(first))
+        return (yield from course.run(past))
     finally:
         # Only an exception of our own making (an observer's KeyboardInterrupt) leaves a run open.
         settle_unused(call, course.current)
@@ -79,7 +80,7 @@ def _resolved(call: Call, bind: Bind) -> Generator[Step, Any, Finish | None]:
 class _Course:
     """The attempts of one call under one policy."""
 
-    def __init__(self, call: Call, bound: Bound) -> None:
+    def __init__(self, call: Call, bound: Bound, past: Past | None) -> None:
         self._call = call
         self._bound = bound
         self._attempt = 0
@@ -92,20 +93,37 @@ class _Course:
         self._last: Run
         self._closing: Run
         self.current: Run | None = None
-        self._set_limits()
+        self._set_limits(call.now_s() if past is None else past.run.started_s)
+        if past is not None:
+            self._take_over(past)
 
-    def _set_limits(self) -> None:
+    def _take_over(self, past: Past) -> None:
+        run = self._last = past.run
+        self._attempt, self._previous_s, self._waited_s = (
+            run.attempt,
+            past.previous_s,
+            past.waited_s,
+        )
+        if past.is_over:
+            self._attempt += 1
+        elif self._bound.limit_s is not None:
+            limit(self._call, self._bound, run)
+
+    def _set_limits(self, began_s: float) -> None:
         call, retry = self._call, self._bound.retry
         call.max_attempts = retry.max_attempts
         if call.overrides is not None:
             cap = 1 if call.overrides.disabled else call.overrides.max_attempts
             call.max_attempts = min(call.max_attempts, cap or call.max_attempts)
         if retry.overall_timeout_s is not None:
-            own_s = call.now_s() + retry.overall_timeout_s
+            own_s = began_s + retry.overall_timeout_s
             if call.limit_s is None or own_s < call.limit_s:
                 call.limit_s, call.limit_total_s = own_s, retry.overall_timeout_s
 
-    def run(self, first: Run | None) -> Plan:
+    def run(self, past: Past | None) -> Plan:
+        if past is not None and past.woke is not None:
+            return ending.interrupted(self._call, past.woke)
+        first = None if past is None or past.is_over else past.run
         while True:
             run = self.current = first or self._next_run()
             if first is None:

@@ -14,6 +14,7 @@ from recourse.reasons import Disposition, Reason
 
 __all__ = [
     "Pause",
+    "classified",
     "give_back",
     "judge",
     "pause_after",
@@ -25,12 +26,6 @@ __all__ = [
     "verdict",
 ]
 
-_CLASSIFIED: Final = (
-    OutcomeKind.SUCCESS,
-    OutcomeKind.RETRYABLE,
-    OutcomeKind.NON_RETRYABLE,
-    OutcomeKind.ABORT,
-)
 _SEVERITY: Final = {OutcomeKind.ABORT: 3, OutcomeKind.NON_RETRYABLE: 2, OutcomeKind.RETRYABLE: 1}
 _CANCELLED: Final = Outcome(OutcomeKind.CANCELLED, Reason.CANCELLED)
 _CANCELLED_INSIDE: Final = Outcome(OutcomeKind.ABORT, Reason.INNER_CANCELLED)
@@ -124,10 +119,11 @@ def _outcome(call: Call, bound: Bound, run: Run) -> Outcome:
         run.error = timeout
     elif isinstance(error, CancelledError):
         return _CANCELLED_INSIDE
-    return _classified(bound, run)
+    return classified(bound, run)
 
 
-def _classified(bound: Bound, run: Run) -> Outcome:
+def classified(bound: Bound, run: Run) -> Outcome:
+    """Ask the classifier. Whatever it does wrong becomes an outcome, and the run's error."""
     error = run.error if isinstance(run.error, Exception) else None
     try:
         given: object = bound.classify(run.value if error is None else None, error)
@@ -148,7 +144,15 @@ def _classified(bound: Bound, run: Run) -> Outcome:
 
 def _is_known(given: object) -> TypeGuard[Outcome]:
     """Whether it is an outcome, of a kind that is a classifier's to give."""
-    return isinstance(given, Outcome) and any(given.kind is kind for kind in _CLASSIFIED)
+    if not isinstance(given, Outcome):
+        return False
+    kind = given.kind
+    return (
+        kind is OutcomeKind.RETRYABLE
+        or kind is OutcomeKind.SUCCESS
+        or kind is OutcomeKind.NON_RETRYABLE
+        or kind is OutcomeKind.ABORT
+    )
 
 
 def _health(run: Run, outcome: Outcome) -> Health:

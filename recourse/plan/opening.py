@@ -26,7 +26,7 @@ def opened(call: Call, bound: Bound) -> None:
 def first_run(call: Call, bound: Bound, ambient: Ambient | AttemptInfo | None) -> Run:
     """The first attempt of an opened call, told of and ready to run inline."""
     run = Run(AttemptInfo(bound, call.info, 0, 0, None, ambient), 0, 0, call.info.started_s)
-    run.admission = bound.circuit.free_pass
+    run.admission = bound.circuit.calm
     telling.attempt_start(call, run)
     return run
 

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from recourse.events import AttemptStart
-from recourse.plan.call import Call, Run
+from recourse.plan.call import Operated, Run
 
 __all__ = ["Scopes"]
 
@@ -19,7 +19,7 @@ class Scopes:
 
     __slots__ = ("_call", "_entered", "_run")
 
-    def __init__(self, call: Call, run: Run) -> None:
+    def __init__(self, call: Operated, run: Run) -> None:
         self._call = call
         self._run = run
         self._entered: list[tuple[object, AbstractContextManager[object]]] = []

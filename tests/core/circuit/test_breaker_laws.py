@@ -112,7 +112,7 @@ class BreakerMachine(RuleBasedStateMachine):
     def the_breaker_stands_where_the_model_does(self) -> None:
         assert self.breaker.state == self.state
         assert self.breaker.since_s == self.since_s
-        assert self.breaker.quiet == (self.state == "closed" and self.failures == 0)
+        assert (self.breaker.calm is not None) == (self.state == "closed" and self.failures == 0)
         passes = self.state in {BreakerState.CLOSED, BreakerState.DISABLED}
         assert (self.breaker.free_pass is not None) == passes
 

@@ -58,7 +58,7 @@ def test_r61_a_disabled_breaker_lets_everything_pass_and_counts_nothing(drive: D
 
     assert driven.breaker.admit(0.0) == passed(BreakerState.DISABLED, 2)
     assert driven.breaker.admit(0.0) is driven.breaker.free_pass
-    assert not driven.breaker.quiet
+    assert driven.breaker.calm is None
     assert driven.path == ["closed>open", "open>disabled"]
 
 
@@ -70,7 +70,7 @@ def test_r61_a_breaker_forced_closed_counts_but_does_not_open(drive: Drive) -> N
         driven.attempt(BAD)
 
     assert driven.path == ["closed>open", "open>closed"]
-    assert not driven.breaker.quiet
+    assert driven.breaker.calm is None
     assert repr(driven.breaker) == (
         "CircuitBreaker('payments.Charge', closed, generation=2, since_s=500, "
         "counters={'failures': 3}, held=True)"
@@ -83,7 +83,7 @@ def test_r61_a_reset_gives_the_breaker_back_to_itself(drive: Drive) -> None:
     driven.attempt(BAD)
 
     driven.breaker.reset()
-    quiet = driven.breaker.quiet
+    quiet = driven.breaker.calm is not None
     driven.attempt(BAD)
     before = driven.state
     driven.attempt(BAD)

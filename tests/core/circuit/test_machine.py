@@ -36,15 +36,15 @@ def test_a_closed_breaker_gives_everybody_the_same_free_pass(drive: Drive) -> No
     assert breaker.admit(9.0) is first is breaker.free_pass
 
 
-def test_a_breaker_is_quiet_while_a_healthy_outcome_would_change_nothing(drive: Drive) -> None:
+def test_a_breaker_is_calm_while_a_healthy_outcome_would_change_nothing(drive: Drive) -> None:
     driven = drive(threshold=2)
-    seen = [driven.breaker.quiet]
+    seen = [(driven.breaker.calm is not None)]
     for health in (GOOD, BAD, NEUTRAL, GOOD):
         driven.attempt(health)
-        seen.append(driven.breaker.quiet)
+        seen.append(driven.breaker.calm is not None)
     driven.opened()
 
-    assert [*seen, driven.breaker.quiet] == [True, True, False, False, True, False]
+    assert [*seen, (driven.breaker.calm is not None)] == [True, True, False, False, True, False]
     assert driven.breaker.free_pass is None
 
 

@@ -322,15 +322,3 @@ def test_r74_a_success_counts_though_its_breaker_was_calm_when_it_began(
         world.everything([[("value", 0)], [("nested", 0)]])
 
     assert "'failures': 0" in repr(world.executor.circuits[KEY])
-
-
-def test_a_breaker_that_opens_while_a_call_is_let_in_is_not_told_of_its_success() -> None:
-    world = World("touchy breaker", "last", (), "call")
-    world.everything([[("value", 0)]])
-    breaker = world.executor.circuits[KEY]
-    breaker.free_pass = None  # what a transition on another thread leaves, half done
-
-    results = world.everything([[("nested", 0)]])[0]
-
-    assert results == [("value", PLAIN)]
-    assert "'failures': 1" in repr(breaker)
