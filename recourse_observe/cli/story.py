@@ -20,7 +20,11 @@ __all__ = ["story"]
 @common
 @click.option("-i", "--incident", type=int, metavar="N", help="Only this incident.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "md", "json"]), default="text", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["text", "md", "html", "json"]),
+    default="text",
+    show_default=True,
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when an incident was found.")
@@ -36,12 +40,21 @@ def story(  # noqa: PLR0913  # one argument per option
 ) -> int:
     """Tell what happened in ARCHIVE, why, whether our retries helped, and what to change."""
     from recourse_observe.story import render  # the story engine brings DuckDB and Arrow
+    from recourse_observe.story.charts import curves
+    from recourse_observe.story.html import as_html
     from recourse_observe.story.tell import tell
 
     with opened(the_archive(archive, other), timeout) as found:
         document = _only(tell(found), incident)
-    writers = {"json": render.as_json, "md": render.as_markdown, "text": render.as_text}
-    text = writers["json" if as_json else form](document)
+        form = "json" if as_json else form
+        shown = {one.id: curves(found, one) for one in document.incidents if form == "html"}
+    writers = {
+        "html": lambda told: as_html(told, shown),
+        "json": render.as_json,
+        "md": render.as_markdown,
+        "text": render.as_text,
+    }
+    text = writers[form](document)
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     return Exit.FOUND if exit_code and document.incidents else Exit.OK
 

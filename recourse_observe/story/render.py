@@ -8,7 +8,7 @@ from recourse_observe.story import narrate
 from recourse_observe.story.findings import Fact, Incident, StoryDocument
 from recourse_observe.text import clock, moment, plural, printable
 
-__all__ = ["as_json", "as_markdown", "as_text"]
+__all__ = ["as_json", "as_markdown", "as_text", "at", "pointer", "title"]
 
 _WIDTH: Final = 80
 
@@ -20,7 +20,7 @@ def as_json(document: StoryDocument) -> str:
 
 def as_text(document: StoryDocument) -> str:
     """The story as lines of plain text."""
-    lines = [_title(document), ""]
+    lines = [title(document), ""]
     if not document.incidents:
         lines += ["No incident.", *(f"  {fact.text}" for fact in document.looked_at)]
     for incident in document.incidents:
@@ -30,7 +30,7 @@ def as_text(document: StoryDocument) -> str:
 
 def as_markdown(document: StoryDocument) -> str:
     """The story as Markdown, with the query of every fact."""
-    lines = [f"# {_escaped(_title(document))}", ""]
+    lines = [f"# {_escaped(title(document))}", ""]
     if not document.incidents:
         lines += ["No incident.", "", *(f"- {_escaped(fact.text)}" for fact in document.looked_at)]
     for incident in document.incidents:
@@ -38,7 +38,8 @@ def as_markdown(document: StoryDocument) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _title(document: StoryDocument) -> str:
+def title(document: StoryDocument) -> str:
+    """The archive, when it was, and how many incidents it has."""
     start, end = document.start_unix_ns // 1_000, document.end_unix_ns // 1_000
     found = plural(len(document.incidents), "incident")
     return (
@@ -51,7 +52,7 @@ def _incident_text(one: Incident) -> Iterator[str]:
     yield from _wrapped(f"#{one.id} ", one.headline)
     yield ""
     for fact in one.facts:
-        yield from _wrapped(f"  {_at(fact):<10}  {fact.role:<7} ", fact.text)
+        yield from _wrapped(f"  {at(fact):<10}  {fact.role:<7} ", fact.text)
     yield ""
     also = [key for key in one.affected_keys if key not in one.keys]
     if also:
@@ -71,7 +72,7 @@ def _incident_text(one: Incident) -> Iterator[str]:
         yield from _wrapped("  unknown    ", line)
     for row in one.evidence[:4]:
         yield from _wrapped(
-            "  see        ", f"{row.table} {printable(_pointer(row.to_json()))}: {row.why}"
+            "  see        ", f"{row.table} {printable(pointer(row.to_json()))}: {row.why}"
         )
 
 
@@ -81,7 +82,7 @@ def _incident_markdown(one: Incident) -> Iterator[str]:
     yield _escaped(one.headline)
     yield ""
     for number, fact in enumerate(one.facts, 1):
-        yield f"{number}. `{_at(fact)}` **{fact.role}** {_escaped(fact.text)}"
+        yield f"{number}. `{at(fact)}` **{fact.role}** {_escaped(fact.text)}"
     yield ""
     yield "| cause | confidence |"
     yield "| --- | --- |"
@@ -106,7 +107,7 @@ def _incident_markdown(one: Incident) -> Iterator[str]:
     yield "Evidence:"
     yield ""
     for row in one.evidence:
-        yield f"- {row.table} {_escaped(_pointer(row.to_json()))}: {_escaped(row.why)}"
+        yield f"- {row.table} {_escaped(pointer(row.to_json()))}: {_escaped(row.why)}"
     yield ""
     for number, fact in enumerate(one.facts, 1):
         yield f"<details><summary>Query of fact {number}</summary>"
@@ -119,11 +120,12 @@ def _incident_markdown(one: Incident) -> Iterator[str]:
         yield ""
 
 
-def _at(fact: Fact) -> str:
+def at(fact: Fact) -> str:
+    """When it was, as a time of day."""
     return "—" if fact.at_unix_ns is None else clock(fact.at_unix_ns // 1_000, decimals=1)
 
 
-def _pointer(row: dict[str, object]) -> str:
+def pointer(row: dict[str, object]) -> str:
     """Where a row is, in short."""
     call = row.get("call_id")
     if call is not None:
