@@ -1,6 +1,10 @@
 """DuckDB's home: one in-memory database over an archive's files, safe from any thread.
 
 DuckDB and pyarrow are imported when a store is opened, not with this module.
+
+A table's rows come in one of three ways. DuckDB reads the files itself; or pyarrow reads them and
+*serves* them, which lets whole files be passed over by what is known of them, and lets a locked
+database have rows without reaching a file; or they are *copied* into the database.
 """
 
 import threading
@@ -14,11 +18,17 @@ from typing import TYPE_CHECKING, Any, Final, Self
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["Files", "QueryError", "Store", "Superseded", "View"]
+__all__ = ["DamagedError", "Files", "QueryError", "Store", "Superseded", "View"]
 
 _RETRY_S: Final = 0.002
+_MANY: Final = 64
+"""Beyond so many files, opening each for every question costs more than pyarrow's detour."""
+_FEW_ROWS: Final = 200_000
+"""Up to so many, a locked database copies a table: that takes a moment, and answers fastest."""
+_ARROW_TROUBLE: Final = "reading the stream registered as"
 # What held against every attack tried: nothing outside is reachable, and nothing can be changed back.
 _LOCKS: Final = (
+    "temp_directory = ''",
     "python_enable_replacements = false",
     "autoinstall_known_extensions = false",
     "autoload_known_extensions = false",
@@ -29,6 +39,10 @@ _LOCKS: Final = (
 
 class QueryError(Exception):
     """A statement could not be run; the text is DuckDB's own, which names the candidates."""
+
+
+class DamagedError(QueryError):
+    """A file's data cannot be read: a page's checksum is wrong, or what it holds makes no sense."""
 
 
 class Superseded(Exception):
@@ -42,10 +56,15 @@ class Files:
     Attributes:
         paths: Validated before: one bad file fails a query over all of them.
         columns: Names of the view's columns that they have; ``None`` means all.
+        bounds: For each path what is known of its columns: the least and the greatest value. A
+            question that asks for others does not open the file.
+        rows: How many there are in all.
     """
 
     paths: tuple[Path, ...]
     columns: frozenset[str] | None = None
+    bounds: tuple[Mapping[str, tuple[Any, Any]], ...] = ()
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +86,22 @@ class Store:
     Args:
         views: What each table is; a sequence of paths means Parquet files with equal columns, and
             an Arrow table means itself.
-        sandboxed: Copy every row into the database when it is opened, then lock it: no statement
-            reaches a file, the network or a setting.
+        sandboxed: Lock the database before it sees a row: no statement reaches a file, the network
+            or a setting, and a damaged page is an error.
+        memory_bytes: What the database may use.
     """
 
     def __init__(
-        self, views: Mapping[str, View | Sequence[Path] | Any], *, sandboxed: bool = False
+        self,
+        views: Mapping[str, View | Sequence[Path] | Any],
+        *,
+        sandboxed: bool = False,
+        memory_bytes: int | None = None,
     ) -> None:
         self._views = dict(views)
         self._sandboxed = sandboxed
+        self._memory_bytes = memory_bytes
+        self._served: dict[str, _Served] = {}
         self._opening = threading.Lock()
         self._lock = threading.Lock()
         self._local = threading.local()
@@ -96,7 +122,7 @@ class Store:
     def con(self) -> "duckdb.DuckDBPyConnection":
         """A connection of the database for the calling thread, for tools that want one."""
         if not hasattr(self._local, "cursor"):
-            self._local.cursor = self._open().cursor()
+            self._local.cursor = _seeing(self._open().cursor(), self._served)
         cursor: duckdb.DuckDBPyConnection = self._local.cursor
         return cursor
 
@@ -108,6 +134,13 @@ class Store:
             self._local = threading.local()
         if database is not None:
             database.close()
+
+    def show(self, views: Mapping[str, View | Sequence[Path] | Any]) -> None:
+        """From the next question on these are the tables; what runs goes on with the old ones."""
+        with self._opening:
+            self._views, self._served = dict(views), {}
+            self._database = None
+            self._local = threading.local()
 
     def arrow(
         self,
@@ -142,6 +175,15 @@ class Store:
         with self._job("", None) as cursor:
             rows: list[tuple[Any, ...]] = _last(cursor, sql, params or {}).fetchall()
             return rows
+
+    def kinds(self, sql: str) -> tuple[str, ...]:
+        """What each statement of a text is, as DuckDB names it: ``SELECT``, ``COPY`` and so on.
+
+        Raises:
+            QueryError: It is no SQL.
+        """
+        with self._job("", None) as cursor:
+            return tuple(str(one.type.name) for one in cursor.extract_statements(sql))
 
     def supersede(self, lane: str) -> int:
         """Stop what runs in a lane, and give the ticket that admits its successor."""
@@ -185,7 +227,8 @@ class Store:
         except duckdb.InterruptException:
             raise Superseded(lane) from None
         except duckdb.Error as error:
-            raise QueryError(str(error)) from None
+            text = str(error)
+            raise (DamagedError if _ARROW_TROUBLE in text else QueryError)(text) from None
         except RuntimeError as error:
             # An interrupt that meets a statement while it is being submitted comes out untyped.
             if str(error) != "Query interrupted":
@@ -202,13 +245,36 @@ class Store:
         with self._opening:
             if self._database is None:
                 database = duckdb.connect(":memory:")
-                database.execute("SET GLOBAL TimeZone = 'UTC'")  # the default is the machine's
-                for name, view in self._views.items():
-                    _create(database, name, _as_view(view), copied=self._sandboxed)
-                for setting in _LOCKS if self._sandboxed else ():
+                for setting in self._settings():
                     database.execute(f"SET GLOBAL {setting}")
+                self._fill(database)
                 self._database = database
             return self._database
+
+    def _settings(self) -> Iterator[str]:
+        yield "TimeZone = 'UTC'"  # the default is the machine's
+        if self._memory_bytes is not None:
+            yield f"memory_limit = '{self._memory_bytes}B'"
+        yield from _LOCKS if self._sandboxed else ()
+
+    def _fill(self, database: "duckdb.DuckDBPyConnection") -> None:
+        import duckdb
+
+        for name, given in self._views.items():
+            view = _as_view(given)
+            try:
+                if self._is_served(view):
+                    self._served[name] = _served(name, view)
+                else:
+                    _create(database, name, view, sandboxed=self._sandboxed)
+            except duckdb.Error as error:
+                raise DamagedError(str(error)) from None
+
+    def _is_served(self, view: View) -> bool:
+        files = [part for part in view.parts if isinstance(part, Files)]
+        if self._sandboxed:
+            return sum(part.rows for part in files) > _FEW_ROWS
+        return sum(len(part.paths) for part in files) > _MANY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,25 +303,96 @@ def _as_view(view: Any) -> View:
     return View(columns={}, parts=(view,))
 
 
-def _create(database: "duckdb.DuckDBPyConnection", name: str, view: View, *, copied: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Served:
+    """What every cursor needs to see a table that pyarrow serves."""
+
+    parts: Mapping[str, Any]
+    statement: str
+
+
+def _seeing(
+    cursor: "duckdb.DuckDBPyConnection", served: Mapping[str, _Served]
+) -> "duckdb.DuckDBPyConnection":
+    """The cursor, with the served tables: a registered object is seen by one connection only."""
+    for one in served.values():
+        for name, part in one.parts.items():
+            cursor.register(name, part)
+        cursor.execute(one.statement)
+    return cursor
+
+
+def _served(name: str, view: View) -> _Served:
+    parts = {f"{name}_rows_{index}": part for index, part in enumerate(view.parts)}
+    selects = [
+        _select(view.columns, _present(part), f'"{source}"') for source, part in parts.items()
+    ]
+    return _Served(
+        parts={
+            source: _dataset(part) if isinstance(part, Files) else part
+            for source, part in parts.items()
+        },
+        statement=f'CREATE TEMP VIEW "{name}" AS ' + " UNION ALL ".join(selects),
+    )
+
+
+def _create(
+    database: "duckdb.DuckDBPyConnection", name: str, view: View, *, sandboxed: bool
+) -> None:
     selects = []
     for index, part in enumerate(view.parts):
-        if isinstance(part, Files):
+        if isinstance(part, Files) and not sandboxed:
             listed = ", ".join(_quoted(_literal(path)) for path in part.paths)
             source = f"read_parquet([{listed}], hive_partitioning = false)"
-            selects.append(_select(view.columns, part.columns, source))
         else:
             # A registered table is seen by one connection only, a copy by all of them.
-            source = f"{name}_rows_{index}"
-            database.register("given", part)
-            database.execute(f'CREATE TABLE "{source}" AS FROM given')
+            given = _dataset(part) if isinstance(part, Files) else part
+            source = f'"{name}_rows_{index}"'
+            database.register("given", given)
+            database.execute(f"CREATE TABLE {source} AS FROM given")  # names are ours
             database.unregister("given")
-            selects.append(_select(view.columns, frozenset(part.column_names), f'"{source}"'))
+        selects.append(_select(view.columns, _present(part), source))
     if not selects:
         nothing = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in view.columns.items())
         selects.append(f"SELECT {nothing or 'NULL AS nothing'} WHERE false")
-    kind = "TABLE" if copied else "VIEW"
-    database.execute(f'CREATE {kind} "{name}" AS ' + " UNION ALL ".join(selects))
+    database.execute(f'CREATE VIEW "{name}" AS ' + " UNION ALL ".join(selects))
+
+
+def _present(part: Any) -> frozenset[str] | None:
+    return part.columns if isinstance(part, Files) else frozenset(part.column_names)
+
+
+def _dataset(files: Files) -> Any:
+    """The files as pyarrow reads them, each page's checksum verified."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
+
+    options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    form = ds.ParquetFileFormat(default_fragment_scan_options=options)
+    schema = pq.read_schema(str(files.paths[0]))
+    disk = pa.fs.LocalFileSystem()
+    bounds = files.bounds or ({},) * len(files.paths)
+    fragments = [
+        form.make_fragment(str(path), filesystem=disk, partition_expression=_within(known, schema))
+        for path, known in zip(files.paths, bounds, strict=True)
+    ]
+    return ds.FileSystemDataset(fragments, schema, form, disk)
+
+
+def _within(known: Mapping[str, tuple[Any, Any]], schema: Any) -> Any:
+    """What is known of a file, as a condition that all of its rows fulfil."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    condition = ds.scalar(value=True)
+    for column, (least, greatest) in known.items():
+        if column not in schema.names:
+            continue
+        kind, field_ = schema.field(column).type, ds.field(column)
+        condition &= field_ >= pa.scalar(least, kind)
+        condition &= field_ <= pa.scalar(greatest, kind)
+    return condition
 
 
 def _select(columns: Mapping[str, str], present: frozenset[str] | None, source: str) -> str:

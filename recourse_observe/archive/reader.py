@@ -4,7 +4,7 @@ import glob
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -28,7 +28,7 @@ from recourse_observe.archive.validate import (
 )
 from recourse_observe.duck import Files, Store, View
 
-__all__ = ["Survey", "open_store", "survey", "view_of"]
+__all__ = ["Survey", "open_store", "survey", "view_of", "views_of"]
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+%,@-]{0,254}")
 _DEEPEST: Final = 8
@@ -78,6 +78,8 @@ class Survey:
 @dataclass(slots=True)
 class _Findings:
     known: Mapping[Path, FoundFile] = field(default_factory=dict)
+    avoid: Mapping[Path, str] = field(default_factory=dict)
+    looking: Callable[[Path], object] = lambda _: None
     files: dict[str, list[FoundFile]] = field(default_factory=lambda: {t: [] for t in TABLES})
     warnings: list[str] = field(default_factory=list)
     bad: list[tuple[Path, BadFileError]] = field(default_factory=list)
@@ -86,6 +88,9 @@ class _Findings:
 
     def take(self, path: Path, shown: str, table: str | None) -> None:
         try:
+            if path in self.avoid:
+                raise BadFileError(self.avoid[path])  # noqa: TRY301  # one way for all bad files
+            self.looking(path)
             found = self._as_known(path) or validate(path, table)
         except BadFileError as error:
             self.bad.append((path, error))
@@ -98,19 +103,29 @@ class _Findings:
         return found if found is not None and path.stat().st_size == found.size_bytes else None
 
 
-def survey(path: str | os.PathLike[str], *, known: Survey | None = None) -> Survey:
+def survey(
+    path: str | os.PathLike[str],
+    *,
+    known: Survey | None = None,
+    avoid: Mapping[Path, str] | None = None,
+    looking: Callable[[Path], object] = lambda _: None,
+) -> Survey:
     """Look at every file of an archive without reading its rows.
 
     Args:
         path: A directory, one Parquet file, or a pattern such as ``runs/*``.
         known: An earlier look at it: a file that is there as it was is not opened again, because
             files appear whole and never change.
+        avoid: Files that are known to be bad, and why; they are not opened.
+        looking: Called with each file before it is opened.
 
     Raises:
         ArchiveError: Nothing of it can be read; the message says why in one sentence.
     """
     given = os.fspath(path)
-    findings = _Findings({} if known is None else known.paths)
+    findings = _Findings(
+        known={} if known is None else known.paths, avoid=avoid or {}, looking=looking
+    )
     for root in _roots(given):
         if root.is_dir():
             _look_into(root, findings)
@@ -137,17 +152,19 @@ def open_store(found: Survey, *, sandboxed: bool = False) -> Store:
         sandboxed: Copy every row into the database first and lock it, for an archive of somebody
             else: then no statement reaches a file, the network or a setting.
     """
-    return Store(
-        {
-            table: view_of(
-                table,
-                found.files.get(table, ()),
-                [segment.tables[table] for segment in found.segments if table in segment.tables],
-            )
-            for table in TABLES
-        },
-        sandboxed=sandboxed,
-    )
+    return Store(views_of(found), sandboxed=sandboxed)
+
+
+def views_of(found: Survey) -> dict[str, View]:
+    """What each of the archive's tables is."""
+    return {
+        table: view_of(
+            table,
+            found.files.get(table, ()),
+            [segment.tables[table] for segment in found.segments if table in segment.tables],
+        )
+        for table in TABLES
+    }
 
 
 def view_of(table: str, files: Sequence[FoundFile], live: Sequence[Any] = ()) -> View:
@@ -157,13 +174,19 @@ def view_of(table: str, files: Sequence[FoundFile], live: Sequence[Any] = ()) ->
         return file.columns
 
     alike = groupby(sorted(files, key=columns), key=columns)
-    parts = [
-        Files(paths=tuple(file.path for file in group), columns=frozenset(dict(shape)))
-        for shape, group in alike
-    ]
+    parts = [_part(dict(shape), tuple(group)) for shape, group in alike]
     return View(
         columns={column.name: column.kind.sql for column in TABLES[table].columns},
         parts=(*parts, *live),
+    )
+
+
+def _part(columns: Mapping[str, str], files: Sequence[FoundFile]) -> Files:
+    return Files(
+        paths=tuple(file.path for file in files),
+        columns=frozenset(columns),
+        bounds=tuple(file.bounds for file in files),
+        rows=sum(file.rows for file in files),
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +31,7 @@ _FITTING: Final[Mapping[Kind, re.Pattern[str]]] = {
     Kind.REAL: re.compile(r"(float|double|halffloat|u?int\d+)$"),
     Kind.FLAG: re.compile(r"bool$"),
 }
+_CHOSEN_BY: Final = frozenset({"started_at", "ended_at", "key", "call_id"})
 _LARGEST_BYTES: Final = 64 << 30  # uncompressed, by the footer's own word
 
 
@@ -54,6 +55,9 @@ class FoundFile:
         name: What its name says, when it is a name of ours.
         columns: The table's columns that it has, with their Arrow types as text.
         metadata: The ``recourse.…`` part of its key-value metadata.
+        modified_ns: When it was written, as the file system says.
+        bounds: The least and the greatest value of columns by which questions choose, as its footer
+            says.
     """
 
     path: Path
@@ -63,6 +67,8 @@ class FoundFile:
     name: FileName | None
     columns: tuple[tuple[str, str], ...]
     metadata: Mapping[str, str]
+    modified_ns: int = 0
+    bounds: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @property
     def replaces(self) -> frozenset[str]:
@@ -91,7 +97,8 @@ def validate(path: Path, table: str | None) -> FoundFile:
         BadFileError: It is empty, truncated, damaged, or holds something else.
     """
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        size = status.st_size
         _check_magic(path, size)
         footer = pq.read_metadata(str(path))
     except (OSError, pa.ArrowException) as error:
@@ -113,7 +120,27 @@ def validate(path: Path, table: str | None) -> FoundFile:
         name=FileName.parse(path.name),
         columns=columns,
         metadata=metadata,
+        modified_ns=status.st_mtime_ns,
+        bounds=_bounds(footer, schema.names),
     )
+
+
+def _bounds(footer: Any, names: list[str]) -> dict[str, tuple[Any, Any]]:
+    """What the footer says of the columns by which questions choose; nothing where it is silent."""
+    found = {}
+    for place, name in enumerate(names):
+        if name not in _CHOSEN_BY:
+            continue
+        try:
+            parts = [
+                footer.row_group(index).column(place).statistics
+                for index in range(footer.num_row_groups)
+            ]
+            if parts and all(part is not None and part.has_min_max for part in parts):
+                found[name] = (min(part.min for part in parts), max(part.max for part in parts))
+        except (ArithmeticError, TypeError, ValueError, pa.ArrowException):
+            continue  # statistics that make no sense bound nothing
+    return found
 
 
 def _check_magic(path: Path, size: int) -> None:

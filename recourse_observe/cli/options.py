@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Chosen", "archive_and", "common", "explain", "opened", "scoped", "the_archive", "warn"]
 
 _INSIST_S: Final = 0.05
+_TRUST: Final = "recourse.trust"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +54,21 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in (
         click.option("-a", "--archive", "other", metavar="PATH", help="The archive, as an option."),
         click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS"),
+        click.option(
+            "--trust",
+            is_flag=True,
+            envvar="RECOURSE_TRUST",
+            expose_value=False,
+            callback=_trusted,
+            help="The archive is our own: read it in this process.",
+        ),
     ):
         command = decorate(command)
     return command
+
+
+def _trusted(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  # as click calls it
+    ctx.meta[_TRUST] = value
 
 
 def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,7 +140,8 @@ def opened(path: str, timeout: float | None = None) -> "Iterator[Archive]":
     """
     from recourse_observe.queries.archive import open_archive  # it brings DuckDB and Arrow
 
-    with open_archive(path) as archive:
+    trusted = bool(click.get_current_context().meta.get(_TRUST))
+    with open_archive(path, trusted=trusted) as archive:
         for warning in archive.warnings:
             warn(warning)
         if timeout is None:

@@ -1,5 +1,6 @@
 """An open archive: typed questions, and SQL for the rest."""
 
+import importlib
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
@@ -7,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from recourse_observe.archive.reader import open_store, survey
+from recourse_observe.archive.limits import Limits
+from recourse_observe.archive.remote import RemoteStore
 from recourse_observe.queries.rows import (
     AttemptRow,
     BucketRow,
@@ -34,7 +36,7 @@ from recourse_observe.scope import EVERYTHING, Scope, ScopeError
 if TYPE_CHECKING:
     import os
 
-    from recourse_observe.duck import Store
+    from recourse_observe.archive.opened import LocalStore
 
 __all__ = ["Archive", "CallNotFoundError", "open_archive"]
 
@@ -63,21 +65,40 @@ class CallNotFoundError(LookupError):
         return f"call {self.call_id!r} is not in the archive; take an id from `recourse calls`"
 
 
-def open_archive(path: "str | os.PathLike[str]", *, trusted: bool = True) -> "Archive":
+def open_archive(
+    path: "str | os.PathLike[str]", *, trusted: bool = False, limits: Limits | None = None
+) -> "Archive":
     """Open a timeline archive for questions.
 
     Args:
-        path: A directory, one Parquet file, or a pattern.
-        trusted: Whether the archive is of your own making. The rows of any other are copied into a
-            locked database first: no statement reaches a file, the network or a setting.
+        path: A directory, one Parquet file, a bundle, or a pattern.
+        trusted: Whether the archive is of your own making: then this process reads it, and
+            ``con`` is a connection for other tools. Any other is read by a worker process in which
+            no statement reaches a file, the network or a setting.
+        limits: What a worker may use.
 
     Raises:
         ArchiveError: Nothing of it can be read.
     """
-    found = survey(path)
     name = Path(path).resolve().name if Path(path).exists() else Path(path).name
-    store = open_store(found, sandboxed=not trusted)
-    return Archive(store, name=name, warnings=found.warnings)
+    return Archive(_trusted(path) if trusted else _watched(path, limits), name=name)
+
+
+def _trusted(path: "str | os.PathLike[str]") -> "LocalStore":
+    from recourse_observe.archive.opened import LocalStore  # it brings all of Arrow
+
+    return LocalStore(path)
+
+
+def _watched(path: "str | os.PathLike[str]", limits: Limits | None) -> RemoteStore:
+    store = RemoteStore(path, limits=limits)
+    try:
+        importlib.import_module("pyarrow")  # while the worker reads
+        store.wait()
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 class Archive:
@@ -87,14 +108,12 @@ class Archive:
 
     Attributes:
         name: The last part of its path.
-        warnings: One sentence about each file that was left out.
         store: The database underneath, for interrupting and for lanes of questions.
     """
 
-    def __init__(self, store: "Store", *, name: str, warnings: tuple[str, ...] = ()) -> None:
+    def __init__(self, store: "LocalStore | RemoteStore", *, name: str) -> None:
         self.store = store
         self.name = name
-        self.warnings = warnings
         self._coverage: Coverage | None = None
         self._lane = ""
         self._ticket: int | None = None
@@ -114,9 +133,25 @@ class Archive:
         return f"Archive({self.name!r})"
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence about each file that was left out, up to now."""
+        return self.store.warnings
+
+    @property
     def con(self) -> Any:
-        """A DuckDB connection for the calling thread, for notebooks and other tools."""
+        """A DuckDB connection for the calling thread, for notebooks and other tools.
+
+        Raises:
+            QueryError: The archive is not trusted: its database is in another process.
+        """
         return self.store.con
+
+    def refresh(self) -> bool:
+        """Look again at what has been recorded since; whether there is anything new."""
+        if not self.store.refresh():
+            return False
+        self._coverage = None
+        return True
 
     def close(self) -> None:
         """Give back files and memory."""

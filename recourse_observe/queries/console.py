@@ -78,16 +78,10 @@ def with_brush(sql: str, scope: Scope) -> str:
 
 def _kind(archive: Archive, query: str) -> str:
     """The type of the one statement."""
-    con = archive.con
-    try:
-        statements = con.extract_statements(query)
-    except Exception as error:  # DuckDB's own class is imported in its home only
-        if type(error).__module__.startswith(("duckdb", "_duckdb")):
-            raise QueryError(str(error)) from None
-        raise
-    if len(statements) != 1:
-        raise QueryError(_refusal(f"{len(statements)} statements"))
-    return str(statements[0].type.name)
+    kinds = archive.store.kinds(query)
+    if len(kinds) != 1:
+        raise QueryError(_refusal(f"{len(kinds)} statements"))
+    return kinds[0]
 
 
 def _refusal(kind: str) -> str:

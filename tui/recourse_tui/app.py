@@ -39,6 +39,7 @@ class RecourseApp(App[None], inherit_bindings=False):
         screen: The screen to begin with; triage when left out.
         reader: What opens the archive, instead of ``read(archive_path)``.
         in_ascii: Draw every glyph as an ASCII character.
+        trusted: The archive is our own: read it in this process.
     """
 
     TITLE = "recourse"
@@ -66,9 +67,10 @@ class RecourseApp(App[None], inherit_bindings=False):
         screen: str | None = None,
         reader: Callable[[], Opened] | None = None,
         in_ascii: bool = False,
+        trusted: bool = False,
     ) -> None:
         super().__init__()
-        self._reader = reader or partial(read, archive_path)
+        self._reader = reader or partial(read, archive_path, trusted=trusted)
         self._first = screen or "triage"
         self._filters_of_ours: tuple[LineFilter, ...] = (
             Barrier(),
@@ -217,7 +219,12 @@ class RecourseApp(App[None], inherit_bindings=False):
 
 
 def run(
-    archive_path: str, *, screen: str | None = None, in_ascii: bool = False, mouse: bool = True
+    archive_path: str,
+    *,
+    screen: str | None = None,
+    in_ascii: bool = False,
+    mouse: bool = True,
+    trusted: bool = False,
 ) -> int:
     """Show an archive in the terminal until the person leaves.
 
@@ -226,6 +233,7 @@ def run(
         screen: The screen to begin with; triage when left out.
         in_ascii: Draw with ASCII characters only.
         mouse: Take the mouse; without it the terminal's own selection works.
+        trusted: The archive is our own: read it in this process.
 
     Returns:
         The exit code: 0, 2 for a screen that is not there, 5 when nothing of the archive can be read.
@@ -235,7 +243,7 @@ def run(
             f"recourse: screen {screen!r} is not there; use one of {', '.join(VIEWS)}\n"
         )
         return _USAGE
-    app = RecourseApp(archive_path, screen=screen, in_ascii=in_ascii)
+    app = RecourseApp(archive_path, screen=screen, in_ascii=in_ascii, trusted=trusted)
     app.run(mouse=mouse)
     if app.session.problem:
         sys.stderr.write(f"recourse: {app.session.problem}\n")

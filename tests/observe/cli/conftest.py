@@ -58,6 +58,12 @@ def calls(*, bad_from: int, bad_to: int, mark: str = "") -> dict[str, list[dict[
     return tables
 
 
+@pytest.fixture(autouse=True)
+def our_own_archives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker process for each command would take half a second; the tests of the worker have their own."""
+    monkeypatch.setenv("RECOURSE_TRUST", "1")
+
+
 @pytest.fixture(scope="session")
 def outage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables = calls(bad_from=90 * 6, bad_to=130 * 6)

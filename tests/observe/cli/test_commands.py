@@ -330,7 +330,8 @@ def test_the_screens_are_opened_by_their_own_package(
     code, _, _ = run(capsys, "tui", outage, "--screen", "story", "--no-mouse")
 
     assert code == 0
-    assert seen == [((str(outage),), {"screen": "story", "in_ascii": False, "mouse": False})]
+    options = {"screen": "story", "in_ascii": False, "mouse": False, "trusted": True}
+    assert seen == [((str(outage),), options)]
 
 
 @pytest.mark.slow

@@ -155,5 +155,5 @@ def small_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small(small_path: Path) -> Iterator[Archive]:
-    with open_archive(small_path) as archive:
+    with open_archive(small_path, trusted=True) as archive:
         yield archive

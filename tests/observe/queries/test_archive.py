@@ -150,7 +150,7 @@ def test_an_id_that_names_no_single_call_is_refused(
 def test_an_id_that_begins_another_names_its_own_call(tmp_path: Path) -> None:
     rows = [{"call_id": i, "key": "a.B", "started_at": T0} for i in ("x1", "x12")]
 
-    with open_archive(write_archive(tmp_path / "x", {"calls": rows})) as archive:
+    with open_archive(write_archive(tmp_path / "x", {"calls": rows}), trusted=True) as archive:
         assert archive.call("x1").call.call_id == "x1"
 
 
@@ -183,7 +183,7 @@ def test_transitions_and_policies_are_rows(small: Archive) -> None:
 def test_an_archive_with_nothing_but_a_recorder_covers_its_moments(tmp_path: Path) -> None:
     path = write_archive(tmp_path / "idle", {"recorder": [{"recorded_at": T0, "event": "started"}]})
 
-    with open_archive(path) as archive:
+    with open_archive(path, trusted=True) as archive:
         covered = archive.coverage()
         assert (covered.first_unix_us, covered.calls) == (T0, 0)
         assert archive.keys() == ()
@@ -195,6 +195,6 @@ def test_a_bad_file_is_a_warning(tmp_path: Path, small_path: Path) -> None:
     )
     (path / "calls" / "bad.parquet").write_bytes(b"PAR1 no")
 
-    with open_archive(path) as archive:
+    with open_archive(path, trusted=True) as archive:
         assert len(archive.warnings) == 1
         assert archive.calls().total == 1

@@ -284,15 +284,19 @@ def expected() -> tuple[type[Exception], ...]:
     return (ArchiveError, CallNotFoundError, OSError, QueryError, ScopeError)
 
 
-def read(path: str) -> Opened:
+def read(path: str, *, trusted: bool = False) -> Opened:
     """Open an archive and ask what every screen's frame needs; runs in a worker.
+
+    Args:
+        path: A directory, one Parquet file, a bundle, or a pattern.
+        trusted: The archive is our own: read it in this process.
 
     Raises:
         ArchiveError: Nothing of it can be read.
     """
     from recourse_observe import open_archive  # it brings DuckDB and Arrow
 
-    archive = open_archive(path)
+    archive = open_archive(path, trusted=trusted)
     whole = archive.within(EVERYTHING)
     bucket_us = max(1, -(-whole.span_us // _HISTOGRAM_BUCKETS))
     lost: list[float | None] = [None] * _HISTOGRAM_BUCKETS

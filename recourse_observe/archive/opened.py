@@ -1,0 +1,105 @@
+"""An archive in a database of this process, and what becomes of it when files come and go."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from recourse_observe.archive.pages import page_problem
+from recourse_observe.archive.reader import Survey, survey, views_of
+from recourse_observe.duck import DamagedError, Store
+
+__all__ = ["LocalStore"]
+
+
+class LocalStore(Store):
+    """The tables of an archive.
+
+    Args:
+        path: A directory, one Parquet file, or a pattern.
+        sandboxed: Lock the database before it sees a row.
+        careful: Read every page of every file first, as after a crash.
+        avoid: Files that are not to be opened, and why.
+        looking: Called with each file before it is opened.
+        memory_bytes: What the database may use.
+
+    Raises:
+        ArchiveError: Nothing of it can be read.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        sandboxed: bool = False,
+        careful: bool = False,
+        avoid: Mapping[Path, str] | None = None,
+        looking: Callable[[Path], object] = lambda _: None,
+        memory_bytes: int | None = None,
+    ) -> None:
+        self._path = path
+        self._avoid = dict(avoid or {})
+        self._looking = looking
+        self._looked = threading.Lock()
+        self.found = survey(path, avoid=self._avoid, looking=looking)
+        super().__init__(views_of(self.found), sandboxed=sandboxed, memory_bytes=memory_bytes)
+        if careful:
+            self._leave_out_damaged()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence about each thing that was left out."""
+        return self.found.warnings
+
+    def arrow(
+        self,
+        sql: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        lane: str = "",
+        ticket: int | None = None,
+    ) -> Any:
+        """The answer as an Arrow table; a file that turns out to be damaged is left out.
+
+        Raises:
+            QueryError: The statement is wrong.
+            Superseded: It was interrupted.
+            ArchiveError: No file is whole.
+        """
+        try:
+            return super().arrow(sql, params, lane=lane, ticket=ticket)
+        except DamagedError:
+            if not self._leave_out_damaged():
+                raise
+        return super().arrow(sql, params, lane=lane, ticket=ticket)
+
+    def refresh(self) -> bool:
+        """Look at the directory again; whether anything has come, gone or grown."""
+        with self._looked:
+            found = survey(self._path, known=self.found, avoid=self._avoid, looking=self._looking)
+            if _content(found) == _content(self.found):
+                return False
+            self.found = found
+            self.show(views_of(found))
+            return True
+
+    def _leave_out_damaged(self) -> bool:
+        """Read every page that has not been read yet; whether a file had to go."""
+        with self._looked:
+            before = len(self._avoid)
+            for file in self.found.paths.values():
+                self._looking(file.path)
+                if problem := page_problem(file):
+                    self._avoid[file.path] = problem
+            if len(self._avoid) == before:
+                return False
+            self.found = survey(self._path, known=self.found, avoid=self._avoid)
+            self.show(views_of(self.found))
+            return True
+
+
+def _content(found: Survey) -> tuple[object, ...]:
+    files = {path: file.size_bytes for path, file in found.paths.items()}
+    segments = {(one.instance, one.sequence): one.rows for one in found.segments}
+    return files, segments, found.warnings

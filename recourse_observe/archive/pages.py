@@ -1,0 +1,23 @@
+"""Is a file's data whole? Reads every page of it, with its checksum."""
+
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recourse_observe.archive.validate import FoundFile
+
+__all__ = ["page_problem"]
+
+_LONGEST: Final = 200
+
+
+def page_problem(file: FoundFile) -> str:
+    """What is wrong with a file's data, as a phrase; empty when nothing is."""
+    try:
+        with pq.ParquetFile(str(file.path), page_checksum_verification=True) as opened:
+            rows = sum(batch.num_rows for batch in opened.iter_batches())
+    except (OSError, pa.ArrowException, MemoryError) as error:
+        told = str(error).splitlines()[0][:_LONGEST] if str(error) else type(error).__name__
+        return f"has damaged data ({told})"
+    return "" if rows == file.rows else f"holds {rows} rows and claims {file.rows}"

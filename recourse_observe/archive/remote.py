@@ -1,0 +1,371 @@
+"""An archive in a process of its own: its owner asks and gets Arrow, and survives whatever the files do."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Final, Self
+
+from recourse_observe.archive import errors
+from recourse_observe.archive.limits import Limits, half_of_memory
+from recourse_observe.archive.wire import ClosedError, encode, receive, send
+from recourse_observe.duck import QueryError, Superseded
+
+__all__ = ["RemoteStore", "WorkerLostError"]
+
+_MOST_FILES_TO_LOSE: Final = 100
+_RETRIES: Final = 2
+_ENDING_S: Final = 2.0
+
+
+class WorkerLostError(QueryError):
+    """The process that read the archive ended in the middle of a question."""
+
+
+@dataclass(slots=True)
+class _Opening:
+    """One attempt to open the archive."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+    error: Exception | None = None
+    looking_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    lane: str
+    ticket: int | None
+    reply: "Future[tuple[dict[str, Any], bytes]]" = field(default_factory=Future)
+
+
+class RemoteStore:
+    """The tables of an archive, asked through a worker process.
+
+    The worker is started at once and reads while the caller does something else; :meth:`wait` waits
+    for it. A worker that dies takes its questions with it, and the next question starts another,
+    which first looks for the file that was to blame.
+
+    Args:
+        path: A directory, one Parquet file, or a pattern.
+        limits: What the worker may use.
+        command: What starts a worker, instead of this interpreter.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        limits: Limits | None = None,
+        command: tuple[str, ...] = (),
+    ) -> None:
+        self._path = os.fspath(path)
+        self._limits = limits or Limits(memory_bytes=min(Limits().memory_bytes, half_of_memory()))
+        self._command = command or (sys.executable, "-P", "-m", "recourse_observe.archive.worker")
+        self._starting = threading.RLock()
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._tickets: defaultdict[str, int] = defaultdict(int)
+        self._running: dict[int, _Question] = {}
+        self._numbers = 0
+        self._avoid: dict[str, str] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._opening = _Opening()
+        self._has_crashed = False
+        self._warnings: tuple[str, ...] = ()
+        self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"RemoteStore({self._path!r})"
+
+    @property
+    def con(self) -> Any:
+        """There is none: the database is in another process.
+
+        Raises:
+            QueryError: Always; says what to do.
+        """
+        message = (
+            "a connection is for archives that are trusted, and this one is asked through a worker "
+            "process; use open_archive(path, trusted=True)"
+        )
+        raise QueryError(message)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence about each thing that was left out, up to now."""
+        return self._warnings
+
+    def wait(self) -> None:
+        """Wait until the archive is open, leaving out files that end their reader.
+
+        Raises:
+            ArchiveError: Nothing of it can be read.
+        """
+        with self._starting:
+            for _ in range(_MOST_FILES_TO_LOSE):
+                if self._process is None:
+                    self._start()
+                was_careful = self._has_crashed
+                self._opening.done.wait()
+                if self._opening.error is None:
+                    return
+                if not isinstance(self._opening.error, WorkerLostError):
+                    raise self._opening.error
+                if not self._has_learnt() and was_careful:
+                    break
+        raise errors.ArchiveDamagedError(self._path, "ends every process that reads it")
+
+    def close(self) -> None:
+        """End the worker; a closed store starts another when it is asked."""
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process)
+            self._listener.join(_ENDING_S)
+
+    def arrow(
+        self,
+        sql: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        lane: str = "",
+        ticket: int | None = None,
+    ) -> Any:
+        """The answer of the last statement as an Arrow table; see :meth:`Store.arrow`.
+
+        Raises:
+            QueryError: The statement is wrong, or the worker died of it.
+            Superseded: It was interrupted.
+            ArchiveError: Nothing of the archive can be read any more.
+        """
+        given = {name: encode(value) for name, value in (params or {}).items()}
+        said = {"do": "ask", "sql": sql, "params": given}
+        _, data = self._ask(said, lane, ticket)
+        import pyarrow as pa
+
+        with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+            return reader.read_all()
+
+    def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of the last statement as tuples.
+
+        Raises:
+            QueryError: The statement is wrong, or the worker died of it.
+            Superseded: It was interrupted.
+        """
+        columns = [column.to_pylist() for column in self.arrow(sql, params).columns]
+        return list(zip(*columns, strict=True))
+
+    def kinds(self, sql: str) -> tuple[str, ...]:
+        """What each statement of a text is, as DuckDB names it.
+
+        Raises:
+            QueryError: It is no SQL.
+        """
+        reply, _ = self._ask({"do": "kinds", "sql": sql}, "", None)
+        return tuple(reply["kinds"])
+
+    def refresh(self) -> bool:
+        """Look at the directory again; whether anything has come, gone or grown."""
+        reply, _ = self._ask({"do": "refresh"}, "", None)
+        return bool(reply["changed"])
+
+    def supersede(self, lane: str) -> int:
+        """Stop what runs in a lane, and give the ticket that admits its successor."""
+        with self._lock:
+            self._tickets[lane] += 1
+            ticket = self._tickets[lane]
+        self._stop(lambda one: one.lane == lane and one.ticket is not None)
+        return ticket
+
+    def interrupt(self) -> None:
+        """Stop every query that runs now; each raises :class:`Superseded` in its own thread."""
+        self._stop(lambda _: True)
+
+    # ------------------------------------------------------------ asking
+
+    def _ask(
+        self, said: Mapping[str, Any], lane: str, ticket: int | None
+    ) -> tuple[dict[str, Any], bytes]:
+        for _ in range(_RETRIES):
+            self.wait()
+            question = _Question(lane=lane, ticket=ticket)
+            with self._lock:
+                process = self._process
+                if ticket is not None and self._tickets[lane] != ticket:
+                    raise Superseded(lane)
+                self._numbers += 1
+                number = self._numbers
+                self._running[number] = question
+            try:
+                self._send(process, {**said, "id": number, "lane": lane, "ticket": ticket})
+            except ClosedError:  # it died before it was asked: ask its successor
+                self._running.pop(number, None)
+                self._process = None
+                continue
+            reply, data = self._answer(number, question)
+            match reply:
+                case {"error": "superseded"}:
+                    raise Superseded(lane)
+                case {"error": "lost", "text": text}:
+                    raise WorkerLostError(text)
+                case {"error": "query", "text": text}:
+                    raise QueryError(text)
+                case _:
+                    return reply, data
+        raise WorkerLostError(_lost(None))
+
+    def _answer(self, number: int, question: _Question) -> tuple[dict[str, Any], bytes]:
+        """The reply, or that it did not come in time."""
+        try:
+            return question.reply.result(self._limits.query_s)
+        except TimeoutError:
+            self._stop(lambda one: one is question)
+            with self._lock:
+                self._running.pop(number, None)
+            return {"error": "superseded"}, b""
+
+    def _send(self, process: "subprocess.Popen[bytes] | None", said: Mapping[str, Any]) -> None:
+        if process is None or process.stdin is None:
+            raise ClosedError
+        with self._writing:
+            send(process.stdin, said)  # type: ignore[arg-type]  # a pipe is a BinaryIO
+
+    def _order(self, said: Mapping[str, Any]) -> None:
+        try:
+            self._send(self._process, said)
+        except ClosedError:
+            return  # nothing runs in a worker that is gone
+
+    def _stop(self, chosen: Callable[[_Question], bool]) -> None:
+        """Have questions stopped, and end the worker if it does not obey."""
+        with self._lock:
+            stopped = {number: one for number, one in self._running.items() if chosen(one)}
+        if stopped:
+            self._order({"do": "stop", "ids": list(stopped)})
+            late = (self._process, tuple(stopped.values()))
+            alarm = threading.Timer(self._limits.patience_s, _end_if_busy, late)
+            alarm.daemon = True
+            alarm.start()
+
+    # ------------------------------------------------------------ the worker's life
+
+    def _start(self) -> None:
+        process = subprocess.Popen(  # noqa: S603  # this interpreter and our own module
+            [*self._command, str(self._limits.memory_bytes)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._process, self._opening = process, _Opening()
+        self._listener = threading.Thread(
+            target=self._listen, args=(process, self._opening), name="recourse-answers", daemon=True
+        )
+        self._listener.start()
+        said = {
+            "do": "open",
+            "path": self._path,
+            "careful": self._has_crashed,
+            "avoid": self._avoid,
+            "memory_bytes": self._limits.memory_bytes,
+        }
+        self._order(said)
+
+    def _listen(self, process: "subprocess.Popen[bytes]", opening: _Opening) -> None:
+        """Hand answers to those who wait for them, until the worker ends."""
+        stream: BinaryIO = process.stdout  # type: ignore[assignment]  # a pipe was asked for
+        with suppress(ClosedError):
+            while True:
+                said, data = receive(stream)
+                self._take(said, data, opening)
+        text = _lost(_code(process))
+        _close(process)
+        with self._lock:
+            orphans, self._running = list(self._running.values()), {}
+            if self._process is process and opening.done.is_set():
+                self._process, self._has_crashed = None, True
+        if not opening.done.is_set():
+            opening.error = WorkerLostError(text)
+            opening.done.set()
+        for one in orphans:
+            one.reply.set_result(({"error": "lost", "text": text}, b""))
+
+    def _take(self, said: Mapping[str, Any], data: bytes, opening: _Opening) -> None:
+        match said:
+            case {"at": path}:
+                opening.looking_at = path
+            case {"opened": told}:
+                self._warnings = tuple(told)
+                opening.done.set()
+            case {"warnings": told}:
+                self._warnings = tuple(told)
+            case {"failed": {"kind": kind, "path": path, "problem": problem}}:
+                opening.error = _archive_error(kind)(path, problem)
+                opening.done.set()
+            case {"id": number}:
+                with self._lock:
+                    question = self._running.pop(number, None)
+                if question is not None:
+                    question.reply.set_result((dict(said), data))
+            case _:
+                raise ClosedError
+
+    def _has_learnt(self) -> bool:
+        """The worker died while it opened the archive: never again open what it looked at."""
+        self._process, self._has_crashed = None, True
+        if not self._opening.looking_at:
+            return False
+        self._avoid[self._opening.looking_at] = "ended the process that read it"
+        return True
+
+
+def _archive_error(kind: str) -> type[errors.ArchiveError]:
+    found = getattr(errors, kind, None) if kind in errors.__all__ else None
+    return found if found is not None else errors.ArchiveError
+
+
+def _end_if_busy(process: "subprocess.Popen[bytes] | None", stopped: tuple[_Question, ...]) -> None:
+    if process is not None and not all(one.reply.done() for one in stopped):
+        process.kill()
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(OSError):  # it died first
+        process.stdin.close()  # type: ignore[union-attr]  # a pipe was asked for
+    try:
+        process.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _close(process: "subprocess.Popen[bytes]") -> None:
+    for stream in (process.stdin, process.stdout):
+        with suppress(OSError):  # what was not sent cannot be sent any more
+            stream.close()  # type: ignore[union-attr]  # pipes were asked for
+
+
+def _code(process: "subprocess.Popen[bytes]") -> int:
+    try:
+        return process.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:  # it closed its output and goes on: not one of ours
+        process.kill()
+        return process.wait()
+
+
+def _lost(code: int | None) -> str:
+    how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    return (
+        f"the process that read the archive ended ({how}); "
+        "a file may be crafted or the question too large: run `recourse check`"
+    )

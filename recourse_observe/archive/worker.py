@@ -1,0 +1,197 @@
+"""The query worker: a process that reads a foreign archive, so that its owner need not.
+
+Started by :mod:`recourse_observe.archive.remote` as ``python -P -m recourse_observe.archive.worker``. It reads
+messages from its standard input and answers on its standard output, until either is closed.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from recourse_observe.archive.limits import Limits, confine, unconfine
+from recourse_observe.archive.wire import ClosedError, decode, receive, send
+
+__all__ = ["Worker", "main"]
+
+_THREADS: Final = 8
+_LAST_WORDS_S: Final = 1.0
+
+
+class Worker:
+    """Answers what its owner asks, several questions at a time.
+
+    Args:
+        hear: Gives the next message.
+        say: Sends one; raises ``ClosedError`` when nobody listens.
+    """
+
+    def __init__(
+        self, hear: Callable[[], tuple[dict[str, Any], bytes]], say: Callable[..., None]
+    ) -> None:
+        self._hear = hear
+        self._say = say
+        self._speaking = threading.Lock()
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="recourse-query")
+        self._store: Any = None
+        self._told: tuple[str, ...] = ()
+
+    def serve(self) -> bool:
+        """Answer until the owner is gone; whether every thread has come to rest."""
+        try:
+            while True:
+                said, _ = self._hear()
+                self._do(said)
+        except ClosedError:
+            return self._rest()
+
+    def _do(self, said: Mapping[str, Any]) -> None:
+        match said:
+            case {"do": "open"}:
+                self._open(said)
+            case {"do": "stop", "ids": numbers}:
+                for number in numbers:
+                    self._store.supersede(str(number))
+            case {"id": number}:
+                self._pool.submit(self._answer, number, said)
+            case _:
+                raise ClosedError  # not an owner of ours
+
+    def _open(self, said: Mapping[str, Any]) -> None:
+        from recourse_observe.archive.errors import ArchiveError
+        from recourse_observe.archive.opened import LocalStore
+
+        avoid = {Path(path): why for path, why in said["avoid"].items()}
+        try:
+            self._store = LocalStore(
+                said["path"],
+                sandboxed=True,
+                careful=said["careful"],
+                avoid=avoid,
+                looking=self._looking if said["careful"] else lambda _: None,
+                memory_bytes=said["memory_bytes"],
+            )
+            self._store.arrow("SELECT 1")
+        except ArchiveError as error:
+            failed = {"kind": type(error).__name__, "path": error.path, "problem": error.problem}
+            self._tell({"failed": failed})
+        except Exception as error:
+            failed = {"kind": "ArchiveDamagedError", "path": said["path"]}
+            told = str(error) or type(error).__name__
+            self._tell({"failed": failed | {"problem": f"cannot be read ({told})"}})
+        else:
+            self._told = self._store.warnings
+            self._tell({"opened": list(self._told)})
+
+    def _looking(self, path: Path) -> None:
+        self._tell({"at": os.fspath(path)})
+
+    def _answer(self, number: int, said: Mapping[str, Any]) -> None:
+        from recourse_observe.archive.errors import ArchiveError
+        from recourse_observe.duck import QueryError, Superseded
+
+        try:
+            reply, data = self._reply(said)
+        except Superseded:
+            self._tell({"id": number, "error": "superseded"})
+        except (QueryError, ArchiveError) as error:
+            self._tell({"id": number, "error": "query", "text": str(error)})
+        except MemoryError:
+            text = "Out of Memory Error: the answer does not fit; ask for less of it"
+            self._tell({"id": number, "error": "query", "text": text})
+        except Exception as error:
+            text = f"this is a defect of recourse: {type(error).__name__}: {error}"
+            self._tell({"id": number, "error": "query", "text": text})
+        else:
+            self._warn()
+            self._tell({"id": number, **reply}, data)
+
+    def _reply(self, said: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+        match said["do"]:
+            case "ask":
+                params = {name: decode(value) for name, value in said["params"].items()}
+                # A lane of its own: to stop it is to supersede it, whether it has begun or not.
+                lane = str(said["id"])
+                return {}, _stream(self._store.arrow(said["sql"], params, lane=lane, ticket=0))
+            case "kinds":
+                return {"kinds": list(self._store.kinds(said["sql"]))}, b""
+            case _:
+                return {"changed": self._store.refresh()}, b""
+
+    def _warn(self) -> None:
+        """Tell what was left out since the last time."""
+        if self._store.warnings != self._told:
+            self._told = self._store.warnings
+            self._tell({"warnings": list(self._told)})
+
+    def _tell(self, said: Mapping[str, Any], data: Any = b"") -> None:
+        with self._speaking:
+            try:
+                self._say(said, data)
+            except ClosedError:
+                return  # the owner is gone: the next message will not come either
+
+    def _rest(self) -> bool:
+        if self._store is not None:
+            self._store.interrupt()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        running = [thread for thread in threading.enumerate() if "recourse-query" in thread.name]
+        for thread in running:
+            thread.join(_LAST_WORDS_S)
+        return not any(thread.is_alive() for thread in running)
+
+
+class _Absent(MetaPathFinder):
+    """Packages that pyarrow imports when they are there, for nothing: half a second of every start."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        """Refuse them."""
+        del path, target
+        if fullname in {"numpy", "pandas"}:
+            raise ModuleNotFoundError(fullname, name=fullname)
+
+
+def _stream(table: Any) -> Any:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def main(argv: "list[str]") -> int:
+    """Serve one owner, on standard input and output, within limits.
+
+    Args:
+        argv: The memory in bytes that the database may use.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the owner's to handle
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a refused write is an error, not the end
+    sys.meta_path.insert(0, _Absent())
+    source, sink = _private_streams()
+    confine(Limits(memory_bytes=int(argv[0])))
+    is_at_rest = Worker(lambda: receive(source), lambda said, data: send(sink, said, data)).serve()
+    unconfine()
+    if not is_at_rest:
+        os._exit(0)  # a library that does not stop must not keep the process
+    return 0
+
+
+def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Standard input and output for us alone: what a library prints goes nowhere."""
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return source, sink
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
