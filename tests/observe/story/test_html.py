@@ -37,8 +37,11 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
         self.targets += [value or "" for name, value in attrs if name in {"src", "href", "on"}]
-        if tag not in {"meta", "rect", "polyline", "br"}:
+        if tag != "meta":
             self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, _: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
