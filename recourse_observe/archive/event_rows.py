@@ -56,8 +56,8 @@ def as_json(attributes: Mapping[str, Any]) -> str | None:
     return text if len(text) <= _LONGEST else json.dumps({"truncated": "true"})
 
 
-def attempt_row(event: events.AttemptEnd, error: Error) -> Row:
-    """An attempt that ended or was denied."""
+def attempt_row(event: events.AttemptEnd, error: Error, weight: int = 1) -> Row:
+    """An attempt that ended or was denied; ``weight`` is how many it stands for."""
     info, outcome = event.call, event.outcome
     status, peer, attributes = _facts(event)
     cancelled = event.cancel_reason
@@ -81,10 +81,10 @@ def attempt_row(event: events.AttemptEnd, error: Error) -> Row:
         "" if info.policy is None else info.policy.version,
     )
     others = info.call_id, error[1], info.trace_id, info.span_id, attributes
-    return words, attempt_longs(event), others
+    return words, attempt_longs(event, weight), others
 
 
-def attempt_longs(event: events.AttemptEnd) -> tuple[int, ...]:
+def attempt_longs(event: events.AttemptEnd, weight: int = 1) -> tuple[int, ...]:
     """The times of an attempt; written out, because it is told for every call."""
     info, timeout_s, backoff_s = event.call, event.timeout_s, event.backoff_s
     waited_s, retry_after_s = event.waited_before_s, event.outcome.retry_after_s
@@ -99,7 +99,7 @@ def attempt_longs(event: events.AttemptEnd) -> tuple[int, ...]:
         round(waited_s * 1e6) if waited_s else 0,
         ABSENT if retry_after_s is None else round(retry_after_s * 1e6),
         ABSENT if timeout_s is None else round(timeout_s * 1e6),
-        1,
+        weight,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from recourse import events
 from recourse.events import CallInfo
-from recourse.outcome import SUCCESS
+from recourse.outcome import SUCCESS, OutcomeKind
 from recourse.reasons import Disposition
 from recourse_observe.archive.columns import ABSENT, Row, Rows, Words
 from recourse_observe.archive.event_rows import (
@@ -22,10 +22,12 @@ from recourse_observe.archive.event_rows import (
     transition_row,
     word,
 )
-from recourse_observe.archive.in_flight import InFlight, OpenCall, State, opened
+from recourse_observe.archive.in_flight import InFlight, OpenCall, State, Withheld, opened
 from recourse_observe.archive.plans import Plan
 from recourse_observe.archive.policies import Policies
 from recourse_observe.archive.rollup import BUCKET_US, Bucket, Rollups
+from recourse_observe.archive.sampling import Sampling
+from recourse_observe.archive.segment import GONE
 
 __all__ = ["Failure", "Fold"]
 
@@ -45,18 +47,22 @@ class Failure(NamedTuple):
 class Fold:
     """Takes events in the order in which they were told, gives rows by table.
 
+    Args:
+        sample: Of the calls that succeed at once, one in so many is kept in detail.
+
     Attributes:
         unreadable: Events that could not be understood.
         words: The words of the rows it gives.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sample: int = 1) -> None:
         self.unreadable = 0
         self.words = Words()
         self._rows: defaultdict[str, Rows] = defaultdict(Rows)
         self._policies = Policies()
         self._rollups = Rollups()
         self._calls = InFlight()
+        self._sampling = Sampling(sample)
         self._plans: dict[str, Plan] = {}
         self._error = _NO_ERROR
         # What is not here has no row: a scheduled retry stands in its attempt's, a late end in none.
@@ -186,6 +192,8 @@ class Fold:
     def _attempt_end(self, event: events.AttemptEnd) -> None:
         info, heard = event[0], self._calls.heard
         is_first = type(heard.get(info)) is events.AttemptStart
+        if self._sampling.is_on and self._may_be_left_out(event) and self._calls.withhold(event):
+            return
         if is_clean(event) and self._error is _NO_ERROR:
             plan = self._plans.get(info.key)
             if plan is None or plan.policy is not info.policy:
@@ -199,6 +207,15 @@ class Fold:
             heard[info] = event
         else:
             self._run_ended(event, ran=event.ran)
+
+    def _may_be_left_out(self, event: events.AttemptEnd) -> bool:
+        return (
+            event.outcome.kind is OutcomeKind.SUCCESS
+            and not event.attempt
+            and not event.hedge_index
+            and not event.late
+            and self._error is _NO_ERROR
+        )
 
     def _hedge_spawn(self, event: events.HedgeSpawn) -> None:
         self._calls.hear(event).spawns[event.attempt, event.hedge_index] = event
@@ -220,7 +237,7 @@ class Fold:
 
     def _call_end(self, event: events.CallEnd) -> None:
         info, _, at_s, disposition, outcome, _, runs, hedges, deadline_s = event
-        state = self._calls.end(info)
+        was_told, state = self._calls.was_told(info), self._calls.end(info)
         plan = self._plans.get(info.key)
         if plan is None or plan.policy is not info.policy or plan.source is not info.policy_source:
             plan = self._planned(info)
@@ -228,6 +245,21 @@ class Fold:
         number = longs[0] // BUCKET_US
         if plan.number != number:
             plan.bucket, plan.number = self._rollups.bucket(info.key, number), number
+        weight = 1
+        if isinstance(state, Withheld) and disposition is Disposition.SUCCESS and runs == 1:
+            weight = self._sampling.weight(info.key, longs[2])
+            if not weight:
+                plan.bucket.clean_us.append(longs[2])
+                if was_told:
+                    ids = info.call_id, info.parent_call_id, None, info.trace_id, info.span_id, None
+                    self._rows[GONE].add(plan.succeeded, longs, ids)
+                return
+        if isinstance(state, Withheld):
+            state = self._told(info, state, weight)
+        elif isinstance(state, OpenCall) and state.withheld is not None:
+            self.add("attempts", attempt_row(state.withheld, _NO_ERROR))
+        if weight > 1:
+            longs = (*longs[:-1], weight)
         if (
             outcome is SUCCESS
             and runs == 1
@@ -242,6 +274,11 @@ class Fold:
         how = word(disposition), word(outcome.kind), str(outcome.reason), runs, retries, hedges
         self.add("calls", self._call_row(info, longs, state, how))
         _count(plan.bucket, longs[2], state, how)
+
+    def _told(self, info: CallInfo, state: Withheld, weight: int) -> State:
+        """Give a withheld attempt its row; what is known of its call."""
+        self.add("attempts", attempt_row(state.event, _NO_ERROR, weight))
+        return opened(info, state) if state.event.annotations else state.event
 
     def _unfinished_row(self, call: OpenCall) -> Row:
         """What stands for the call if nothing more is ever heard of it."""
@@ -266,6 +303,7 @@ class Fold:
     def _planned(self, info: CallInfo) -> Plan:
         if len(self._plans) >= _MOST_KEYS:
             self._plans.clear()
+            self._sampling.forget()
         plan = self._plans[info.key] = Plan(info, self.words)
         return plan
 

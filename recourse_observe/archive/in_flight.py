@@ -1,13 +1,19 @@
 """Calls that have not ended: what is known of each, as cheaply as it can be kept."""
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from recourse import events
 from recourse.events import CallInfo
 
-__all__ = ["InFlight", "OpenCall", "State", "opened"]
+__all__ = ["InFlight", "OpenCall", "State", "Withheld", "opened"]
 
 _MOST: Final = 100_000
+
+
+class Withheld(NamedTuple):
+    """A first attempt that succeeded; whether it is told depends on how its call ends."""
+
+    event: events.AttemptEnd
 
 
 class OpenCall:
@@ -22,9 +28,20 @@ class OpenCall:
         attributes: Facts for its row.
         method: What the operation noted as its method.
         denied: Attempts that a budget denied.
+        withheld: The first attempt, when it has not been told.
     """
 
-    __slots__ = ("attributes", "denied", "ended", "info", "last_s", "method", "runs", "spawns")
+    __slots__ = (
+        "attributes",
+        "denied",
+        "ended",
+        "info",
+        "last_s",
+        "method",
+        "runs",
+        "spawns",
+        "withheld",
+    )
 
     def __init__(self, info: CallInfo) -> None:
         self.info = info
@@ -35,9 +52,10 @@ class OpenCall:
         self.attributes: dict[str, Any] = {}
         self.method: str | None = None
         self.denied = 0
+        self.withheld: events.AttemptEnd | None = None
 
 
-State: TypeAlias = events.CallStart | events.AttemptStart | events.AttemptEnd | OpenCall
+State: TypeAlias = events.CallStart | events.AttemptStart | events.AttemptEnd | Withheld | OpenCall
 """Nearly every call is told in full by its last event: begun, first attempt begun, or ended."""
 
 
@@ -46,6 +64,10 @@ def opened(info: CallInfo, state: State | None) -> OpenCall:
     if isinstance(state, OpenCall):
         return state
     call = OpenCall(info)
+    if isinstance(state, Withheld):
+        state = call.withheld = state.event
+        method = state.annotations.get("method") if state.annotations else None
+        call.method = None if method is None else str(method)
     if state is not None:
         call.last_s = state.at_s
     if isinstance(state, events.AttemptStart):
@@ -79,6 +101,18 @@ class InFlight:
         self.heard[info] = call
         call.last_s = event.at_s
         return call
+
+    def withhold(self, event: events.AttemptEnd) -> bool:
+        """Keep the end of a first attempt until its call's; false when more is known of the call."""
+        for calls in (self.heard, self._quiet):
+            if type(calls.get(event.call)) is events.AttemptStart:
+                calls[event.call] = Withheld(event)
+                return True
+        return False
+
+    def was_told(self, info: CallInfo) -> bool:
+        """Whether the call has been given as one in flight."""
+        return info in self._quiet
 
     def find(self, info: CallInfo) -> OpenCall | None:
         """The call, in full, if it is in flight."""

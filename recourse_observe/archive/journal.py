@@ -29,6 +29,7 @@ class JournalOptions:
         region: Where it runs.
         rotate_s: Seconds after which a segment with rows is published.
         rotate_rows: Rows after which it is.
+        sample: Of the calls that succeed at once, one in so many is kept in detail.
         synced: Whether each batch is put on the disk, not only handed to the operating system.
     """
 
@@ -37,6 +38,7 @@ class JournalOptions:
     region: str | None = None
     rotate_s: float = 60.0
     rotate_rows: int = 100_000
+    sample: int = 1
     synced: bool = False
 
 

@@ -9,7 +9,7 @@ from recourse_observe.archive.arrow import arrow_table
 from recourse_observe.archive.columns import ABSENT, Part, Row, Rows, layout, pack
 from recourse_observe.archive.files import publish_table
 from recourse_observe.archive.schema import TABLES
-from recourse_observe.archive.segment import OPEN
+from recourse_observe.archive.segment import GONE, OPEN
 from recourse_observe.archive.segment_data import SegmentData
 from recourse_observe.archive.sql import write_sql
 
@@ -37,8 +37,14 @@ def settle_in_flight(segments: Sequence[SegmentData]) -> None:
         segments: One writer's, oldest first, and all there are since the last that it published:
             a crash at the end of one leaves calls that the next has not told again.
     """
+    gone = {call_id for data in segments for call_id in _call_ids(data, GONE)}
     for told, table in OPEN.items():
-        last = {_identity(table, row): row for data in segments for row in _rows(data, told)}
+        last = {
+            identity: row
+            for data in segments
+            for row in _rows(data, told)
+            if (identity := _identity(table, row))[0] not in gone
+        }
         if not last:
             continue
         for data in segments:
@@ -89,6 +95,11 @@ def publish_segment(
 def _identity(table: str, row: Row) -> tuple[Any, ...]:
     words, _, others = row
     return others[0], words[1:3] if table == "attempts" else None  # call, attempt and hedge
+
+
+def _call_ids(data: SegmentData, told: str) -> Iterator[str]:
+    for part in data.parts.get(told, []):
+        yield from part.others.get("call_id", ())
 
 
 def _ended(data: SegmentData, table: str) -> Iterator[tuple[Any, ...]]:

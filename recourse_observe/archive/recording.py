@@ -53,7 +53,8 @@ class Recording:
         self._queue = queue
         self._clock = clock
         self._pause = pause
-        self._fold = Fold()
+        self._sample = options.sample
+        self._fold = Fold(options.sample)
         self._folding = threading.Lock()
         self._publishing = threading.Lock()
         self._journal = Journal(root, options, clock, disk, self._fold.words)
@@ -198,7 +199,8 @@ class Recording:
 
     def _begin(self) -> None:
         self._begun = True
-        self._reports.append(("started", None))
+        detail = None if self._sample == 1 else json.dumps({"sample": self._sample})
+        self._reports.append(("started", detail))
         try:
             recovered = recover(self._root)
         except OSError:  # it will be seen again when we write ourselves

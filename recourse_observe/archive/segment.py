@@ -27,9 +27,12 @@ from recourse_observe.archive.disk import Disk
 from recourse_observe.archive.files import Source
 from recourse_observe.archive.schema import MAJOR
 
-__all__ = ["FRAME", "LENGTH", "MAGIC", "OPEN", "SegmentHead", "SegmentWriter"]
+__all__ = ["FRAME", "GONE", "LENGTH", "MAGIC", "OPEN", "TOLD_AS", "SegmentHead", "SegmentWriter"]
 
 OPEN: Final = {"open_calls": "calls", "open_attempts": "attempts"}
+# Calls that were told as open, have ended, and were left out of a sample.
+GONE: Final = "gone_calls"
+TOLD_AS: Final = {**OPEN, GONE: "calls"}
 _SIGNS_OF_LIFE: Final = frozenset({"recorder", "rollups"})
 MAGIC: Final = b"RCS1"
 FRAME: Final = struct.Struct("<4sII")
@@ -121,8 +124,8 @@ class SegmentWriter:
             while rows:
                 self._append(self._packed(table, rows, anchor))
                 count = min(_STEP, len(rows))
-                rows.drop(OPEN.get(table, table), count)
-                self.rows += 0 if table in OPEN else count
+                rows.drop(TOLD_AS.get(table, table), count)
+                self.rows += 0 if table in TOLD_AS else count
                 self.has_detail |= table not in _SIGNS_OF_LIFE
 
     def sync(self) -> None:
@@ -140,7 +143,7 @@ class SegmentWriter:
             self._disk.close(descriptor)
 
     def _packed(self, table: str, rows: Rows, anchor: Mapping[str, int]) -> bytes:
-        known = OPEN.get(table, table)
+        known = TOLD_AS.get(table, table)
         step = rows.head(known, _STEP)
         part = pack(known, step)
         told = self._told[known]

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 
 from recourse_observe.archive.columns import Part, layout
 from recourse_observe.archive.schema import Column, Kind
-from recourse_observe.archive.segment import FRAME, LENGTH, MAGIC, OPEN, SegmentHead
+from recourse_observe.archive.segment import FRAME, LENGTH, MAGIC, TOLD_AS, SegmentHead
 
 __all__ = ["SegmentData", "read_segment"]
 
@@ -50,7 +50,7 @@ class SegmentData:
     def rows(self) -> int:
         """Rows of all tables, calls in flight not counted."""
         return sum(
-            p.rows for table, parts in self.parts.items() if table not in OPEN for p in parts
+            p.rows for table, parts in self.parts.items() if table not in TOLD_AS for p in parts
         )
 
     def take(self, payload: bytes) -> None:
@@ -62,7 +62,7 @@ class SegmentData:
         (length,) = LENGTH.unpack_from(payload)
         said = json.loads(payload[LENGTH.size : LENGTH.size + length])
         table, rows = str(said["table"]), int(said["rows"])
-        known = OPEN.get(table, table)
+        known = TOLD_AS.get(table, table)
         where = layout(known)
         words = self.words.get(known, {})
         if said["words"]:

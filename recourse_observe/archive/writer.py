@@ -22,6 +22,7 @@ from recourse_observe.archive.fold import Failure
 from recourse_observe.archive.journal import JournalOptions
 from recourse_observe.archive.queue import Counts, EventQueue
 from recourse_observe.archive.recording import Recording
+from recourse_observe.archive.sampling import Sampling
 
 __all__ = ["ArchiveObserver", "Durability"]
 
@@ -60,6 +61,8 @@ class ArchiveObserver:
         flush_interval_s: The longest that an event waits for the operating system to have it.
         rotate_s: Seconds after which a segment is published into the tables.
         rotate_rows: Rows after which it is.
+        sample: Of the calls that succeed at their first attempt, and are not slow, one in so many
+            is kept in detail (its ``sample_weight`` says so); counts stay exact in ``rollups``.
         queue_size: The most events that may wait; each holds a few hundred bytes.
         durability: ``batch``, ``fsync`` or ``journal``; see :class:`Durability`.
         clock: For tests.
@@ -67,7 +70,7 @@ class ArchiveObserver:
 
     Raises:
         NotAnArchiveError: The path is a file.
-        ValueError: ``durability`` is another word.
+        ValueError: ``durability`` is another word, or ``sample`` is no number of at least 1.
     """
 
     def __init__(  # noqa: PLR0913  # all of them optional, by name
@@ -80,6 +83,7 @@ class ArchiveObserver:
         flush_interval_s: float = 0.05,
         rotate_s: float = 60.0,
         rotate_rows: int = 100_000,
+        sample: int = 1,
         queue_size: int = 32_768,
         durability: str = Durability.BATCH,
         clock: Clock | None = None,
@@ -95,6 +99,7 @@ class ArchiveObserver:
             region=region,
             rotate_s=rotate_s,
             rotate_rows=rotate_rows,
+            sample=Sampling(sample).every,
             synced=self._durability is Durability.FSYNC,
         )
         self._flush_interval_s = flush_interval_s
