@@ -18,6 +18,7 @@ from recourse_observe.archive.errors import (
     NotAnArchiveError,
 )
 from recourse_observe.archive.files import MARKER, FileName
+from recourse_observe.archive.index import read_index
 from recourse_observe.archive.live import FoundSegment, unpublished_segments
 from recourse_observe.archive.schema import MAJOR, TABLES
 from recourse_observe.archive.validate import (
@@ -77,7 +78,7 @@ class Survey:
 
 @dataclass(slots=True)
 class _Findings:
-    known: Mapping[Path, FoundFile] = field(default_factory=dict)
+    known: dict[Path, FoundFile] = field(default_factory=dict)
     avoid: Mapping[Path, str] = field(default_factory=dict)
     looking: Callable[[Path], object] = lambda _: None
     files: dict[str, list[FoundFile]] = field(default_factory=lambda: {t: [] for t in TABLES})
@@ -100,7 +101,11 @@ class _Findings:
 
     def _as_known(self, path: Path) -> FoundFile | None:
         found = self.known.get(path)
-        return found if found is not None and path.stat().st_size == found.size_bytes else None
+        if found is None:
+            return None
+        status = path.stat()
+        is_same = (status.st_size, status.st_mtime_ns) == (found.size_bytes, found.modified_ns)
+        return found if is_same else None
 
 
 def survey(
@@ -109,6 +114,7 @@ def survey(
     known: Survey | None = None,
     avoid: Mapping[Path, str] | None = None,
     looking: Callable[[Path], object] = lambda _: None,
+    indexed: bool = True,
 ) -> Survey:
     """Look at every file of an archive without reading its rows.
 
@@ -118,6 +124,7 @@ def survey(
             files appear whole and never change.
         avoid: Files that are known to be bad, and why; they are not opened.
         looking: Called with each file before it is opened.
+        indexed: Believe the archive's index of files that have not changed since it was written.
 
     Raises:
         ArchiveError: Nothing of it can be read; the message says why in one sentence.
@@ -128,6 +135,7 @@ def survey(
     )
     for root in _roots(given):
         if root.is_dir():
+            findings.known |= read_index(root) if known is None and indexed else {}
             _look_into(root, findings)
         else:
             findings.is_archive = True

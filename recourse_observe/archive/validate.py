@@ -31,7 +31,7 @@ _FITTING: Final[Mapping[Kind, re.Pattern[str]]] = {
     Kind.REAL: re.compile(r"(float|double|halffloat|u?int\d+)$"),
     Kind.FLAG: re.compile(r"bool$"),
 }
-_CHOSEN_BY: Final = frozenset({"started_at", "ended_at", "key", "call_id"})
+_CHOSEN_BY: Final = ("started_at", "ended_at", "call_id", "key")
 _LARGEST_BYTES: Final = 64 << 30  # uncompressed, by the footer's own word
 
 
@@ -127,10 +127,11 @@ def validate(path: Path, table: str | None) -> FoundFile:
 
 def _bounds(footer: Any, names: list[str]) -> dict[str, tuple[Any, Any]]:
     """What the footer says of the columns by which questions choose; nothing where it is silent."""
-    found = {}
-    for place, name in enumerate(names):
-        if name not in _CHOSEN_BY:
+    found: dict[str, tuple[Any, Any]] = {}
+    for name in _CHOSEN_BY:
+        if name not in names:
             continue
+        place = names.index(name)
         try:
             parts = [
                 footer.row_group(index).column(place).statistics
