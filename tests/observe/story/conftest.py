@@ -8,7 +8,7 @@ import heapq
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from recourse_observe.archive import build
+from recourse_observe.archive.opened import LocalStore
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.duck import Store, View
 from recourse_observe.queries.archive import Archive
@@ -872,7 +873,18 @@ def in_memory(tables: dict[str, list[dict[str, Any]]], name: str) -> Archive:
         table = pa.Table.from_arrays(columns, names=list(spec.names))
         kinds = {column.name: column.kind.sql for column in spec.columns}
         views[spec.name] = View(columns=kinds, parts=(table,) if rows else ())
-    return Archive(Store(views), name=name)
+    return Archive(MemoryStore(views), name=name)
+
+
+class MemoryStore(LocalStore):
+    """Tables that were never on a disk."""
+
+    def __init__(self, views: Mapping[str, View]) -> None:
+        Store.__init__(self, views)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return ()
 
 
 def _values(table: str, column: str, rows: list[dict[str, Any]]) -> list[Any]:
