@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Two windows, archives, keys or policies side by side.",
     ),
     "key": ("recourse_observe.cli.key:key", "One key over time."),
+    "notes": ("recourse_observe.cli.notes:notes", "Bookmarks, notes and saved queries."),
     "policy": ("recourse_observe.cli.policy:policy", "Check, explain and compare policy files."),
     "replay": ("recourse_observe.cli.replay:replay", "What happened, event by event."),
     "sql": ("recourse_observe.cli.sql:sql", "Ask the archive in SQL."),

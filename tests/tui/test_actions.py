@@ -42,7 +42,7 @@ def test_keys_have_short_names() -> None:
     assert [key_name(key) for key in ("enter", "ctrl+c", "shift+left", "j")] == [
         "⏎",
         "^c",
-        "⇧left",
+        "⇧←",
         "j",
     ]
 

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.worker import WorkerFailed
 
 from recourse_observe.duck import QueryError
+from recourse_tui.actions import VIEWS
 from recourse_tui.app import RecourseApp, run
 from recourse_tui.lines import Lines
 from recourse_tui.screens.help import Overlay
@@ -126,7 +127,7 @@ async def test_help_names_every_key_of_the_screen_and_closes_again(
         text = await settled(app, pilot)
         assert isinstance(app.screen, Overlay)
         assert "KEYS OF TRIAGE" in text
-        assert "all calls" in text
+        assert "play from here" in text
         await pilot.press("j", "pagedown")
         await settled(app, pilot)
         assert app.screen.query_one(Lines).cursor > 1
@@ -312,8 +313,7 @@ def test_running_on_nothing_says_so_on_stderr(
 def test_a_screen_that_is_not_there_is_named_with_those_that_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run("nowhere", screen="replay") == 2
+    assert run("nowhere", screen="radar") == 2
     assert capsys.readouterr().err == (
-        "recourse: screen 'replay' is not there; use one of "
-        "triage, story, key, calls, call, compare, sql\n"
+        "recourse: screen 'radar' is not there; use one of " + ", ".join(VIEWS) + "\n"
     )

@@ -138,6 +138,8 @@ async def test_pages_and_edges_move_the_cursor(app_on: AppOn, settled: Settled) 
     app = app_on("incident", screen="calls")
     async with app.run_test(size=SMALL) as pilot:
         await settled(app, pilot)
+        await pilot.press("v")
+        await settled(app, pilot)
         pane = app.screen.query_one("#list", Lines)
         cursors = []
         for key in ("G", "pageup", "g", "pagedown", "k"):

@@ -21,7 +21,9 @@ SCREENS = {
     "4": "calls",
     "5": "call",
     "6": "compare",
+    "7": "replay",
     "9": "sql",
+    "0": "notes",
 }
 KINDS = ("incident", "quiet", "empty", "damaged", "one-row", "hostile")
 

@@ -12,10 +12,15 @@ from textual.binding import Binding
 
 __all__ = ["ACTIONS", "VIEWS", "Action", "bindings", "footer", "key_name", "of_screen"]
 
-VIEWS: Final = ("triage", "story", "key", "calls", "call", "compare", "sql")
+VIEWS: Final = (
+    "triage", "story", "key", "calls", "call", "compare", "replay", "sql", "notes",
+)  # fmt: skip
 """The screens, by name."""
 _NOT_SQL: Final = tuple(view for view in VIEWS if view != "sql")
 _BRUSHED: Final = ("triage", "calls", "compare")
+_WITH_TIME: Final = ("triage", "story", "key", "calls", "call", "compare")
+_TYPED: Final = tuple(view for view in VIEWS if view not in {"sql", "notes"})
+_STILL: Final = tuple(view for view in VIEWS if view != "replay")
 ANYWHERE: Final = (*VIEWS, "help")
 """The screens and what opens over them."""
 
@@ -106,6 +111,146 @@ _ACTIONS: Final = {
         screens=("compare",),
         handler="baseline",
     ),
+    "play": Action(
+        label="play", help="play, or stop", keys=("space",), screens=("replay",), handler="play"
+    ),
+    "event_after": Action(
+        label="event",
+        help="the next event",
+        keys=("full_stop",),
+        screens=("replay",),
+        handler="event(1)",
+    ),
+    "event_before": Action(
+        help="the event before", keys=("comma",), screens=("replay",), handler="event(-1)"
+    ),
+    "second_on": Action(
+        label="1 s", help="a second on", keys=("right",), screens=("replay",), handler="seconds(1)"
+    ),
+    "second_back": Action(
+        help="a second back", keys=("left",), screens=("replay",), handler="seconds(-1)"
+    ),
+    "seconds_on": Action(
+        label="10 s",
+        help="ten seconds on",
+        keys=("shift+right",),
+        screens=("replay",),
+        handler="seconds(10)",
+    ),
+    "seconds_back": Action(
+        help="ten seconds back", keys=("shift+left",), screens=("replay",), handler="seconds(-10)"
+    ),
+    "faster": Action(
+        label="speed",
+        help="faster",
+        keys=("greater_than_sign",),
+        screens=("replay",),
+        handler="speed(1)",
+    ),
+    "slower": Action(
+        help="slower", keys=("less_than_sign",), screens=("replay",), handler="speed(-1)"
+    ),
+    "marker_after": Action(
+        label="marker",
+        help="the next marker",
+        keys=("right_square_bracket",),
+        screens=("replay",),
+        handler="marker(1)",
+    ),
+    "marker_before": Action(
+        help="the marker before",
+        keys=("left_square_bracket",),
+        screens=("replay",),
+        handler="marker(-1)",
+    ),
+    "bisect": Action(
+        label="bisect",
+        help="when did it hold first",
+        keys=("g",),
+        screens=("replay",),
+        handler="prompt('bisect')",
+    ),
+    "probe": Action(
+        label="probe",
+        help="what to know at every moment; typed again, it is forgotten",
+        keys=("P",),
+        screens=("replay",),
+        handler="prompt('probe')",
+    ),
+    "first_moment": Action(
+        help="the first moment", keys=("home",), screens=("replay",), handler="side(-1)"
+    ),
+    "last_moment": Action(
+        help="the last moment", keys=("end",), screens=("replay",), handler="side(1)"
+    ),
+    "loop": Action(
+        help="play from A to B again and again, or the brush",
+        keys=("l",),
+        screens=("replay",),
+        handler="loop",
+    ),
+    "idle_skip": Action(
+        help="pauses over two seconds become two seconds",
+        keys=("K",),
+        screens=("replay",),
+        handler="idle",
+    ),
+    "quiet_keys": Action(
+        help="all keys, or as many as fit", keys=("Q",), screens=("replay",), handler="quiet"
+    ),
+    "open_event": Action(
+        label="call",
+        help="the call of the marked event, or the marked key",
+        keys=("enter",),
+        screens=("replay",),
+        handler="open",
+    ),
+    "open_note": Action(
+        label="open",
+        help="what the note is about",
+        keys=("enter",),
+        screens=("notes",),
+        handler="open",
+    ),
+    "forget_note": Action(
+        label="take back",
+        help="take the marked note back",
+        keys=("d", "delete"),
+        screens=("notes",),
+        handler="forget",
+    ),
+    "replay_here": Action(
+        label="replay",
+        help="play from here",
+        keys=("space",),
+        screens=_WITH_TIME,
+        handler="replay",
+    ),
+    "shape": Action(
+        label="shapes",
+        help="calls by what happened in them, or each for itself",
+        keys=("v",),
+        screens=("calls",),
+        handler="shape",
+    ),
+    "failure_after": Action(
+        help="the next failure", keys=("e",), screens=("calls", "replay"), handler="failure(1)"
+    ),
+    "failure_before": Action(
+        help="the failure before", keys=("E",), screens=("calls", "replay"), handler="failure(-1)"
+    ),
+    "add_to_story": Action(
+        help="add the marked event to the story",
+        keys=("plus",),
+        screens=("call", "replay"),
+        handler="add",
+    ),
+    "same_scale": Action(
+        help="one scale for all keys, or one for each",
+        keys=("S",),
+        screens=("triage",),
+        handler="scale",
+    ),
     "run": Action(
         label="run", help="run the query", keys=("ctrl+j", "f5"), screens=("sql",), handler="run"
     ),
@@ -136,8 +281,19 @@ _ACTIONS: Final = {
     "shorter_brush": Action(
         help="a shorter brush", keys=("shift+left",), screens=_BRUSHED, handler="brush(-1)"
     ),
+    "zoom": Action(
+        help="the bars show the brush alone", keys=("z",), screens=_WITH_TIME, handler="zoom"
+    ),
     "no_brush": Action(
-        help="all of the archive", keys=("Z",), screens=_NOT_SQL, handler="no_brush"
+        help="all of the archive", keys=("Z",), screens=_WITH_TIME, handler="no_brush"
+    ),
+    "mark_a": Action(help="this moment is A", keys=("m",), screens=_TYPED, handler="mark(0)"),
+    "mark_b": Action(help="this moment is B", keys=("M",), screens=_TYPED, handler="mark(1)"),
+    "goto": Action(
+        help="go to a moment or an incident",
+        keys=("t",),
+        screens=_TYPED,
+        handler="prompt('time')",
     ),
     "incident": Action(
         label="incident",
@@ -163,8 +319,34 @@ _ACTIONS: Final = {
         label="filter",
         help="show only calls that match",
         keys=("slash",),
-        screens=_NOT_SQL,
+        screens=_TYPED,
         handler="filter",
+    ),
+    "command": Action(label="cmd", help="a command", keys=("colon",), handler="prompt('command')"),
+    "ask_sql": Action(
+        label="sql",
+        help="a query of one line",
+        keys=("semicolon",),
+        screens=_NOT_SQL,
+        handler="prompt('sql')",
+    ),
+    "bookmark": Action(
+        label="bookmark",
+        help="keep this place; once more takes it back",
+        keys=("b",),
+        screens=_NOT_SQL,
+        handler="bookmark",
+    ),
+    "next_bookmark": Action(
+        help="the next bookmark", keys=("B",), screens=_NOT_SQL, handler="next_bookmark"
+    ),
+    "note": Action(label="note", help="write a note", keys=("ctrl+n",), handler="prompt('note')"),
+    "export": Action(
+        label="export",
+        help="write what is seen to a file",
+        keys=("x", "ctrl+e"),
+        screens=VIEWS,
+        handler="export",
     ),
     "link": Action(
         label="link", help="copy the command that shows this", keys=("y",), handler="app.link"
@@ -186,15 +368,34 @@ _ACTIONS: Final = {
     "calls": Action(label="calls", help="all calls", keys=("4",), handler="app.visit('calls')"),
     "call": Action(help="one call, attempt by attempt", keys=("5",), handler="app.visit('call')"),
     "compare": Action(help="A against B", keys=("6",), handler="app.visit('compare')"),
+    "replay": Action(help="what happened, played", keys=("7",), handler="app.visit('replay')"),
     "sql": Action(help="a query of one's own", keys=("9",), handler="app.visit('sql')"),
+    "notes": Action(help="bookmarks, notes and queries", keys=("0",), handler="app.visit('notes')"),
+    "history_back": Action(
+        help="what was seen before",
+        keys=("left_square_bracket",),
+        screens=_STILL,
+        handler="app.history(-1)",
+    ),
+    "history_on": Action(
+        help="what was seen after it",
+        keys=("right_square_bracket",),
+        screens=_STILL,
+        handler="app.history(1)",
+    ),
+    "last_view": Action(help="the view before", keys=("minus",), handler="app.swap_view"),
+    "copy_row": Action(help="copy the marked line", keys=("C",), handler="copy_row"),
+    "mouse": Action(
+        help="take the mouse, or leave it to the terminal", keys=("f2",), handler="app.mouse"
+    ),
     "down": Action(help="down", keys=("j", "down"), screens=ANYWHERE, handler="move(1)"),
     "up": Action(help="up", keys=("k", "up"), screens=ANYWHERE, handler="move(-1)"),
     "page_down": Action(
         help="a page down", keys=("pagedown",), screens=ANYWHERE, handler="page(1)"
     ),
     "page_up": Action(help="a page up", keys=("pageup",), screens=ANYWHERE, handler="page(-1)"),
-    "first": Action(help="the first row", keys=("g", "home"), handler="edge(-1)"),
-    "last": Action(help="the last row", keys=("G", "end"), handler="edge(1)"),
+    "first": Action(help="the first row", keys=("g", "home"), screens=_STILL, handler="edge(-1)"),
+    "last": Action(help="the last row", keys=("G", "end"), screens=_STILL, handler="edge(1)"),
     "next_pane": Action(help="the next pane", keys=("tab",), handler="app.focus_next"),
     "pane_before": Action(
         help="the pane before", keys=("shift+tab",), handler="app.focus_previous"
@@ -219,7 +420,8 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(_ACTIONS)
 _NAMES: Final = {
     "question_mark": "?", "enter": "⏎", "space": "␣", "tab": "↹", "left": "←", "right": "→", "up": "↑", "down": "↓",
     "slash": "/", "colon": ":", "semicolon": ";", "left_square_bracket": "[", "right_square_bracket": "]",
-    "escape": "esc", "pagedown": "pgdn", "pageup": "pgup", "shift+tab": "⇧↹", "f1": "F1", "f5": "F5",
+    "escape": "esc", "full_stop": ".", "comma": ",", "greater_than_sign": ">", "less_than_sign": "<", "plus": "+",
+    "minus": "-", "shift+right": "⇧→", "shift+left": "⇧←", "f2": "F2", "delete": "del", "pagedown": "pgdn", "pageup": "pgup", "shift+tab": "⇧↹", "f1": "F1", "f5": "F5",
 }  # fmt: skip
 
 

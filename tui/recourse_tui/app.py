@@ -39,6 +39,7 @@ class RecourseApp(App[None], inherit_bindings=False):
         screen: The screen to begin with; triage when left out.
         reader: What opens the archive, instead of ``read(archive_path)``.
         in_ascii: Draw every glyph as an ASCII character.
+        is_read_only: Write neither notes nor files.
         trusted: The archive is our own: read it in this process.
     """
 
@@ -67,16 +68,18 @@ class RecourseApp(App[None], inherit_bindings=False):
         screen: str | None = None,
         reader: Callable[[], Opened] | None = None,
         in_ascii: bool = False,
+        is_read_only: bool = False,
         trusted: bool = False,
     ) -> None:
         super().__init__()
         self._reader = reader or partial(read, archive_path, trusted=trusted)
         self._first = screen or "triage"
+        self._takes_mouse = True
         self._filters_of_ours: tuple[LineFilter, ...] = (
             Barrier(),
             *((AsciiOnly(),) if in_ascii else ()),
         )
-        self.session = Session(archive_path, in_ascii=in_ascii)
+        self.session = Session(archive_path, in_ascii=in_ascii, is_read_only=is_read_only)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = DARK.name
@@ -129,6 +132,7 @@ class RecourseApp(App[None], inherit_bindings=False):
     @on(ArchiveOpened)
     async def _opened(self, message: ArchiveOpened) -> None:
         self.session.opened = message.opened
+        self.session.notebook.read()
         await self._arrive()
 
     @on(OpeningFailed)
@@ -162,6 +166,16 @@ class RecourseApp(App[None], inherit_bindings=False):
         elif self.session.back():
             await self._arrive()
 
+    async def action_history(self, steps: int) -> None:
+        """Back or forward through what was seen."""
+        if self.session.turn(steps):
+            await self._arrive()
+
+    async def action_swap_view(self) -> None:
+        """To the view before this one, and back again."""
+        if self.session.swap():
+            await self._arrive()
+
     async def action_help(self) -> None:
         """All keys of this screen; again closes."""
         if isinstance(self.screen, View):
@@ -187,6 +201,18 @@ class RecourseApp(App[None], inherit_bindings=False):
         self.session.forget()
         await self._arrive()
         self._open_archive()
+
+    def action_mouse(self) -> None:
+        """Take the mouse, or leave it to the terminal so that one can select text."""
+        driver = self._driver
+        switch = "_disable_mouse_support" if self._takes_mouse else "_enable_mouse_support"
+        # Textual has no public way to let go of the mouse.
+        if (run_it := getattr(driver, switch, None)) is not None:
+            run_it()
+        self._takes_mouse = not self._takes_mouse
+        if isinstance(self.screen, View):
+            whose = "taken; F2 lets go" if self._takes_mouse else "the terminal's; F2 takes it"
+            self.screen.say(f"the mouse is {whose}")
 
     def action_link(self) -> None:
         """Copy the command line for this view; it is shown too, as a terminal may ignore the copy."""

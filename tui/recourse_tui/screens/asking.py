@@ -177,6 +177,10 @@ class Asking(Screen[None]):
             self._rest()
             self.redraw()
 
+    def app_time_s(self) -> float:
+        """The loop's own clock, in seconds."""
+        return _now_s()
+
     def visit(self, place: Place) -> None:
         """Go on to a place."""
         self.post_message(self.Visit(self, place))

@@ -36,6 +36,7 @@ class CallView(View):
     CallView {{ & #summary {{ height: 2; }} & #detail {{ height: 1fr; min-height: {_DETAIL_ROWS}; }} }}
     """
     name_of_view: ClassVar[str] = "call"
+    question: ClassVar[str] = "call_attempts"
     answer: Answer | None
 
     def panels(self) -> ComposeResult:
@@ -93,7 +94,7 @@ class CallView(View):
 
     def hint(self) -> str:
         """What one would do next."""
-        return "←/→ previous/next call · j/k attempt · esc back"
+        return "←/→ previous/next call · j/k attempt · space replay from here · esc back"
 
     def action_step(self, calls: int) -> None:
         """The call before or after in the scope's list."""
@@ -103,6 +104,23 @@ class CallView(View):
         ordinal = self.answer.ordinal + calls
         if 0 <= ordinal < self.answer.total:
             self.stay(replace(self.place, ordinal=ordinal, call_id=""))
+
+    def action_add(self) -> None:
+        """Add the marked attempt to the story."""
+        row = self.lines("attempts").cursor
+        if self.answer is not None and row >= 0:
+            step = steps(self.answer.whole)[row].attempt
+            call = self.answer.whole.call
+            words = f"{call.key} {call.call_id[:8]} attempt {step.attempt}: {step.reason}"
+            self.keep_event(words, step.started_unix_us)
+
+    def moment(self) -> int | None:
+        """When the marked attempt began, or the call."""
+        if self.answer is None:
+            return None
+        row, parts = self.lines("attempts").cursor, steps(self.answer.whole)
+        first = self.answer.whole.call.started_unix_us
+        return parts[row].attempt.started_unix_us if 0 <= row < len(parts) else first
 
     def _detail(self) -> None:
         if self.answer is None:

@@ -49,6 +49,7 @@ class CompareView(View):
 
     DEFAULT_CSS = "CompareView { & #measures { height: 9; } }"
     name_of_view: ClassVar[str] = "compare"
+    question: ClassVar[str] = "dimensions"
     has_axis: ClassVar[bool] = True
     answer: Answer | None
 
@@ -161,7 +162,12 @@ class CompareView(View):
         term = sign + shlex.quote(f"{found.dimension}:{found.entry}")
         scope = self.place.scope
         self.visit(
-            replace(self.place, view="calls", scope=scope.matching(f"{scope.where} {term}".strip()))
+            replace(
+                self.place,
+                view="calls",
+                shape=False,
+                scope=scope.matching(f"{scope.where} {term}".strip()),
+            )
         )
 
     def _key_of(self, archive: Archive, place: Place, scope: Scope) -> str | None:

@@ -53,6 +53,7 @@ class KeyView(View):
     """One key over time."""
 
     name_of_view: ClassVar[str] = "key"
+    question: ClassVar[str] = "buckets"
     has_axis: ClassVar[bool] = True
     answer: Answer | None
 
@@ -114,12 +115,18 @@ class KeyView(View):
         self._bucket = max(0, min(_BUCKETS - 1, self._bucket + cells))
         self.draw()
 
+    def moment(self) -> int | None:
+        """The bucket under the cursor."""
+        if self.answer is None:
+            return None
+        return self.answer.scope.start_unix_us + self._bucket * self.answer.bucket_us
+
     def action_open(self) -> None:
         """The calls of the bucket under the cursor."""
         if self.answer is not None:
             start = self.answer.scope.start_unix_us + self._bucket * self.answer.bucket_us
             scope = self.place.scope.during(start, start + self.answer.bucket_us)
-            self.visit(replace(self.place, view="calls", scope=scope))
+            self.visit(replace(self.place, view="calls", shape=False, scope=scope))
 
 
 def _worst_key(archive: Archive, scope: Scope) -> str | None:

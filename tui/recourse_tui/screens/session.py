@@ -7,19 +7,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from recourse_observe.scope import EVERYTHING, Scope, ScopeError, to_argv
+from recourse_observe.scope import EVERYTHING, Scope, ScopeError, instant, to_argv
 from recourse_observe.text import clock, printable
+from recourse_tui.actions import VIEWS
+from recourse_tui.screens.notebook import Notebook
 from recourse_tui.widgets.brush import Histogram
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.queries.rows import Coverage
+    from recourse_observe.replay.timeline import Replay
     from recourse_observe.story.findings import Incident, StoryDocument
 
 __all__ = ["Opened", "Place", "Session"]
 
 _HISTOGRAM_BUCKETS: Final = 240
 _BRUSH_STEPS: Final = 78
+_HISTORY: Final = 100
+_PROBES: Final = 3
 _OPEN: Final = (EVERYTHING.start_unix_us, EVERYTHING.end_unix_us)
 
 
@@ -37,6 +42,12 @@ class Place:
     sort: str = "start"
     query: str = ""
     """What was typed on the SQL screen."""
+    at_us: int = -1
+    """Where the playhead of the replay stands; -1 is where the brush begins."""
+    when: str = ""
+    """A condition: the replay looks for when it held first."""
+    shape: bool = True
+    """Calls are grouped by what happened in them."""
 
 
 class Opened:
@@ -54,6 +65,7 @@ class Opened:
         self.lost = lost
         self.told: StoryDocument | None = None
         self._telling = threading.Lock()
+        self._played: tuple[Scope, Replay] | None = None
 
     def story(self) -> "StoryDocument":
         """What the story engine says: told once, in whichever worker asks first."""
@@ -66,18 +78,37 @@ class Opened:
                 self.told = tell(self.archive)
             return self.told
 
+    def replay(self, scope: Scope) -> "Replay":
+        """Everything that happened in the time of a scope; the last one is kept."""
+        from recourse_observe.replay.load import load
+
+        known = self._played
+        if known is not None and known[0] == scope:
+            return known[1]
+        replay = load(self.archive, scope)
+        self._played = (scope, replay)
+        return replay
+
 
 class Session:
     """One archive being looked at. Only the app changes it, on the event loop."""
 
-    def __init__(self, path: str, *, in_ascii: bool = False) -> None:
+    def __init__(self, path: str, *, in_ascii: bool = False, is_read_only: bool = False) -> None:
         self.path = path
         self.name = printable(Path(path).name or path)
         self.in_ascii = in_ascii
+        self.is_read_only = is_read_only
+        self.notebook = Notebook(path, is_read_only=is_read_only)
+        self.marks: tuple[int | None, int | None] = (None, None)
+        self.probes: tuple[str, ...] = ()
+        self.zoom: tuple[int, int] | None = None
+        self.views: tuple[str, ...] = VIEWS
         self.opened: Opened | None = None
         self.problem = ""
         self.edition = 0
         self.trail: tuple[Place, ...] = (Place(view="triage"),)
+        self._visited: list[tuple[Place, ...]] = [self.trail]
+        self._now = 0
 
     @property
     def place(self) -> Place:
@@ -115,22 +146,58 @@ class Session:
     def go(self, place: Place) -> None:
         """One step further on the way."""
         self.trail = (*self.trail, place)
+        self._remember()
 
     def back(self) -> bool:
         """One step up; false at the top."""
         if len(self.trail) == 1:
             return False
         self.trail = self.trail[:-1]
+        self._remember()
         return True
 
     def stay(self, place: Place) -> None:
         """The same step, seen otherwise: another incident, brush or filter."""
         self.trail = (*self.trail[:-1], place)
+        self._visited[self._now] = self.trail
 
     def jump(self, place: Place) -> None:
         """A fresh way that leads from triage straight to a place."""
         top = replace(place, view="triage", call_id="", ordinal=-1, scope=place.scope.of(None))
         self.trail = (top,) if place.view == "triage" else (top, place)
+        self._remember()
+
+    def _remember(self) -> None:
+        self._visited[self._now + 1 :] = [self.trail]
+        del self._visited[:-_HISTORY]
+        self._now = len(self._visited) - 1
+
+    def turn(self, steps: int) -> bool:
+        """Back or forward through what was seen; false at the ends."""
+        if not 0 <= self._now + steps < len(self._visited):
+            return False
+        self._now += steps
+        self.trail = self._visited[self._now]
+        return True
+
+    def swap(self) -> bool:
+        """To the view before this one, and from there to this one again; false when there is none."""
+        others = [
+            number
+            for number, trail in enumerate(self._visited)
+            if number != self._now and trail[-1].view != self.place.view
+        ]
+        return bool(others) and self.turn(others[-1] - self._now)
+
+    def mark(self, side: int, at_us: int) -> None:
+        """Keep a moment as A or B."""
+        a, b = self.marks
+        self.marks = (at_us, b) if side == 0 else (a, at_us)
+
+    def add_probe(self, text: str) -> None:
+        """Know something at every moment; known again, it is forgotten."""
+        rest = tuple(probe for probe in self.probes if probe != text)
+        self.probes = rest if len(rest) < len(self.probes) else (*rest, text)[-_PROBES:]
 
     def forget(self) -> None:
         """The archive is read again: what screens know of it is old."""
@@ -175,6 +242,15 @@ class Session:
         scope = incident_scope(self.place.scope, incidents[number - 1])
         return replace(self.place, incident=number, scope=scope)
 
+    def of_incident(self, number: int) -> Place | None:
+        """This place about an incident; ``None`` when there is none of that number."""
+        incident = self.incident(number)
+        if incident is None:
+            return None
+        return replace(
+            self.place, incident=number, scope=incident_scope(self.place.scope, incident), at_us=-1
+        )
+
     def incident(self, number: int) -> "Incident | None":
         """An incident by its number, once the story is told."""
         incidents = self._incidents()
@@ -197,10 +273,16 @@ class Session:
         start, end = covered.first_unix_us, covered.last_unix_us + 1
         brushed = (max(start, scope.start_unix_us), min(end, scope.end_unix_us))
         whole = brushed == (start, end) or brushed[0] >= brushed[1]
+        counts = self.opened.lost
+        if self.zoom is not None:
+            first, last = ((at - start) * len(counts) // (end - start) for at in self.zoom)
+            counts, (start, end) = counts[first : max(first + 1, last)], self.zoom
+            brushed = (max(start, brushed[0]), min(end, brushed[1]))
+            whole = brushed[0] >= brushed[1]
         return Histogram(
             start_unix_us=start,
             end_unix_us=end,
-            counts=self.opened.lost,
+            counts=counts,
             chosen=None if whole else brushed,
         )
 
@@ -215,6 +297,7 @@ class Session:
             parts = [self.name, f"{size} attempts", hours, *self.warnings()]
         else:
             parts = [self.name, f"{size} att", "UTC", *self.warnings()]
+        parts.append(f"⚑{self.notebook.bookmarks}")
         return "  ".join(parts)
 
     def warnings(self) -> Sequence[str]:
@@ -233,20 +316,32 @@ class Session:
 
     def link(self) -> str:
         """The command line that shows the same in another terminal."""
-        from recourse_observe.queries.console import with_brush  # it brings Arrow
+        view, *rest = self.argv()
+        return shlex.join(("recourse", view, self.path, *rest))
 
+    def argv(self) -> tuple[str, ...]:
+        """The same without ``recourse`` and without the archive."""
         place = self.place
-        argv: tuple[str, ...]
+        argv = _options(place)
         match place.view:
             case "call" if place.call_id:
-                argv = ("call", self.path, place.call_id)
+                argv = ("call", place.call_id)
             case "sql" if place.query:
-                argv = ("sql", self.path, with_brush(place.query, place.scope))
+                from recourse_observe.queries.console import with_brush  # it brings Arrow
+
+                argv = ("sql", with_brush(place.query, place.scope))
             case "story" if place.incident:
-                argv = ("story", self.path, "-i", str(place.incident))
+                argv = ("story", "-i", str(place.incident))
+            case "calls":
+                how = ("--shapes",) if place.shape else ("--sort", place.sort)
+                argv = (*argv, *how)
+            case "replay" if place.at_us >= 0:
+                argv = (*argv, "--at", instant(place.at_us))
+            case "notes":
+                argv = ("notes",)
             case _:
-                argv = to_argv(place.view, self.path, place.scope)
-        return shlex.join(("recourse", *argv))
+                pass
+        return argv
 
     def too_small(self, smallest: tuple[int, int]) -> tuple[str, ...]:
         """What a terminal shows that has no room for anything else."""
@@ -256,6 +351,11 @@ class Session:
     def _incidents(self) -> "tuple[Incident, ...]":
         told = self.opened.told if self.opened is not None else None
         return told.incidents if told is not None else ()
+
+
+def _options(place: Place) -> tuple[str, ...]:
+    view, _, *rest = to_argv(place.view, "", place.scope)
+    return (view, *rest)
 
 
 def incident_scope(scope: Scope, incident: "Incident") -> Scope:

@@ -120,7 +120,7 @@ class StoryView(View):
             case Fact() as fact:
                 where = _calls_of(fact, incident)
                 scope = scope.of(next(iter(incident.keys), None)).matching(where)
-                self.visit(replace(there, view="calls", scope=scope))
+                self.visit(replace(there, view="calls", shape=False, scope=scope))
             case Evidence(call_id=str(call_id)):
                 self.visit(replace(there, view="call", call_id=call_id))
             case _:

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 
 from recourse_observe.text import count, duration, percent, times
 from recourse_tui.lines import Ink, Lines, Span
-from recourse_tui.screens.session import Place, incident_scope
+from recourse_tui.screens.session import Place, Session, incident_scope
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.sparkline import bars
 from recourse_tui.widgets.table import Column, Table
@@ -56,6 +56,10 @@ class TriageView(View):
     has_axis: ClassVar[bool] = True
     answer: Answer | None
 
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._is_one_scale = False
+
     def panels(self) -> ComposeResult:
         """Incidents above keys, details beside both."""
         with Vertical():
@@ -96,7 +100,9 @@ class TriageView(View):
             cursor=row_of_incident(chosen, chosen),
             below=VERDICT_ROWS,
         )
-        columns = _columns(8 if self.is_wide else 14)
+        lost = (lost for row in self.answer.keys for lost in row.lost_per_bucket)
+        top = max((n for n in lost if n), default=0) if self._is_one_scale else None
+        columns = _columns(8 if self.is_wide else 14, top)
         table = Table(self.answer.keys, columns, width=width, glyph=self._glyph)
         self.lines("keys").show(table, head=[table.head], stops=range(len(table)))
         self.lines("side").show(
@@ -133,12 +139,13 @@ class TriageView(View):
             if self._is_set()
             else "all"
         )
+        scale = "shared scale" if self._is_one_scale else "per-row scale"
         keys = f"keys {first}-{last} of {len(pane.rows)} · brush = {brush}"
-        return Span(f"{keys} · per-row scale · BRK ●closed ◐half ○open —none", Ink.DIM)
+        return Span(f"{keys} · {scale} · BRK ●closed ◐half ○open —none", Ink.DIM)
 
     def hint(self) -> str:
         """What one would do next."""
-        return "enter story · tab keys · 4 calls of the brush · i next incident"
+        return "enter story · tab keys · w why · a amplification · space replay"
 
     def action_open(self) -> None:
         """The story of the marked incident, or the calls of the marked key."""
@@ -147,9 +154,14 @@ class TriageView(View):
         keys = self.lines("keys")
         if keys.has_focus and keys.cursor >= 0:
             scope = self.place.scope.of(self.answer.keys[keys.cursor].key)
-            self.visit(replace(self.place, view="calls", scope=scope))
+            self.visit(replace(self.place, view="calls", shape=False, scope=scope))
         else:
             self.visit(replace(self.place, view="story"))
+
+    def action_scale(self) -> None:
+        """One scale for all bars, or one for each row."""
+        self._is_one_scale = not self._is_one_scale
+        self.redraw()
 
     # ------------------------------------------------------------ private
 
@@ -181,7 +193,7 @@ class TriageView(View):
         )
 
 
-def _columns(spark_cells: int) -> "Sequence[Column[KeyRow]]":
+def _columns(spark_cells: int, top: float | None = None) -> "Sequence[Column[KeyRow]]":
     return (
         Column(title="KEY", width=22, text=lambda k: k.key, stretch=True),
         Column(title="CALLS", width=7, right=True, text=lambda k: count(k.calls)),
@@ -192,6 +204,8 @@ def _columns(spark_cells: int) -> "Sequence[Column[KeyRow]]":
         Column(title="DENIED", width=6, right=True, drop=2, text=lambda k: count(k.denied)),
         Column(title="BRK", width=3, drop=3, text=lambda k: f" {_BREAKERS.get(k.breaker, '?')}"),
         Column(
-            title="LOST/min", width=spark_cells, text=lambda k: bars(k.lost_per_bucket, spark_cells)
+            title="LOST/min",
+            width=spark_cells,
+            text=lambda k: bars(k.lost_per_bucket, spark_cells, top=top),
         ),
     )

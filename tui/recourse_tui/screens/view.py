@@ -10,11 +10,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from recourse_observe.scope import ScopeError
-from recourse_observe.text import printable
+from recourse_observe.text import clock, printable
 from recourse_tui.actions import bindings
-from recourse_tui.lines import Ink, Lines, Span, inked
-from recourse_tui.screens.asking import Asking
+from recourse_tui.lines import Ink, Lines, Span, inked, plain
+from recourse_tui.screens.keeping import Keeping
 from recourse_tui.widgets.brush import Brush
 from recourse_tui.widgets.footer import breadcrumb, footer_line, two_ends
 from recourse_tui.widgets.prompt import Prompt
@@ -27,7 +26,7 @@ _TALL_FROM: Final = 32
 _AXIS_FROM: Final = 24
 
 
-class View(Asking):
+class View(Keeping):
     """One screen of the TUI."""
 
     DEFAULT_CSS = """
@@ -152,34 +151,6 @@ class View(Asking):
 
     # ------------------------------------------------------------ keys
 
-    @property
-    def prompt(self) -> Prompt:
-        """Where one types."""
-        return self.query_one(Prompt)
-
-    def step_out(self) -> bool:
-        """Close what is open on this screen; false when nothing is."""
-        if self.prompt.is_open:
-            self.prompt.close()
-            return True
-        return False
-
-    def action_filter(self) -> None:
-        """Type a filter; the one that holds is there to be changed."""
-        self.prompt.open(self.place.scope.where)
-
-    @on(Prompt.Entered)
-    def _filter(self, message: Prompt.Entered) -> None:
-        from recourse_observe.queries.filters import compile_filter
-
-        where = " ".join(message.text.split())
-        try:
-            compile_filter(where)
-        except ScopeError as error:
-            self.say(f"✗ {error}")
-            return
-        self.stay(replace(self.place, scope=self.place.scope.matching(where), ordinal=-1))
-
     def action_move(self, steps: int) -> None:
         """Move the cursor of the pane that has the keys."""
         if isinstance(pane := self.focused, Lines):
@@ -202,9 +173,54 @@ class View(Asking):
             self.stay(replace(self.place, scope=scope))
 
     def action_no_brush(self) -> None:
-        """Look at all of the archive."""
-        if self.session.is_open:
+        """Look at all of the archive; first at all of its time, then without a brush."""
+        if self.session.zoom is not None:
+            self.session.zoom = None
+            self.redraw()
+        elif self.session.is_open:
             self.stay(replace(self.place, scope=self.session.no_brush()))
+
+    def action_zoom(self) -> None:
+        """Let the bars above show the brush alone."""
+        data = self.session.histogram()
+        if data is not None and data.chosen is not None:
+            self.session.zoom = data.chosen
+            self.redraw()
+
+    def action_mark(self, side: int) -> None:
+        """Keep this moment as A or B; with both, the brush goes from one to the other."""
+        moment = self.moment()
+        at = self.place.scope.start_unix_us if moment is None else moment
+        if not self.session.is_open or (moment is None and not at):
+            return
+        self.session.mark(side, at)
+        a, b = self.session.marks
+        if a is not None and b is not None and a != b:
+            scope = self.place.scope.during(min(a, b), max(a, b))
+            self.stay(replace(self.place, scope=scope, incident=0))
+            self.say("the brush goes from A to B; c compares it with before")
+        else:
+            self.say(f"{'AB'[side]} is {clock(at, decimals=3)}")
+
+    def action_replay(self) -> None:
+        """Play from here."""
+        at = self.moment()
+        where = (
+            f"call:{self.place.call_id}" if self.place.view == "call" else self.place.scope.where
+        )
+        self.visit(
+            replace(
+                self.place, view="replay", scope=self.place.scope.matching(where),
+                at_us=-1 if at is None else at,
+            )
+        )  # fmt: skip
+
+    def action_copy_row(self) -> None:
+        """Copy the marked line."""
+        if isinstance(pane := self.focused, Lines) and 0 <= pane.cursor < len(pane.rows):
+            text = " ".join(plain(pane.rows[pane.cursor]).split())
+            self.app.copy_to_clipboard(text)
+            self.say(f"copied: {text}")
 
     def action_incident(self, steps: int) -> None:
         """The same screen about another incident."""

@@ -1,15 +1,47 @@
 """The line for typing: hidden until a key opens it, gone when it is left."""
 
+import enum
+
 from textual import on
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-__all__ = ["Prompt"]
+__all__ = ["Prompt", "Purpose"]
+
+
+class Purpose(enum.StrEnum):
+    """What is typed."""
+
+    FILTER = "filter"
+    COMMAND = "command"
+    SQL = "sql"
+    TIME = "time"
+    PROBE = "probe"
+    BISECT = "bisect"
+    NOTE = "note"
+    EXPORT = "export"
+
+    @property
+    def example(self) -> str:
+        """What one might type."""
+        return _EXAMPLES[self]
+
+
+_EXAMPLES = {
+    Purpose.FILTER: "/ filter: lost  rescued  attempts>2  total>300ms  key:pay*  -term",
+    Purpose.COMMAND: ": goto, key, open, probe, bisect, export, save, theme, or a screen",
+    Purpose.SQL: "; one SELECT over calls, attempts, …; $brush $key $call",
+    Purpose.TIME: "go to: 10:04  10:04:12.5  +30s  #2",
+    Purpose.PROBE: "probe: inflight(k)  budget(b)  breaker(k)  amp(k, 10s)  fail(k, 10s)",
+    Purpose.BISECT: "when first: fail>5%  amp(k)>2  budget(b)<1  breaker(k)=open",
+    Purpose.NOTE: "note",
+    Purpose.EXPORT: "export to a file: .md .html .json .csv .parquet .svg .txt",
+}
 
 
 class Prompt(Input):
-    """An input of one line, with a sign that says what is typed."""
+    """An input of one line; while it is empty it says what can be typed."""
 
     DEFAULT_CSS = """
     Prompt { height: 1; border: none; padding: 0 1; background: $panel; color: $foreground;
@@ -20,14 +52,16 @@ class Prompt(Input):
     class Entered(Message):
         """The text was confirmed."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, purpose: Purpose, text: str) -> None:
             super().__init__()
+            self.purpose = purpose
             self.text = text
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own name
         super().__init__(id=id, select_on_focus=False)
         self.can_focus = False
         self.display = False
+        self.purpose = Purpose.FILTER
         self._before: Widget | None = None
 
     @property
@@ -35,8 +69,10 @@ class Prompt(Input):
         """Somebody types."""
         return self.display
 
-    def open(self, text: str) -> None:
+    def open(self, purpose: Purpose, text: str) -> None:
         """Show it with a text to change."""
+        self.purpose = purpose
+        self.placeholder = purpose.example
         self.value = text
         self.cursor_position = len(text)
         self._before = self.screen.focused
@@ -57,7 +93,7 @@ class Prompt(Input):
     def _enter(self, event: Input.Submitted) -> None:
         event.stop()
         self.close()
-        self.post_message(self.Entered(event.value))
+        self.post_message(self.Entered(self.purpose, event.value))
 
     @on(Input.Changed)
     def _quiet(self, event: Input.Changed) -> None:

@@ -1,0 +1,186 @@
+"""What outlives the screen: bookmarks, notes, and files of what is seen."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from textual import on, work
+from textual.message import Message
+
+from recourse_observe.scope import ScopeError, instant
+from recourse_observe.text import clock, printable
+from recourse_tui.screens.links import place_of
+from recourse_tui.screens.prompting import Prompting
+from recourse_tui.screens.session import Opened, Place, expected
+
+__all__ = ["Keeping"]
+
+_MOST_ROWS: Final = 1_000_000
+_PICTURES: Final = (".svg",)
+_STORIES: Final = (".md",)
+_TABLES: Final = (".csv", ".json", ".parquet")
+_SUFFIXES: Final = (*_STORIES, *_TABLES, *_PICTURES)
+
+
+class Keeping(Prompting):
+    """A screen of which something can be kept."""
+
+    question: ClassVar[str] = "keys"
+    """The SQL file that gives what the screen shows, for exports."""
+
+    class Exported(Message):
+        """A file was written, or not; the text says which."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    # ------------------------------------------------------------ notes
+
+    def about(self) -> str:
+        """What a bookmark of this moment is called."""
+        place = self.place
+        parts = (
+            place.call_id[:8],
+            place.scope.key or "",
+            f"#{place.incident}" if place.incident else "",
+        )
+        return " ".join((place.view, *(part for part in parts if part)))
+
+    def action_bookmark(self) -> None:
+        """Keep what is seen; once more takes it back."""
+        self._keep("bookmark", "", name=self.about())
+
+    def action_next_bookmark(self) -> None:
+        """To the next bookmark after this place."""
+        places = [
+            place
+            for note in self.session.notebook.notes
+            if note.kind == "bookmark"
+            and (place := place_of(note.argv, self.session.views)) is not None
+        ]
+        if not places:
+            self.say("no bookmark yet; b keeps one")
+            return
+        here = next((n for n, place in enumerate(places) if place == self._plain()), -1)
+        self.visit(places[(here + 1) % len(places)])
+
+    def note(self, text: str) -> None:
+        """Keep a remark about what is seen."""
+        self._keep("note", text)
+
+    def keep_event(self, text: str, at_us: int) -> None:
+        """Add an event to the story."""
+        self._keep("event", text, at_us=at_us)
+
+    def keep_query(self, name: str, query: str) -> None:
+        """Keep a query under a name."""
+        self._keep("query", query, name=name)
+
+    def _plain(self) -> Place | None:
+        return place_of(self.session.argv(), self.session.views)
+
+    def _keep(self, kind: str, text: str, *, name: str = "", at_us: int | None = None) -> None:
+        from recourse.clock import SystemClock
+        from recourse_observe.notes import Note, NoteKind, NotesError
+
+        written = "" if kind == "bookmark" else instant(SystemClock().time_unix_ns() // 1_000)
+        moment = self.moment() if at_us is None else at_us
+        is_bookmark = kind == "bookmark"
+        note = Note(
+            kind=NoteKind(kind), text=text, name=name, at_us=None if is_bookmark else moment,
+            argv=self.session.argv(), written=written,
+        )  # fmt: skip
+        try:
+            self.say(self.session.notebook.keep(note))
+        except NotesError as error:
+            self.say(f"✗ {error}")
+
+    # ------------------------------------------------------------ files
+
+    def action_export(self) -> None:
+        """Write what is seen to a file; its suffix says how."""
+        name = re.sub(r"[^A-Za-z0-9]+", "-", self.about()).strip("-").lower()
+        suffix = ".md" if self.place.view in {"triage", "story"} else ".csv"
+        self.action_prompt("export", f"{name}{suffix}")
+
+    def export(self, text: str) -> None:
+        """Write a file in a worker."""
+        if self.session.is_read_only:
+            self.say("✗ files are off here: this is only for looking")
+            return
+        if not self.session.is_open:
+            return
+        path = Path(text).expanduser()
+        if path.suffix not in _SUFFIXES:
+            raise ScopeError(text, "file", "a name that ends in " + " ".join(_SUFFIXES))
+        if path.exists():
+            raise ScopeError(text, "file", "a name that is not taken")
+        if path.suffix in _PICTURES:
+            picture = self.app.export_screenshot(title=" ")
+            self._write(path, lambda: path.write_text(picture, encoding="utf-8"))
+        else:
+            self._write(path, partial(self.written, self.session.book, self.place, path))
+
+    def written(self, book: Opened, place: Place, path: Path) -> None:
+        """Ask and write; runs in a worker."""
+        if path.suffix in _STORIES or (
+            place.view in {"triage", "story"} and path.suffix == ".json"
+        ):
+            path.write_text(self._told(book, place, path.suffix), encoding="utf-8")
+            return
+        from recourse_observe.archive.export import write_table
+
+        write_table(self.rows(book, place), path)
+
+    def rows(self, book: Opened, place: Place) -> Any:
+        """What the screen shows, as an Arrow table; runs in a worker."""
+        values: Mapping[str, Mapping[str, object]] = {
+            "calls": {"sort": place.sort, "sign": -1 if place.sort != "start" else 1,
+                      "limit": _MOST_ROWS, "offset": 0},
+            "shapes": {"limit": _MOST_ROWS},
+            "dimensions": {"limit": _MOST_ROWS},
+            "call_attempts": {"call_id": place.call_id},
+            "replay_events": {"limit": _MOST_ROWS},
+            "buckets": {"bucket_us": 60_000_000, "origin_us": place.scope.start_unix_us},
+        }  # fmt: skip
+        name = "shapes" if place.view == "calls" and place.shape else self.question
+        return book.archive.ask(name, place.scope, **values.get(name, {}))
+
+    def _told(self, book: Opened, place: Place, suffix: str) -> str:
+        from recourse_observe.story import render
+
+        document = book.story()
+        chosen = tuple(
+            i for i in document.incidents if not place.incident or i.id == place.incident
+        )
+        document = replace(document, incidents=chosen or document.incidents)
+        if suffix == ".json":
+            return render.as_json(document)
+        return render.as_markdown(document) + self._by_people()
+
+    def _by_people(self) -> str:
+        """What people kept, marked as theirs."""
+        notes = [note for note in self.session.notebook.notes if note.kind in {"note", "event"}]
+        lines = [
+            f"- {clock(note.at_us) if note.at_us is not None else '—'} (human) "
+            f"{printable(' '.join(note.text.split()))}"
+            for note in notes
+        ]
+        return "\n".join(("", "## Added by people", "", *lines, "")) if lines else ""
+
+    @work(thread=True, exclusive=True, group="export", exit_on_error=False)
+    def _write(self, path: Path, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except expected() as error:
+            self.post_message(self.Exported(f"✗ {printable(str(error))}"))
+        else:
+            self.post_message(self.Exported(f"written: {printable(str(path.resolve()))}"))
+
+    @on(Exported)
+    def _exported(self, message: Exported) -> None:
+        self.say(message.text)

@@ -1,0 +1,240 @@
+"""What replays show: keys with their last minute, events around the playhead, markers, and the scrubber."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rich.cells import cell_len
+from textual import events
+from textual.message import Message
+
+from recourse_observe.replay.words import told, when
+from recourse_observe.text import clock, count, percent, printable
+from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
+from recourse_tui.widgets.sparkline import bars
+
+if TYPE_CHECKING:
+    from recourse_observe.replay.markers import Marker
+    from recourse_observe.replay.state import Budget, State
+    from recourse_observe.replay.timeline import Event, Replay
+
+__all__ = ["Scrubber", "event_line", "lane_head", "lane_rows", "marker_line", "scrubber_lines"]
+
+_MINUTE_US: Final = 60_000_000
+RECENT_US: Final = 10_000_000
+"""What NOW and AMP are counted over."""
+_STATE_CELLS: Final = 18
+_NOW_CELLS: Final = 7
+_AMP_CELLS: Final = 6
+_BAD: Final = 0.05
+_LABEL_CELLS: Final = 40
+_MARKED: Final = 9
+"""Markers that have a digit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRow:
+    """One line of the lanes, and the key that it belongs to."""
+
+    key: str
+    line: Line
+
+
+def lane_head(width: int) -> Line:
+    """The titles of the lanes."""
+    name, spark = _cells(width)
+    title = cell(f"AMP −60 s {'·' * max(0, spark - 14)} now", spark)  # noqa: RUF001  # a minus sign
+    return inked(
+        Span(f" {cell('KEY', name)} {'NOW':>{_NOW_CELLS}} {'':>{_AMP_CELLS}} ", Ink.HEAD),
+        Span(f"{title}  {cell('STATE', _STATE_CELLS)}", Ink.HEAD),
+    )
+
+
+def lane_rows(replay: "Replay", at_us: int, keys: Iterable[str], width: int) -> list[LaneRow]:
+    """A row for each key with its budgets and breaker, as they are at a moment."""
+    now, before = replay.at(at_us), replay.at(at_us - RECENT_US)
+    rows: list[LaneRow] = []
+    for number, key in enumerate(keys):
+        rows.append(LaneRow(key=key, line=_key(replay, now, before, key, width)))
+        for name, asker in replay.askers.items():
+            if asker == key:
+                told_of = _budget(name, now.budget(name), replay.full.get(name, 0.0), width)
+                rows.append(LaneRow(key=key, line=told_of))
+        if any(own == key for own, _ in replay.samples[-1].breakers) or not number:
+            rows.append(LaneRow(key=key, line=_breaker(now.breaker(key), width)))
+    return rows
+
+
+def event_line(event: "Event", *, is_next: bool) -> Line:
+    """One event; those that are still to come are dim."""
+    glyph, about, what, rest = told(event)
+    ink = Ink.DIM if is_next else Ink.PLAIN if event.good else Ink.BAD
+    return inked(
+        "  ",
+        Span(when(event), Ink.DIM),
+        Span(f" {glyph} ", ink),
+        Span(cell(event.key, 20), ink),
+        Span(f" {cell(event.call_id[:8], 8)} ", Ink.DIM),
+        Span(f"{cell(about, 7)} {cell(what, 15)} {rest}", ink),
+    )
+
+
+def marker_line(markers: "Sequence[Marker]", at_us: int, width: int) -> Line:
+    """The marker that was passed last and those after it, as many as fit."""
+    if not markers:
+        return inked(" ", Span("MARKERS", Ink.HEAD), Span("  none", Ink.DIM))
+    passed = sum(marker.at_us <= at_us for marker in markers)
+    text = ""
+    for number in range(max(0, passed - 1), len(markers)):
+        marker = markers[number]
+        label = cell(marker.label, min(_LABEL_CELLS, cell_len(printable(marker.label))))
+        one = f"{number + 1} {label} {clock(marker.at_us)}"
+        if text and len(text) + len(one) + 14 > width:
+            break
+        text = f"{text} · {one}" if text else one
+    return inked(" ", Span("MARKERS", Ink.HEAD), f"  {text}", Span(f"  of {len(markers)}", Ink.DIM))
+
+
+def scrubber_lines(
+    replay: "Replay",
+    markers: "Sequence[Marker]",
+    at_us: int,
+    brush: tuple[int, int],
+    width: int,
+) -> list[Line]:
+    """Where the playhead is between the first and the last moment, with markers and the brush."""
+    cells = max(1, width - 4)
+    span_us = max(1, replay.end_us - replay.start_us)
+
+    def place(moment: int) -> int:
+        return max(0, min(cells - 1, (moment - replay.start_us) * cells // span_us))
+
+    first, last = place(brush[0]), place(brush[1] - 1)
+    text = ["━" if first <= number <= last else "─" for number in range(cells)]
+    for number, marker in reversed(list(enumerate(markers, 1))):
+        text[place(marker.at_us)] = str(number) if number <= _MARKED else "▼"
+    playhead = place(at_us)
+    start, end = clock(replay.start_us), clock(replay.end_us)
+    return [
+        inked(
+            Span(" ├", Ink.DIM),
+            Span("".join(text[:playhead]), Ink.INFO),
+            Span("●", Ink.CHOSEN),
+            Span("".join(text[playhead + 1 :]), Ink.INFO),
+            Span("┤", Ink.DIM),
+        ),
+        inked(Span(f" {start}{end:>{max(0, width - 2 - len(start))}}", Ink.DIM)),
+    ]
+
+
+class Scrubber(Lines):
+    """The line of time: click or drag to be somewhere else."""
+
+    DEFAULT_CSS = "Scrubber { height: 2; }"
+
+    class Sought(Message):
+        """Somebody wants to be at a part of the line, from 0 to 1."""
+
+        def __init__(self, share: float) -> None:
+            super().__init__()
+            self.share = share
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own name
+        super().__init__(id=id, can_focus=False)
+        self._is_held = False
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of the playhead."""
+        self._is_held = True
+        self.capture_mouse()
+        self._seek(event.x)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Take it along."""
+        if self._is_held:
+            self._seek(event.x)
+
+    def on_mouse_up(self) -> None:
+        """Let go."""
+        self._is_held = False
+        self.release_mouse()
+
+    def _seek(self, x: int) -> None:
+        cells = max(1, self.size.width - 4)
+        self.post_message(self.Sought(max(0.0, min(1.0, (x - 2) / cells))))
+
+
+def _cells(width: int) -> tuple[int, int]:
+    """Cells of the name and of the bars."""
+    rest = width - 1 - 1 - _NOW_CELLS - 1 - _AMP_CELLS - 1 - 2 - _STATE_CELLS
+    name = max(16, min(32, rest * 2 // 5))
+    return name, max(4, rest - name)
+
+
+def _row(name: Span, now: Span, amp: str, drawn: str, state: Span, width: int) -> Line:
+    name_cells, bar_cells = _cells(width)
+    return inked(
+        " ",
+        Span(cell(name.text, name_cells), name.ink),
+        " ",
+        Span(cell(now.text, _NOW_CELLS, right=True), now.ink),
+        f" {amp:>{_AMP_CELLS}} ",
+        Span(cell(drawn, bar_cells), Ink.INFO),
+        Span("│ ", Ink.DIM),
+        Span(cell(state.text, _STATE_CELLS), state.ink),
+    )
+
+
+def _key(replay: "Replay", now: "State", before: "State", key: str, width: int) -> Line:
+    own = now.key(key)
+    recent = own.since(before.key(key))
+    share, load = recent.failed_share, recent.attempts_per_call
+    bad = share is not None and share >= _BAD
+    glyph, ink = ("✗", Ink.BAD) if bad else ("●", Ink.GOOD) if share is not None else (" ", Ink.DIM)
+    rising = " ▲" if own.attempts_open > 2 * max(1, before.key(key).attempts_open) else ""
+    return _row(
+        Span(printable(key), Ink.STRONG if bad else Ink.PLAIN),
+        Span(f"{glyph} {percent(share)}", ink),
+        "—" if load is None else f"{load:.1f}×",  # noqa: RUF001  # a multiplication sign
+        _minute(replay, key, now.at_us, _cells(width)[1]),
+        Span(f"inflight {count(own.attempts_open)}{rising}", Ink.WARN if rising else Ink.PLAIN),
+        width,
+    )
+
+
+def _minute(replay: "Replay", key: str, at_us: int, cells: int) -> str:
+    """Attempts beyond the first of each call, over the last minute."""
+    places = [
+        replay.sample(at_us - _MINUTE_US + _MINUTE_US * (number + 1) // cells)
+        for number in range(cells)
+    ]
+    values: list[float | None] = []
+    for number, last in enumerate(places):
+        first = min(places[number - 1] if number else last, last - 1)
+        then = replay.samples[max(0, first)].key(key)
+        load = replay.samples[last].key(key).since(then).attempts_per_call
+        is_before = at_us - _MINUTE_US * (cells - number) // cells < replay.start_us
+        values.append(None if load is None or is_before else max(0.0, load - 1))
+    top = max((value for value in values if value), default=0.0)
+    return bars(values, cells, top=max(0.5, top))
+
+
+def _budget(name: str, budget: "Budget | None", full: float, width: int) -> Line:
+    if budget is None:
+        level, state = "—", Span("not asked yet", Ink.DIM)
+    else:
+        level = "—" if budget.level is None else f"{budget.level:.0f}/{full:.0f}"
+        since = budget.empty_since_us
+        state = Span("ok", Ink.DIM) if since is None else Span(f"EMPTY {clock(since)}", Ink.BAD)
+    return _row(Span(f"  budget {printable(name)}", Ink.DIM), Span(level), "", "", state, width)
+
+
+def _breaker(state: str | None, width: int) -> Line:
+    glyphs = {"closed": "●", "half_open": "◐", "open": "○", "isolated": "○"}
+    told_of = (
+        Span("no change", Ink.DIM)
+        if state is None
+        else Span(printable(state), Ink.GOOD if state == "closed" else Ink.BAD)
+    )
+    glyph = glyphs.get(state or "", "—")
+    return _row(Span("  breaker", Ink.DIM), Span(glyph), "", "", told_of, width)
