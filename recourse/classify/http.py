@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from recourse.classify.http_error import IDEMPOTENT_METHODS, Failure, HTTPFacts, http_facts
-from recourse.classify.own import is_group, of_leaves
+from recourse.classify.own import is_group, of_leaves, said_outcome
 from recourse.clock import Clock, SystemClock
 from recourse.errors import PolicyError
 from recourse.outcome import SUCCESS, Health, Outcome, OutcomeKind
@@ -73,6 +73,8 @@ class HTTPClassifier:
         del value
         if error is None:
             return SUCCESS
+        if (said := said_outcome(error)) is not None:
+            return said
         if is_group(error):
             return of_leaves(error, self.classify)
         facts = self.facts(error)

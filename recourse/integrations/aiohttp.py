@@ -30,12 +30,23 @@ class RecourseMiddleware:
         exchange = Exchange(self._settings, request, request.url.host, _replay(request.body))
         response: Any = None
         try:
-            response = await acall(exchange, _timed_out, _send, exchange, request, handler)
+            response = await _carried_out(exchange, request, handler)
             return response
         finally:
             for other in exchange.others(response):
                 with suppress(Exception):
                     other.close()
+
+
+async def _carried_out(
+    exchange: Exchange, request: Any, handler: Callable[[Any], Awaitable[Any]]
+) -> Any:
+    try:
+        return await acall(exchange, _timed_out, _send, exchange, request, handler)
+    except Exception as error:
+        if _is_repeated(error):
+            raise _final(error) from error
+        raise
 
 
 async def _send(exchange: Exchange, request: Any, handler: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -58,6 +69,21 @@ def _timed_out(message: str) -> Exception:
     from aiohttp import ServerTimeoutError
 
     return ServerTimeoutError(message)
+
+
+def _is_repeated(error: Exception) -> bool:
+    """Whether a session would repeat the whole call, once and untold, when it saw this error."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    broke = names & {"ClientOSError", "ServerDisconnectedError"}
+    return bool(broke) and "ClientConnectorError" not in names
+
+
+def _final(error: Exception) -> Exception:
+    from aiohttp import ClientConnectionError
+
+    final = ClientConnectionError(str(error))
+    final.__dict__.update(error.__dict__)
+    return final
 
 
 def _replay(body: Any) -> Replay:

@@ -7,6 +7,7 @@ call waits (`docs/adr`).
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, cast
@@ -93,7 +94,10 @@ class Exchange:
     def end(self, attempt: AttemptInfo, error: BaseException | None) -> None:
         """Take note of how an attempt ended."""
         self._running.discard(attempt)
-        if self._replay is not Replay.NEVER or not isinstance(error, Exception):
+        if not isinstance(error, Exception):
+            return
+        self._name_request(error)
+        if self._replay is not Replay.NEVER:
             return
         self._first_error = error
         outcome = _MAY_PASS.classify(None, error)
@@ -163,6 +167,15 @@ class Exchange:
             keyed = True
         if keyed:
             self._facts["idempotent"] = True
+
+    def _name_request(self, error: Any) -> None:
+        """Put the request on an error that has none yet: its method decides on repetition."""
+        known: Any = None
+        with suppress(RuntimeError):  # httpx raises it for a request that is not there
+            known = getattr(error, "request", None)
+        if known is None:
+            with suppress(AttributeError):  # an error may be frozen
+                error.request = self._request
 
     def _is_being_sent(self) -> bool:
         return self._replay is Replay.IN_TURN and bool(self._running)

@@ -148,14 +148,19 @@ def _chained(chunks: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
 
 def _free(response: Any, attempt: AttemptInfo, limit: int) -> None:
     """Let a failed response's connection go back to its pool; what was read stays readable."""
-    kept = _Kept(response.raw)
+    raw = response.raw
+    kept = _Kept(raw)
+    # What has come is enough for read1, which urllib3 1 does not have.
+    read = getattr(raw, "read1", raw.read)
     try:
-        for chunk in response.raw.stream(_CHUNK, decode_content=True):
+        while chunk := read(_CHUNK, decode_content=True):
             kept.data += chunk
             # A body that drips is not waited for: no timeout of the client's would end it.
             if len(kept.data) > limit or attempt.remaining_s() == 0:
                 kept.error = _cut(len(kept.data))
                 break
+        else:
+            raw.drain_conn()
     except Exception as error:  # noqa: BLE001  # who reads this body gets it
         kept.error = error
     finally:
