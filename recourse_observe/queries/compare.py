@@ -64,7 +64,9 @@ def compared(a: Side, b: Side) -> Comparison:
     """B against A, and against what other keys did during B."""
     in_a, in_b = (one.archive.dimensions(one.scope) for one in (a, b))
     everything = b.archive.dimensions(b.scope.of(None).matching(""))
-    found = contrast(in_a, in_b, everything)
+    # What other keys did tells what only time changed; two keys differ by more than time.
+    over_time = a.scope.key == b.scope.key
+    found = contrast(in_a, in_b, everything if over_time else in_b)
     versions = (
         {row.dimension: row.entry for row in reversed(in_a)},
         {row.dimension: row.entry for row in reversed(in_b)},
