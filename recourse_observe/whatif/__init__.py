@@ -1,1 +1,37 @@
-"""How a recorded incident would have gone under another policy; every number says of what kind it is."""
+"""How a recorded incident would have gone under another policy; every number says of what kind it is.
+
+>>> from recourse_observe.whatif import Kind
+>>> ", ".join(Kind)
+'EXACT, BOUND, MODEL, REPLAY'
+"""
+
+from recourse_observe.whatif.answer import (
+    Answer,
+    Check,
+    CheckRow,
+    Edit,
+    Kind,
+    LoadPoint,
+    Row,
+    Suggestion,
+    SweepPoint,
+    Unit,
+)
+from recourse_observe.whatif.ask import ask
+from recourse_observe.whatif.scene import NoIncidentError, NoKeyError
+
+__all__ = [
+    "Answer",
+    "Check",
+    "CheckRow",
+    "Edit",
+    "Kind",
+    "LoadPoint",
+    "NoIncidentError",
+    "NoKeyError",
+    "Row",
+    "Suggestion",
+    "SweepPoint",
+    "Unit",
+    "ask",
+]

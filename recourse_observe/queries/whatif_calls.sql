@@ -1,0 +1,19 @@
+-- The calls of one key as they were made and as they ended, in the order of their making.
+-- Parameters: those of members.sql.
+SELECT
+    m.call_id,
+    m.instance,
+    m.policy_version,
+    epoch_us(c.started_at) AS started_us,
+    m.duration_us,
+    c.deadline_us,
+    m.lost,
+    m.disposition,
+    m.attempts_run,
+    m.retries,
+    m.hedges,
+    m.success AND m.retries > 0 AS rescued,
+    m.sample_weight
+FROM members AS m
+INNER JOIN calls AS c ON m.call_id = c.call_id
+ORDER BY c.started_at, m.call_id

@@ -1,0 +1,196 @@
+"""What the record says of failing answers: whose doing they are, and when."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from recourse_observe.whatif.dependency import Failing, Fault, Reply
+from recourse_observe.whatif.record import Record, Tried
+from recourse_observe.whatif.series import ending_of
+from recourse_observe.whatif.trace import Ending
+
+__all__ = ["Blame", "blame", "outside_faults", "quota"]
+
+_BIN_S: Final = 2.0
+_FEW: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blame:
+    """Failing answers by whose doing they are.
+
+    Attributes:
+        outside: Reasons that come whatever the load is.
+        shed: Reasons of a full queue.
+        quota: Reasons of a quota.
+        replies: What each reason tells, and how long it takes.
+    """
+
+    outside: frozenset[str]
+    shed: frozenset[str]
+    quota: frozenset[str]
+    replies: Mapping[str, Failing]
+
+
+def blame(record: Record, usual_s: float) -> Blame:
+    """Whose doing each reason is.
+
+    Args:
+        record: What was recorded.
+        usual_s: Median service time in quiet.
+    """
+    groups: dict[str, list[Tried]] = {}
+    for tried in record.attempts:
+        if tried.ran and ending_of(tried) is Ending.ERROR:
+            groups.setdefault(tried.reason, []).append(tried)
+    outside, shed, over = set[str](), set[str](), set[str]()
+    for reason, group in groups.items():
+        quick = median(tried.duration_s for tried in group) < 0.5 * usual_s
+        if "429" in reason or sum(t.retry_after_s is not None for t in group) > len(group) / 2:
+            over.add(reason)
+        elif quick and group[0].outcome == "retryable" and _beside_slow(record, group, usual_s):
+            shed.add(reason)
+        else:
+            outside.add(reason)
+    replies = {reason: _failing(reason, group) for reason, group in groups.items()}
+    return Blame(
+        outside=frozenset(outside), shed=frozenset(shed), quota=frozenset(over), replies=replies
+    )
+
+
+def _failing(reason: str, group: Sequence[Tried]) -> Failing:
+    after = [tried.retry_after_s for tried in group if tried.retry_after_s is not None]
+    retryable = sum(tried.outcome == "retryable" for tried in group) * 2 > len(group)
+    reply = Reply(reason, retryable, median(after) if after else None)
+    return Failing(1.0, reply, median(tried.duration_s for tried in group))
+
+
+def _beside_slow(record: Record, group: Sequence[Tried], usual_s: float) -> bool:
+    """Whether attempts that got past this answer were slow: the queue that refused was full."""
+    bins = {int(tried.at_s // _BIN_S) for tried in group}
+    reason = group[0].reason
+    slow = others = 0
+    for tried in record.attempts:
+        if tried.ran and tried.reason != reason and int(tried.at_s // _BIN_S) in bins:
+            others += 1
+            slow += tried.duration_s > 2.5 * usual_s  # mostly waiting
+    return others >= _FEW and slow > 0.4 * others  # a good part of them
+
+
+def outside_faults(record: Record, found: Blame) -> tuple[Fault, ...]:
+    """The schedule of what fails whatever the load is; quiet stretches share one rate each."""
+    bin_s = max(_BIN_S, (record.end_s - record.onset_s) / 60.0)
+    tried_in: dict[int, int] = {}
+    failed_in: dict[int, dict[str, int]] = {}
+    for tried in record.attempts:
+        if tried.ran:
+            place = _place(record, tried.at_s, bin_s)
+            tried_in[place] = tried_in.get(place, 0) + 1
+            if tried.reason in found.outside and ending_of(tried) is Ending.ERROR:
+                reasons = failed_in.setdefault(place, {})
+                reasons[tried.reason] = reasons.get(tried.reason, 0) + 1
+    stubborn = _stubborn(record, found)
+    faults = []
+    for place in sorted(tried_in):
+        shares = {r: n / tried_in[place] for r, n in failed_in.get(place, {}).items()}
+        if shares:
+            start_s, end_s = _stretch(record, place, bin_s)
+            faults.append(_fault(start_s, end_s, shares, found, stubborn))
+    return tuple(faults)
+
+
+def _fault(
+    start_s: float,
+    end_s: float,
+    shares: Mapping[str, float],
+    found: Blame,
+    stubborn: Mapping[str, float],
+) -> Fault:
+    errors: list[Failing] = []
+    poison: Failing | None = None
+    for reason, share in shares.items():
+        failing = found.replies[reason]
+        repeated = stubborn.get(reason, 0.0)
+        if repeated > 0.9 and share < 0.9 and poison is None:  # noqa: PLR2004  # calls, not attempts, are bad
+            # Attempts of a bad call count once each: of the calls, fewer are bad.
+            poison = failing._replace(share=_of_calls(share, repeated, failing.reply))
+        else:
+            errors.append(failing._replace(share=share))
+    return Fault(start_s=start_s, end_s=end_s, errors=tuple(errors), poison=poison)
+
+
+def _of_calls(share: float, repeated: float, reply: Reply) -> float:
+    """Share of calls that are bad when so many attempts are, each bad call being tried on."""
+    tries = 1.0 / (1.0 - min(repeated, 0.99)) if reply.retryable else 1.0
+    tries = min(tries, 3.0)
+    return share / (share + tries * (1.0 - share))
+
+
+def _stubborn(record: Record, found: Blame) -> dict[str, float]:
+    """For each outside reason how often the next attempt of the call fails by it again.
+
+    Counted only where attempts of other calls mostly do well: in an outage everything is repeated.
+    """
+    last: dict[int, Tried] = {}
+    again: dict[str, list[int]] = {}
+    well = _mostly_well(record)
+    for tried in record.attempts:
+        if not tried.ran or tried.hedge_index:
+            continue
+        before = last.get(tried.call)
+        if (
+            before is not None
+            and before.reason in found.outside
+            and int(tried.at_s // 10.0) in well
+        ):
+            again.setdefault(before.reason, []).append(tried.reason == before.reason)
+        last[tried.call] = tried
+    return {reason: sum(hits) / len(hits) for reason, hits in again.items() if len(hits) >= _FEW}
+
+
+def _mostly_well(record: Record) -> set[int]:
+    counts: dict[int, list[int]] = {}
+    for tried in record.attempts:
+        if tried.ran and not tried.attempt:
+            both = counts.setdefault(int(tried.at_s // 10.0), [0, 0])
+            both[0] += 1
+            both[1] += tried.outcome == "success"
+    return {place for place, (tries, wins) in counts.items() if wins > 0.3 * tries}  # not an outage
+
+
+def _place(record: Record, at_s: float, bin_s: float) -> int:
+    """Which stretch a moment is in: -1 before the incident, a large number after it."""
+    if at_s < record.onset_s:
+        return -1
+    return 1 << 30 if at_s >= record.end_s else int((at_s - record.onset_s) // bin_s)
+
+
+def _stretch(record: Record, place: int, bin_s: float) -> tuple[float, float]:
+    if place == -1:
+        return 0.0, record.onset_s
+    if place == 1 << 30:
+        return record.end_s, float("inf")
+    start_s = record.onset_s + place * bin_s
+    return start_s, min(record.end_s, start_s + bin_s)
+
+
+def quota(record: Record, reasons: Iterable[str]) -> tuple[float, float, float] | None:
+    """Accepted attempts per second under the quota, and from when to when it held."""
+    known = frozenset(reasons)
+    accepted: dict[int, list[int]] = {}
+    for tried in record.attempts:
+        if tried.ran:
+            both = accepted.setdefault(int(tried.at_s // _BIN_S), [0, 0])
+            both[tried.reason in known] += 1
+    held = sorted(place for place, (_, over) in accepted.items() if over)
+    if not held:
+        return None
+    tight = [taken for taken, over in accepted.values() if over > 0.1 * taken]  # it really held
+    rate = (sum(tight) / len(tight) if tight else max(n for n, _ in accepted.values())) / _BIN_S
+    elsewhere = [
+        taken for place, (taken, _) in accepted.items() if not held[0] <= place <= held[-1]
+    ]
+    always = max(elsewhere, default=0) / _BIN_S <= 1.3 * rate  # it may have held all the time
+    start_s, end_s = held[0] * _BIN_S, (held[-1] + 1) * _BIN_S
+    return (rate, 0.0, float("inf")) if always else (rate, start_s, end_s)

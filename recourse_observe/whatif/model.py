@@ -1,0 +1,165 @@
+"""What the model says: the check on the recorded policy first, then the candidate with an interval."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final, NamedTuple
+
+from recourse_observe.whatif.answer import Check, CheckRow, Kind, LoadPoint, Row, Unit
+from recourse_observe.whatif.fit import Fitted
+from recourse_observe.whatif.process import Rules
+from recourse_observe.whatif.record import Measured, Record
+from recourse_observe.whatif.runs import LOAD_BINS, Outcome, Runner, Task
+
+__all__ = ["MEASURES", "Grounds", "Measure", "checked", "ground", "load_points", "model_rows"]
+
+_SEED: Final = 2
+
+
+class Measure(NamedTuple):
+    """One measure by name.
+
+    Attributes:
+        of: Reads it from what was measured.
+        relative: The part by which the model may miss it.
+        absolute: Or by so much, in its own unit; of calls, a share of them.
+        decides: Whether the check fails when it is missed.
+    """
+
+    name: str
+    unit: Unit
+    of: Callable[[Measured], float]
+    relative: float
+    absolute: float
+    decides: bool = False
+
+
+MEASURES: Final = (
+    Measure("failed_calls", Unit.CALLS, lambda m: m.failed, 0.25, 10.0, decides=True),
+    Measure("attempts", Unit.ATTEMPTS, lambda m: m.attempts, 0.2, 20.0, decides=True),
+    Measure("attempts_per_call", Unit.PER_CALL, lambda m: m.per_call, 0.2, 0.05),
+    Measure("wasted_retries", Unit.ATTEMPTS, lambda m: m.wasted, 0.3, 20.0),
+    Measure("rescued_calls", Unit.CALLS, lambda m: m.rescued, 0.4, 20.0),
+    Measure("latency_p50", Unit.SECONDS, lambda m: m.latency_p50_s, 0.4, 0.02),
+    Measure("latency_p99", Unit.SECONDS, lambda m: m.latency_p99_s, 0.4, 0.05),
+    Measure("lost_latency_p50", Unit.SECONDS, lambda m: m.lost_p50_s, 0.4, 0.05),
+    Measure("peak_load", Unit.PER_SECOND, lambda m: m.peak_per_s, 0.3, 2.0),
+    Measure("time_to_recovery", Unit.SECONDS, lambda m: m.recovery_s, 0.35, 25.0, decides=True),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What answers rest on: fitted dependencies, and the recorded policy run against each.
+
+    Attributes:
+        recorded: The measures of the record.
+        before: Runs of the recorded policy, one per fitted dependency, by another chance than the fit's.
+    """
+
+    record: Record
+    fitted: Fitted
+    recorded: Measured
+    before: tuple[Outcome, ...]
+
+    def tasks(self, rules: Rules) -> list[Task]:
+        """The runs of one set of rules, in the order of ``before``."""
+        return [
+            Task(one.dependency, rules, _SEED, self.fitted.thin) for one in self.fitted.fittings
+        ]
+
+
+def ground(
+    record: Record, recorded: Measured, fitted: Fitted, rules: Rules, run: Runner
+) -> Grounds:
+    """Run the recorded policy against everything that was fitted."""
+    grounds = Grounds(record=record, fitted=fitted, recorded=recorded, before=())
+    before = run(grounds.tasks(rules))
+    return Grounds(record=record, fitted=fitted, recorded=recorded, before=tuple(before))
+
+
+def checked(grounds: Grounds) -> Check:
+    """Whether the model makes of the recorded policy what was recorded."""
+    rows, passed = [], True
+    for measure in MEASURES:
+        was = measure.of(grounds.recorded)
+        made = sorted(measure.of(outcome.measured) for outcome in grounds.before)
+        middle = median(made)
+        allowed = max(measure.relative * abs(was), measure.absolute)
+        if measure.unit is Unit.CALLS:
+            allowed = max(allowed, 0.015 * grounds.recorded.calls)
+        well = abs(middle - was) <= allowed
+        passed &= well or not measure.decides
+        rows.append(
+            CheckRow(
+                name=measure.name,
+                recorded=was,
+                low=made[0],
+                modelled=middle,
+                high=made[-1],
+                unit=measure.unit,
+                passed=well,
+            )
+        )
+    return Check(passed=passed, rows=tuple(rows), mechanisms=grounds.fitted.mechanisms)
+
+
+def model_rows(grounds: Grounds, after: Sequence[Outcome]) -> tuple[Row, ...]:
+    """The candidate's measures, each with an interval of 90 %."""
+    return tuple(_row(grounds, measure, after) for measure in MEASURES)
+
+
+def _row(grounds: Grounds, measure: Measure, after: Sequence[Outcome]) -> Row:
+    was = measure.of(grounds.recorded)
+    most = grounds.recorded.calls if measure.unit is Unit.CALLS else float("inf")
+    made = sorted(
+        min(most, carried_over(was, measure.of(one.measured), measure.of(two.measured)))
+        for one, two in zip(grounds.before, after, strict=True)
+    )
+    middle = median(made)
+    slack = _slack(grounds, measure, middle)
+    return Row(
+        name=measure.name,
+        recorded=was,
+        candidate=middle,
+        low=max(0.0, made[0] - slack),
+        high=min(most, made[-1] + slack),
+        kind=Kind.MODEL,
+        unit=measure.unit,
+    )
+
+
+def carried_over(recorded: float, before: float, after: float) -> float:
+    """The change that the model shows, applied to what was recorded.
+
+    What gets less does so in proportion, what gets more by as much.
+    """
+    if after <= before:
+        return recorded * after / before if before > 0 else recorded
+    return recorded + after - before
+
+
+def _slack(grounds: Grounds, measure: Measure, middle: float) -> float:
+    """What the fits and seeds that were run do not show: chance, and what every fit gets wrong."""
+    was = measure.of(grounds.recorded)
+    bias = abs(median(measure.of(one.measured) for one in grounds.before) - was)
+    moved = abs(middle - was)
+    share = moved / (moved + was) if moved + was else 0.0
+    chance = 1.6 * (middle**0.5) if measure.unit in {Unit.CALLS, Unit.ATTEMPTS} else 0.0
+    return share * (0.5 * bias + 0.15 * max(middle, was)) + share * chance + 0.02 * middle
+
+
+def load_points(
+    record: Record, recorded: Sequence[float], after: Sequence[Outcome]
+) -> tuple[LoadPoint, ...]:
+    """Load on the dependency over time, recorded and as the candidate makes it."""
+    bin_us = record.length_s / LOAD_BINS * 1e6
+    made = [[outcome.load[index] for outcome in after] for index in range(LOAD_BINS)]
+    return tuple(
+        LoadPoint(
+            at_unix_us=record.start_us + round(index * bin_us),
+            recorded=was,
+            candidate=median(values) if values else None,
+        )
+        for index, (was, values) in enumerate(zip(recorded, made, strict=False))
+    )
