@@ -67,6 +67,7 @@ class Recording:
         self._told_dropped = 0
         self._next_heartbeat_s = 0.0
         self._begun = False
+        self._recovered = False
         self._hurries = False
 
     @property
@@ -134,6 +135,29 @@ class Recording:
         waits = self._unpublished.waits_s(self._clock.monotonic_s()) > 0
         return bool(self._journal.ended) and not waits
 
+    @property
+    def has_work_aside(self) -> bool:
+        """Whether there is something for :meth:`work_aside`."""
+        return not self._recovered or self.has_ended
+
+    def work_aside(self) -> None:
+        """What may take long, beside the writing: dead writers' segments first, then our own."""
+        self._recover_once()
+        self.publish_ended()
+
+    def _recover_once(self) -> None:
+        with self._publishing:
+            if self._recovered:
+                return
+            self._recovered = True
+            try:
+                rows = recover(self._root)
+            except OSError:  # it will be seen again when we write ourselves
+                return
+        if rows:
+            with self._folding:
+                self._reports.append(("recovered", json.dumps(rows, sort_keys=True)))
+
     def publish_ended(self, *, is_last: bool = False) -> None:
         """Publish segments that have ended; one that the disk refuses is tried again later.
 
@@ -171,6 +195,7 @@ class Recording:
                 published. Otherwise the segment is published only if nothing is in flight.
         """
         self.hurry()
+        self._recover_once()
         self._reports.append(("closed", None))
         with self._folding:
             self._take_waiting()
@@ -201,12 +226,6 @@ class Recording:
         self._begun = True
         detail = None if self._sample == 1 else json.dumps({"sample": self._sample})
         self._reports.append(("started", detail))
-        try:
-            recovered = recover(self._root)
-        except OSError:  # it will be seen again when we write ourselves
-            recovered = {}
-        if recovered:
-            self._reports.append(("recovered", json.dumps(recovered, sort_keys=True)))
 
     def _take_waiting(self) -> None:
         items = self._queue.take()

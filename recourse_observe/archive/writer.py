@@ -259,7 +259,7 @@ class ArchiveObserver:
                 recording = self._recording
                 recording.step(late=late)
                 recording.rotate_if_due()
-                if recording.has_ended and not late:
+                if recording.has_work_aside and not late:
                     self._publish(recording)
             finally:
                 self._busy = False
@@ -268,7 +268,7 @@ class ArchiveObserver:
         if self._publisher is not None and self._publisher.is_alive():
             return
         with contextlib.suppress(RuntimeError):  # no thread to be had: later
-            self._publisher = self._clock.spawn(recording.publish_ended, "recourse-archive-publish")
+            self._publisher = self._clock.spawn(recording.work_aside, "recourse-archive-publish")
 
 
 def _call(method: Callable[[], None] | None) -> None:

@@ -187,6 +187,8 @@ def test_a_dead_writer_s_calls_in_flight_are_unfinished_and_it_is_recovered_by_t
 
     heir = recorder()
     heir.tell(teller.success())
+    heir.recording.work_aside()
+    heir.tell([])
     assert ask(CALLS) == [*expected, ("call-000002", "success")]
     assert [segment.is_alive for segment in survey(root).segments] == [True]
     assert heir.recording.source.instance.startswith("web-1-20261121T14")
@@ -653,13 +655,15 @@ def test_recovery_leaves_the_living_and_what_somebody_else_recovers(
     dead: Path, root: Path, monkeypatch: pytest.MonkeyPatch, recorder: Callable[..., Recorder]
 ) -> None:
     writer = recorder()
-    writer.tell([])  # recovers the dead one
+    writer.tell([])
+    writer.recording.work_aside()
     assert recover(root) == {}
 
     writer.recording.forget()
     monkeypatch.setattr("recourse_observe.archive.leftovers.is_alive", lambda folder: False)
     holder = recorder()
     holder.tell([])
+    holder.recording.work_aside()
     assert recover(root) == {}
 
 
@@ -716,6 +720,33 @@ def test_names_in_live_that_are_none_are_not_followed(dead: Path, root: Path, as
 def test_the_recovered_are_told(dead: Path, recorder: Callable[..., Recorder], ask: Ask) -> None:
     writer = recorder()
     writer.tell([])
+    writer.recording.work_aside()
+    writer.tell([])
 
     details = ask("SELECT detail FROM recorder WHERE event = 'recovered'")
     assert json.loads(details[0][0]) == {"web-1": 7}
+
+
+def test_what_is_told_is_written_before_the_dead_are_looked_for(
+    dead: Path, recorder: Callable[..., Recorder], teller: Any, ask: Ask
+) -> None:
+    writer = recorder()
+    writer.tell(teller.success())
+
+    assert (dead / "000000.segment").exists()
+    assert writer.queue.counts().written == writer.queue.counts().emitted
+    assert writer.recording.has_work_aside
+
+
+def test_a_disk_that_cannot_be_searched_for_the_dead_is_no_trouble(
+    dead: Path, recorder: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(root: Path) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", str(root))
+
+    monkeypatch.setattr("recourse_observe.archive.recording.recover", refuse)
+    writer = recorder()
+    writer.tell([])
+    writer.recording.work_aside()
+
+    assert not writer.recording.has_work_aside

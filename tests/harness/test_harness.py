@@ -1,0 +1,27 @@
+"""The harnesses, run short: that they work, and that what they promise holds at least so often."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def ran(script: str, *options: str) -> str:
+    """What a harness prints when it finds nothing wrong."""
+    command = [sys.executable, str(HERE / script), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("durability", ["batch", "journal"])
+def test_a_killed_service_loses_no_more_than_its_durability_allows(durability: str) -> None:
+    said = ran("kill_writer.py", "--kills", "10", "--durability", durability)
+
+    assert said.startswith(f"10 kills, {durability}: ")
+    assert " 0 archives unreadable, " in said
