@@ -29,6 +29,8 @@ __all__ = ["ArchiveObserver", "Durability"]
 _LOG: Final = logging.getLogger("recourse.archive")
 _EXIT_S: Final = 5.0
 _PAUSE_S: Final = 0.002
+# The rest of the interval is for getting a turn among busy threads, and for writing.
+_GATHERING: Final = 0.5
 _LONGEST: Final = 4096
 _WAKE: Final = "wake"
 _STOP: Final = "stop"
@@ -242,7 +244,7 @@ class ArchiveObserver:
         message: object = _WAKE
         while message is not _STOP:
             if message is _WAKE:  # gather, unless the end cuts it short
-                message = self._mailbox.take(self._flush_interval_s)
+                message = self._mailbox.take(self._flush_interval_s * _GATHERING)
             try:
                 self._work()
             except Exception:

@@ -21,7 +21,7 @@ def ran(script: str, *options: str) -> str:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("durability", ["batch", "journal"])
 def test_a_killed_service_loses_no_more_than_its_durability_allows(durability: str) -> None:
-    said = ran("kill_writer.py", "--kills", "10", "--durability", durability)
+    said = ran("kill_writer.py", "--kills", "10", "--durability", durability, "--grace-ms", "250")
 
     assert said.startswith(f"10 kills, {durability}: ")
     assert " 0 archives unreadable, " in said
