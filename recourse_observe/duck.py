@@ -367,14 +367,14 @@ def _present(part: Any) -> frozenset[str] | None:
 
 def _dataset(files: Files) -> Any:
     """The files as pyarrow reads them, each page's checksum verified."""
-    import pyarrow as pa
     import pyarrow.dataset as ds
     import pyarrow.parquet as pq
+    from pyarrow import fs
 
     options = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
     form = ds.ParquetFileFormat(default_fragment_scan_options=options)
     schema = pq.read_schema(str(files.paths[0]))
-    disk = pa.fs.LocalFileSystem()
+    disk = fs.LocalFileSystem()
     fragments = [
         form.make_fragment(str(path), filesystem=disk, partition_expression=condition)
         for path, condition in _conditions(files, schema)

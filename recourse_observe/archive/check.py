@@ -1,19 +1,18 @@
 """Is an archive whole? Reads every byte of it, and sets aside what is not."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from recourse_observe.archive.errors import ArchiveDamagedError
 from recourse_observe.archive.files import publish
+from recourse_observe.archive.index import write_index
 from recourse_observe.archive.leftovers import recover
-from recourse_observe.archive.reader import Survey, survey
-from recourse_observe.archive.validate import FoundFile
+from recourse_observe.archive.limits import Limits
+from recourse_observe.archive.opened import LocalStore
+from recourse_observe.archive.reader import survey
+from recourse_observe.archive.remote import RemoteStore
 
 __all__ = ["Checked", "check"]
 
@@ -29,7 +28,7 @@ class Checked:
         rows: Rows in them, and in what is not published yet.
         size_bytes: Of the files.
         damaged: Files that are not whole, with the reason as a phrase.
-        warnings: One sentence about everything else that was left out.
+        warnings: One sentence about everything that was left out.
         recovered: With ``repair``: rows of dead writers that were published.
         quarantined: With ``repair``: where damaged files were moved.
     """
@@ -48,56 +47,64 @@ class Checked:
         return not self.damaged
 
 
-def check(path: str | os.PathLike[str], *, repair: bool = False) -> Checked:
+def check(
+    path: str | os.PathLike[str],
+    *,
+    repair: bool = False,
+    trusted: bool = False,
+    limits: Limits | None = None,
+    looking: Callable[[str], object] = lambda _: None,
+) -> Checked:
     """Read every page of every file with its checksum; DuckDB never looks at them.
+
+    Interrupted, it has set aside some damaged files and not others; run again, it goes on.
 
     Args:
         path: An archive.
         repair: Publish what dead writers left, and move damaged files to ``_quarantine``, each with
-            its reason beside it.
+            its reason beside it; then write the index anew.
+        trusted: Read it in this process, for an archive of your own making.
+        limits: What the worker that reads any other may use.
+        looking: Called with each file, as it is looked at.
 
     Raises:
         ArchiveError: There is no archive, or nothing of it can be read.
     """
     root = Path(path)
-    recovered = sum(recover(root).values()) if repair and root.is_dir() else 0
-    found = survey(path)
-    damaged = dict(found.damaged)
-    for file in (file for files in found.files.values() for file in files):
-        if problem := _problem(file):
-            damaged[file.path] = problem
-    quarantined = [_set_aside(root, bad, why) for bad, why in damaged.items()] if repair else []
-    if len(damaged) == _count(found) + found.skipped and not found.segments:
-        raise ArchiveDamagedError(os.fspath(path), "has not one file that is whole")
+    can_repair = repair and root.is_dir()
+    recovered = sum(recover(root).values()) if can_repair else 0
+    report = _report(root, trusted=trusted, limits=limits, looking=looking)
+    damaged = {Path(place): why for place, why in report["damaged"].items()}
+    quarantined = [_set_aside(root, bad, why) for bad, why in damaged.items()] if can_repair else []
+    if can_repair:
+        write_index(root, survey(root, indexed=False).paths.values())
     return Checked(
-        files=_count(found) + found.skipped - len(damaged),
-        rows=found.rows,
-        size_bytes=found.size_bytes,
+        files=report["files"],
+        rows=report["rows"],
+        size_bytes=report["size_bytes"],
         damaged=damaged,
-        warnings=found.warnings,
+        warnings=tuple(report["warnings"]),
         recovered=recovered,
         quarantined=tuple(quarantined),
     )
 
 
-def _count(found: Survey) -> int:
-    return sum(map(len, found.files.values()))
-
-
-def _problem(file: FoundFile) -> str:
-    """What is wrong with a file's data, as a phrase; empty when nothing is."""
-    try:
-        with pq.ParquetFile(str(file.path), page_checksum_verification=True) as opened:
-            rows = sum(batch.num_rows for batch in opened.iter_batches())
-    except (OSError, pa.ArrowException) as error:
-        return f"has damaged data ({str(error).splitlines()[0][:200]})"
-    return "" if rows == file.rows else f"holds {rows} rows and claims {file.rows}"
+def _report(
+    root: Path, *, trusted: bool, limits: Limits | None, looking: Callable[[str], object]
+) -> dict[str, Any]:
+    if trusted:
+        return LocalStore(
+            root, careful=True, looking=lambda place: looking(os.fspath(place))
+        ).report()
+    with RemoteStore(root, careful=True, limits=limits, looking=looking) as store:
+        store.wait()
+        return store.report()
 
 
 def _set_aside(root: Path, bad: Path, why: str) -> Path:
     place = root / QUARANTINE / bad.relative_to(root)
     place.parent.mkdir(parents=True, exist_ok=True)
-    bad.replace(place)
     reason = place.with_name(place.name + ".reason")
     publish(reason, lambda aside: aside.write_text(f"{bad.name} {why}\n", encoding="utf-8"))
+    bad.replace(place)
     return place

@@ -22,7 +22,7 @@ from recourse_observe.archive.sql import write_sql
 from recourse_observe.archive.validate import FoundFile
 from recourse_observe.duck import Store
 
-__all__ = ["Compacted", "CompactionBusyError", "compact"]
+__all__ = ["Compacted", "CompactionBusyError", "alone", "compact"]
 
 _LOCKS: Final = "_compact"
 _LEVEL: Final = 3
@@ -69,7 +69,7 @@ def compact(path: str | os.PathLike[str], *, rows_per_file: int = 5_000_000) -> 
         ArchiveError: It cannot be read, or somebody else compacts it.
     """
     root = Path(path)
-    with _alone(root):
+    with alone(root):
         recovered = sum(recover(root).values())
         found = survey(root)
         totals = [0, 0, 0, 0, 0]
@@ -93,16 +93,21 @@ def compact(path: str | os.PathLike[str], *, rows_per_file: int = 5_000_000) -> 
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
+def alone(root: Path) -> Iterator[None]:
+    """Be the only one who removes files of this archive.
+
+    Raises:
+        ArchiveError: Somebody else is, or it is no directory that may be written to.
+    """
     folder = root / LIVE / _LOCKS
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = Lock(folder)
     except BlockingIOError:
-        problem = "is being compacted by somebody else; try again later"
+        problem = "is being compacted or pruned by somebody else; try again later"
         raise CompactionBusyError(os.fspath(root), problem) from None
     except OSError as error:
-        problem = f"cannot be compacted ({error.strerror}); it must be a directory you may write to"
+        problem = f"cannot be changed ({error.strerror}); it must be a directory you may write to"
         raise ArchiveError(os.fspath(root), problem) from None
     try:
         yield
@@ -148,7 +153,8 @@ def _replace(
     root: Path, group: Sequence[FoundFile], rows: Any, rows_per_file: int
 ) -> tuple[int, ...]:
     """Files, rows and bytes, before and after."""
-    names = [file.path.name for file in group]
+    # What they replaced themselves as well: who follows an archive may have seen only those.
+    names = sorted({file.path.name for file in group}.union(*(file.replaces for file in group)))
     written = _write(root, group[0].table, rows, names, rows_per_file)
     for file in group:
         file.path.unlink(missing_ok=True)
@@ -174,7 +180,7 @@ def _write(
     for sequence, part in enumerate(parts):
         extra = {"recourse.part_of": str(last), "recourse.replaces": json.dumps([])}
         if sequence == len(parts) - 1:
-            extra = {"recourse.replaces": json.dumps(sorted(replaced))}
+            extra = {"recourse.replaces": json.dumps(replaced)}
         written.append(
             publish_table(root, table, part, source, sequence, level=_LEVEL, extra=extra)
         )

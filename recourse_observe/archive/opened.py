@@ -42,7 +42,7 @@ class LocalStore(Store):
         self._avoid = dict(avoid or {})
         self._looking = looking
         self._looked = threading.Lock()
-        self.found = survey(path, avoid=self._avoid, looking=looking)
+        self.found = survey(path, avoid=self._avoid, looking=looking, indexed=not careful)
         super().__init__(views_of(self.found), sandboxed=sandboxed, memory_bytes=memory_bytes)
         if careful:
             self._leave_out_damaged()
@@ -73,6 +73,19 @@ class LocalStore(Store):
             if not self._leave_out_damaged():
                 raise
         return super().arrow(sql, params, lane=lane, ticket=ticket)
+
+    def report(self) -> dict[str, Any]:
+        """What the archive consists of, in words that travel: for a check, and for completeness."""
+        found = self.found
+        return {
+            "files": len(found.paths),
+            "rows": found.rows,
+            "size_bytes": found.size_bytes,
+            "damaged": {os.fspath(path): why for path, why in found.damaged.items()},
+            "warnings": list(found.warnings),
+            "alive": sorted({one.instance for one in found.segments if one.is_alive}),
+            "unpublished": len(found.segments),
+        }
 
     def refresh(self) -> bool:
         """Look at the directory again; whether anything has come, gone or grown."""

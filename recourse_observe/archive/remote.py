@@ -53,6 +53,8 @@ class RemoteStore:
     Args:
         path: A directory, one Parquet file, or a pattern.
         limits: What the worker may use.
+        careful: Have every page of every file read first.
+        looking: Called with each file that is looked at, when it is careful.
         command: What starts a worker, instead of this interpreter.
     """
 
@@ -61,6 +63,8 @@ class RemoteStore:
         path: str | os.PathLike[str],
         *,
         limits: Limits | None = None,
+        careful: bool = False,
+        looking: Callable[[str], object] = lambda _: None,
         command: tuple[str, ...] = (),
     ) -> None:
         self._path = os.fspath(path)
@@ -76,6 +80,8 @@ class RemoteStore:
         self._process: subprocess.Popen[bytes] | None = None
         self._opening = _Opening()
         self._has_crashed = False
+        self._is_careful = careful
+        self._looking = looking
         self._warnings: tuple[str, ...] = ()
         self._start()
 
@@ -116,7 +122,7 @@ class RemoteStore:
             for _ in range(_MOST_FILES_TO_LOSE):
                 if self._process is None:
                     self._start()
-                was_careful = self._has_crashed
+                was_careful = self._is_careful or self._has_crashed
                 self._opening.done.wait()
                 if self._opening.error is None:
                     return
@@ -179,6 +185,12 @@ class RemoteStore:
         """Look at the directory again; whether anything has come, gone or grown."""
         reply, _ = self._ask({"do": "refresh"}, "", None)
         return bool(reply["changed"])
+
+    def report(self) -> dict[str, Any]:
+        """What the archive consists of; see :meth:`LocalStore.report`."""
+        reply, _ = self._ask({"do": "report"}, "", None)
+        report: dict[str, Any] = reply["report"]
+        return report
 
     def supersede(self, lane: str) -> int:
         """Stop what runs in a lane, and give the ticket that admits its successor."""
@@ -275,7 +287,7 @@ class RemoteStore:
         said = {
             "do": "open",
             "path": self._path,
-            "careful": self._has_crashed,
+            "careful": self._is_careful or self._has_crashed,
             "avoid": self._avoid,
             "memory_bytes": self._limits.memory_bytes,
         }
@@ -304,6 +316,7 @@ class RemoteStore:
         match said:
             case {"at": path}:
                 opening.looking_at = path
+                self._looking(path)
             case {"opened": told}:
                 self._warnings = tuple(told)
                 opening.done.set()

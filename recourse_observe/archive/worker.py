@@ -120,6 +120,8 @@ class Worker:
                 return {}, _stream(self._store.arrow(said["sql"], params, lane=lane, ticket=0))
             case "kinds":
                 return {"kinds": list(self._store.kinds(said["sql"]))}, b""
+            case "report":
+                return {"report": self._store.report()}, b""
             case _:
                 return {"changed": self._store.refresh()}, b""
 

@@ -29,7 +29,7 @@ def flip(path: Path) -> None:
 
 
 def test_a_whole_archive_is_whole(archive: Path) -> None:
-    found = check(archive)
+    found = check(archive, trusted=True)
 
     assert found.is_whole
     assert (found.files, found.rows, found.warnings) == (2, 120, ())
@@ -41,7 +41,7 @@ def test_a_bit_that_fell_over_is_found_where_duckdb_would_read_on(archive: Path)
     flip(first)
     assert survey(archive).warnings == ()
 
-    found = check(archive)
+    found = check(archive, trusted=True)
 
     assert not found.is_whole
     assert list(found.damaged) == [first]
@@ -53,7 +53,7 @@ def test_what_is_damaged_is_set_aside_with_its_reason(archive: Path) -> None:
     first, second = sorted(archive.rglob("*.parquet"))
     first.write_bytes(b"")
 
-    found = check(archive, repair=True)
+    found = check(archive, repair=True, trusted=True)
 
     (place,) = found.quarantined
     assert place == archive / "_quarantine" / first.relative_to(archive)
@@ -61,7 +61,7 @@ def test_what_is_damaged_is_set_aside_with_its_reason(archive: Path) -> None:
         place.with_name(place.name + ".reason").read_text() == f"{first.name} is empty (0 bytes)\n"
     )
     assert not first.exists()
-    assert check(archive).is_whole
+    assert check(archive, trusted=True).is_whole
     assert [file.path for file in survey(archive).files["calls"]] == [second]
 
 
@@ -69,8 +69,8 @@ def test_an_archive_without_one_whole_file_is_damaged(archive: Path) -> None:
     for file in archive.rglob("*.parquet"):
         flip(file)
 
-    with pytest.raises(ArchiveDamagedError, match="has not one file that is whole"):
-        check(archive)
+    with pytest.raises(ArchiveDamagedError, match="has no readable file among 2"):
+        check(archive, trusted=True)
 
 
 def test_a_file_that_claims_other_rows_is_damaged(
@@ -79,7 +79,7 @@ def test_a_file_that_claims_other_rows_is_damaged(
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda file: iter(()))
 
     with pytest.raises(ArchiveDamagedError):
-        check(archive)
+        check(archive, trusted=True)
 
 
 def test_nothing_is_not_checked(tmp_path: Path) -> None:
@@ -87,8 +87,21 @@ def test_nothing_is_not_checked(tmp_path: Path) -> None:
         check(tmp_path / "nowhere", repair=True)
 
 
+@pytest.mark.slow
+def test_a_worker_checks_what_is_foreign(archive: Path) -> None:
+    first, second = sorted(archive.rglob("*.parquet"))
+    flip(second)
+    seen: list[str] = []
+
+    found = check(archive, looking=seen.append)
+
+    assert list(found.damaged) == [second]
+    assert (found.files, found.rows) == (1, 60)
+    assert set(seen) == {str(first), str(second)}
+
+
 def test_rows_survive_a_repair(archive: Path) -> None:
-    check(archive, repair=True)
+    check(archive, repair=True, trusted=True)
 
     with open_store(survey(archive)) as store:
         assert store.rows("SELECT count(*) FROM calls") == [(120,)]
