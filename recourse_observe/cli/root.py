@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "story": ("recourse_observe.cli.story:story", "What happened, why, and what to change."),
     "triage": ("recourse_observe.cli.triage:triage", "Incidents and keys at a glance."),
     "tui": ("recourse_observe.cli.screens:tui", "The archive on screen."),
+    "whatif": ("recourse_observe.cli.whatif:whatif", "An incident under another policy."),
     "why": ("recourse_observe.cli.why:why", "What differs between an incident and before it."),
 }
 _EPILOG: Final = """\b

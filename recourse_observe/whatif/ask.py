@@ -37,6 +37,7 @@ from recourse_observe.whatif.scene import (
     stretch,
     unfit,
 )
+from recourse_observe.whatif.suggest import suggestions
 
 __all__ = ["ask"]
 
@@ -80,7 +81,7 @@ def ask(  # noqa: PLR0913  # one argument per part of the question
     policy_file: str | None = None,
     incident: int | None = None,
     sweep: str | None = None,
-    suggest: bool = False,  # noqa: ARG001  # likewise
+    suggest: bool = False,
     processes: int = 1,
     progress: Progress | None = None,
 ) -> Answer:
@@ -122,7 +123,12 @@ def ask(  # noqa: PLR0913  # one argument per part of the question
         if not check.passed:
             return replace(answer, check=check, refusal=_missed(check), sweep_field=_field(sweep))
         tell("running the candidate")
-        return _modelled(question, grounds, check, answer, candidates, run)
+        answer = _modelled(question, grounds, check, answer, candidates, run)
+        if not suggest:
+            return answer
+        tell("searching for better policies")
+        found = suggestions(grounds, scene, question.force.policies, question.rules, run)
+        return replace(answer, suggestions=found)
 
 
 def prepared(archive: Archive, key: str, incident: int | None) -> Question:

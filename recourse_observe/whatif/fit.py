@@ -207,7 +207,8 @@ def _search(  # noqa: PLR0913  # what a search looks at
     rounds: int,
 ) -> list[Fitting]:
     rng = random.Random(7)  # noqa: S311  # a search, no secret
-    first = [_drawn(record, seen, rng) for _ in range(rounds // 2)]
+    plain = _plain_slowdowns(record, seen)
+    first = [*plain, *(_drawn(record, seen, rng) for _ in range(rounds // 2))]
     found = _scored(record, seen, first, series, rules, run, thin)
     for width in (0.35, 0.2, 0.1):
         parents = found[:4]
@@ -217,6 +218,24 @@ def _search(  # noqa: PLR0913  # what a search looks at
         found += _scored(record, seen, further, series, rules, run, thin)
         found.sort(key=lambda one: one.distance)
     return found
+
+
+def _plain_slowdowns(record: Record, seen: Seen) -> list[Guess]:
+    """The simplest explanation: everything is slower by so much as cuts off what was cut off."""
+    worked = [t for t in record.attempts if t.ran and record.onset_s <= t.at_s < record.end_s]
+    worked = [t for t in worked if ending_of(t) is not Ending.ERROR]
+    cut = sum(t.outcome != "success" for t in worked)
+    limit_s = max((t.duration_s for t in worked), default=0.0)
+    service = seen.base.service_s
+    share = min(0.99, max(0.01, 1.0 - cut / max(1, len(worked))))
+    factor = limit_s / service[min(len(service) - 1, int(share * len(service)))]
+    if not cut:
+        waited = sorted(t.duration_s for t in worked)
+        factor = waited[len(waited) // 2] / service[len(service) // 2] if waited else 1.0
+    return [
+        Guess(slowdown=max(1.0, factor * much), from_s=record.onset_s, to_s=record.end_s)
+        for much in (0.8, 1.0, 1.25)
+    ]
 
 
 def _drawn(record: Record, seen: Seen, rng: random.Random) -> Guess:
