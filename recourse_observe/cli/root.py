@@ -24,10 +24,12 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "notes": ("recourse_observe.cli.notes:notes", "Bookmarks, notes and saved queries."),
     "policy": ("recourse_observe.cli.policy:policy", "Check, explain and compare policy files."),
     "replay": ("recourse_observe.cli.replay:replay", "What happened, event by event."),
+    "shot": ("recourse_observe.cli.screens:shot", "A picture of one screen."),
     "sql": ("recourse_observe.cli.sql:sql", "Ask the archive in SQL."),
     "story": ("recourse_observe.cli.story:story", "What happened, why, and what to change."),
     "triage": ("recourse_observe.cli.triage:triage", "Incidents and keys at a glance."),
     "tui": ("recourse_observe.cli.screens:tui", "The archive on screen."),
+    "web": ("recourse_observe.cli.screens:web", "The screens in a browser."),
     "whatif": ("recourse_observe.cli.whatif:whatif", "An incident under another policy."),
     "why": ("recourse_observe.cli.why:why", "What differs between an incident and before it."),
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on, work
 from textual.app import App, SystemCommand
@@ -22,6 +22,10 @@ from recourse_tui.lines import Barrier
 from recourse_tui.screens.session import Opened, Place, Session, read
 from recourse_tui.screens.view import View
 from recourse_tui.theme import ANSI_VARIABLES, DARK, THEMES, AsciiOnly
+
+if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
+    from recourse_observe.scope import Scope
 
 __all__ = ["RecourseApp", "run"]
 
@@ -41,6 +45,7 @@ class RecourseApp(App[None], inherit_bindings=False):
         in_ascii: Draw every glyph as an ASCII character.
         is_read_only: Write neither notes nor files.
         trusted: The archive is our own: read it in this process.
+        scoped: What to look at first, once the archive is open.
     """
 
     TITLE = "recourse"
@@ -49,9 +54,10 @@ class RecourseApp(App[None], inherit_bindings=False):
     class ArchiveOpened(Message):
         """The archive can be asked."""
 
-        def __init__(self, opened: Opened) -> None:
+        def __init__(self, opened: Opened, scope: "Scope | None") -> None:
             super().__init__()
             self.opened = opened
+            self.scope = scope
 
     class OpeningFailed(Message):
         """The archive cannot be opened; the text says why."""
@@ -61,7 +67,7 @@ class RecourseApp(App[None], inherit_bindings=False):
             self.text = text
             self.is_missing = is_missing
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one argument per choice of whoever opens it
         self,
         archive_path: str,
         *,
@@ -70,8 +76,10 @@ class RecourseApp(App[None], inherit_bindings=False):
         in_ascii: bool = False,
         is_read_only: bool = False,
         trusted: bool = False,
+        scoped: "Callable[[Archive], Scope] | None" = None,
     ) -> None:
         super().__init__()
+        self._scoped = scoped
         self._reader = reader or partial(read, archive_path, trusted=trusted)
         self._first = screen or "triage"
         self._takes_mouse = True
@@ -112,14 +120,16 @@ class RecourseApp(App[None], inherit_bindings=False):
     def _open_archive(self) -> None:
         from recourse_observe.archive.errors import ArchiveError
         from recourse_observe.duck import QueryError
+        from recourse_observe.scope import ScopeError
 
         try:
             opened = self._reader()
-        except (ArchiveError, QueryError, OSError) as error:
+            scope = self._scoped(opened.archive) if self._scoped is not None else None
+        except (ArchiveError, QueryError, ScopeError, OSError) as error:
             is_missing = isinstance(error, FileNotFoundError)
             self.post_message(self.OpeningFailed(str(error), is_missing=is_missing))
         else:
-            self.post_message(self.ArchiveOpened(opened))
+            self.post_message(self.ArchiveOpened(opened, scope))
 
     @on(Worker.StateChanged)
     async def _broken(self, event: Worker.StateChanged) -> None:
@@ -133,6 +143,9 @@ class RecourseApp(App[None], inherit_bindings=False):
     async def _opened(self, message: ArchiveOpened) -> None:
         self.session.opened = message.opened
         self.session.notebook.read()
+        if message.scope is not None:
+            self.session.stay(replace(self.session.place, scope=message.scope))
+            self._scoped = None
         await self._arrive()
 
     @on(OpeningFailed)
@@ -251,6 +264,7 @@ def run(
     in_ascii: bool = False,
     mouse: bool = True,
     trusted: bool = False,
+    scoped: "Callable[[Archive], Scope] | None" = None,
 ) -> int:
     """Show an archive in the terminal until the person leaves.
 
@@ -260,6 +274,7 @@ def run(
         in_ascii: Draw with ASCII characters only.
         mouse: Take the mouse; without it the terminal's own selection works.
         trusted: The archive is our own: read it in this process.
+        scoped: What to look at first, once the archive is open.
 
     Returns:
         The exit code: 0, 2 for a screen that is not there, 5 when nothing of the archive can be read.
@@ -269,7 +284,9 @@ def run(
             f"recourse: screen {screen!r} is not there; use one of {', '.join(VIEWS)}\n"
         )
         return _USAGE
-    app = RecourseApp(archive_path, screen=screen, in_ascii=in_ascii, trusted=trusted)
+    app = RecourseApp(
+        archive_path, screen=screen, in_ascii=in_ascii, trusted=trusted, scoped=scoped
+    )
     app.run(mouse=mouse)
     if app.session.problem:
         sys.stderr.write(f"recourse: {app.session.problem}\n")

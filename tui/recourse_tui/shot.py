@@ -6,13 +6,19 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.pilot import Pilot
 
+from recourse_tui.actions import VIEWS
 from recourse_tui.app import RecourseApp
 from recourse_tui.screens.view import View
+
+if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
+    from recourse_observe.scope import Scope
 
 __all__ = ["PictureError", "screen_svg", "screen_text", "shot"]
 
@@ -20,6 +26,8 @@ _FLAGS: Final = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
 )  # fmt: skip
+_PATIENCE_S: Final = 45
+_LARGEST: Final = 500
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -27,7 +35,16 @@ class PictureError(Exception):
     """The picture cannot be made; the text says what to do."""
 
 
-def shot(archive_path: str, screen: str, size: tuple[int, int], out: Path) -> int:
+def shot(  # noqa: PLR0913  # what `recourse shot` may say
+    archive_path: str,
+    screen: str,
+    size: tuple[int, int],
+    out: Path,
+    *,
+    in_ascii: bool = False,
+    trusted: bool = False,
+    scoped: "Callable[[Archive], Scope] | None" = None,
+) -> int:
     """Write what a screen shows to a file; its suffix says how: ``.svg``, ``.txt`` or ``.png``.
 
     Args:
@@ -35,17 +52,29 @@ def shot(archive_path: str, screen: str, size: tuple[int, int], out: Path) -> in
         screen: A screen's name, for example ``triage``.
         size: Columns and rows.
         out: The file.
+        in_ascii: Draw with ASCII characters only.
+        trusted: The archive is our own: read it in this process.
+        scoped: What is looked at, once the archive is open.
 
     Returns:
         The exit code of the app: 5 when nothing of the archive can be read.
 
     Raises:
-        PictureError: The suffix is another one, or a PNG was asked for and there is no browser.
+        PictureError: There is no such screen or suffix, the size is no screen's, or a PNG was asked
+            for and the browser is missing or fails.
     """
     if out.suffix not in {".svg", ".txt", ".png"}:
         message = f"picture {out.name!r} has no known suffix; use .svg, .txt or .png"
         raise PictureError(message)
-    app = RecourseApp(archive_path, screen=screen)
+    if screen not in VIEWS:
+        message = f"screen {screen!r} is not there; use one of {', '.join(VIEWS)}"
+        raise PictureError(message)
+    if not all(1 <= cells <= _LARGEST for cells in size):
+        message = f"size {size[0]}x{size[1]} is none of a screen; use 1x1 to {_LARGEST}x{_LARGEST}"
+        raise PictureError(message)
+    app = RecourseApp(
+        archive_path, screen=screen, in_ascii=in_ascii, trusted=trusted, scoped=scoped
+    )
 
     async def take(pilot: Pilot[Any]) -> None:
         await _settled(app, pilot)
@@ -90,11 +119,15 @@ def _png(svg: Path, png: Path) -> None:
         raise PictureError(message)
     width, height = _pixels(svg.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(  # noqa: S603  # our own file and flags
-            [browser, *_FLAGS, f"--user-data-dir={profile}", f"--screenshot={png.resolve()}",
-             f"--window-size={width},{height}", svg.resolve().as_uri()],
-            check=True, capture_output=True, timeout=60,
-        )  # fmt: skip
+        argv = [
+            browser, *_FLAGS, f"--user-data-dir={profile}", f"--screenshot={png.resolve()}",
+            f"--window-size={width},{height}", svg.resolve().as_uri(),
+        ]  # fmt: skip
+        try:
+            subprocess.run(argv, check=True, capture_output=True, timeout=_PATIENCE_S)  # noqa: S603  # our own file and flags
+        except (subprocess.SubprocessError, OSError) as error:
+            message = f"picture {png.name!r} could not be drawn by {browser}; {svg.name} is there"
+            raise PictureError(message) from error
 
 
 def _pixels(svg: str) -> tuple[int, int]:

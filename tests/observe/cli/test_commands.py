@@ -330,7 +330,13 @@ def test_the_screens_are_opened_by_their_own_package(
     code, _, _ = run(capsys, "tui", outage, "--screen", "story", "--no-mouse")
 
     assert code == 0
-    options = {"screen": "story", "in_ascii": False, "mouse": False, "trusted": True}
+    options = {
+        "screen": "story",
+        "in_ascii": False,
+        "mouse": False,
+        "trusted": True,
+        "scoped": None,
+    }
     assert seen == [((str(outage),), options)]
 
 
