@@ -23,10 +23,10 @@ def backoff_s(retry: RetryPolicy, attempt: int, rng: random.Random, previous_s: 
     Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
     match retry.jitter:
-        case Jitter.NONE:
-            return _grown_s(retry, attempt)
         case Jitter.FULL:
             return rng.uniform(0.0, _grown_s(retry, attempt))
+        case Jitter.NONE:
+            return _grown_s(retry, attempt)
         case Jitter.EQUAL:
             half_s = _grown_s(retry, attempt) / 2
             return half_s + rng.uniform(0.0, half_s)

@@ -80,8 +80,8 @@ class _LockMailbox:
 
     def __init__(self) -> None:
         self._items: deque[Any] = deque()
-        self._none_yet = threading.Lock()
-        self._none_yet.acquire()
+        self._none_yet = none_yet = threading.Lock()
+        none_yet.acquire()
 
     def post(self, item: Any) -> None:
         self._items.append(item)

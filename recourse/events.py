@@ -118,12 +118,13 @@ class CallInfo:
         started_s: float,
         started_unix_ns: int,
         call_id: str | None = None,
+        told: int = 0,
     ) -> None:
         self.key = key
         self.label = key
         self.started_s = started_s
         self.started_unix_ns = started_unix_ns
-        self.seq: Callable[[], int] = itertools.count().__next__
+        self.seq: Callable[[], int] = itertools.count(told).__next__
         self.thread_id: int = threading.get_ident()
         self._ids = ids
         self._number = ids.count()
@@ -225,16 +226,16 @@ class Told:
         return self.call.span_id
 
 
+def name_of(kind: type[BaseException]) -> str:
+    """The class's name, with its module unless it is a builtin."""
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 def error_type(error: BaseException | None) -> str | None:
     """The error's class name, with its module unless it is a builtin."""
-    if error is None:
-        return None
-    kind = type(error)
-    return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    return None if error is None else name_of(type(error))
 
 
 class Failed(Told):

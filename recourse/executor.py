@@ -15,7 +15,7 @@ from collections.abc import (
 from datetime import timedelta
 from functools import partial
 from types import CoroutineType, TracebackType
-from typing import Any, Final, ParamSpec, Self, TypeVar, cast
+from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from recourse.budget.protocol import Budget
 from recourse.circuit.protocol import Admission
@@ -44,8 +44,8 @@ from recourse.key import PolicyKey
 from recourse.observer import Observer
 from recourse.plan.bound import Bound
 from recourse.plan.call import Call, Past, Run
-from recourse.plan.govern import govern
-from recourse.plan.opening import first_run, opened, succeeded
+from recourse.plan.govern import Plan, govern
+from recourse.plan.opening import begun, succeeded
 from recourse.plan.unheard import Unheard
 from recourse.policy.model import Policy
 from recourse.wiring import Options, OwnChance, resolver_of, runtime_of
@@ -318,36 +318,48 @@ class Executor:
 
     def _planned(self, key: str | PolicyKey, operation: Callable[[], T]) -> T:
         """A call that somebody hears, or whose policy asks for more than one attempt at once."""
-        bound, ambient = self._short.get(key), AMBIENT.get()
-        if bound is None or not _is_short(bound, ambient):
+        first = self._begun(key, operation)
+        if first is None:
             call = self._new_call(key, operation)
-            value: T = drive(call, govern(call, self._bind))
-            return value
-        call = Call(self._runtime, bound.key, operation, ambient, started_s=self._now_s())
-        opened(call, bound)
-        run = first_run(call, bound, ambient)
+            planned: T = drive(call, govern(call, self._bind))
+            return planned
+        call, run = first
         run_inline(call, run)
         if not succeeded(call, run):
-            past = Past(run, bound.retry.initial_backoff_s)
-            run.value = drive(call, govern(call, self._bind, past))
-        return cast("T", run.value)
+            run.value = drive(call, self._resumed(call, run))
+        value: T = run.value
+        return value
 
     async def _aplanned(self, key: str | PolicyKey, operation: Callable[[], Awaitable[T]]) -> T:
-        bound, ambient = self._short.get(key), AMBIENT.get()
-        if bound is None or not _is_short(bound, ambient):
+        first = self._begun(key, operation)
+        if first is None:
             call = self._new_call(key, operation)
             call.is_async = True
-            value: T = await adrive(call, govern(call, self._bind))
-            return value
-        call = Call(self._runtime, bound.key, operation, ambient, started_s=self._now_s())
+            planned: T = await adrive(call, govern(call, self._bind))
+            return planned
+        call, run = first
         call.is_async = True
-        opened(call, bound)
-        run = first_run(call, bound, ambient)
         await arun_inline(call, run)
         if not succeeded(call, run):
-            past = Past(run, bound.retry.initial_backoff_s)
-            run.value = await adrive(call, govern(call, self._bind, past))
-        return cast("T", run.value)
+            run.value = await adrive(call, self._resumed(call, run))
+        value: T = run.value
+        return value
+
+    def _begun(self, key: str | PolicyKey, operation: Callable[[], Any]) -> tuple[Call, Run] | None:
+        """A call and its first attempt; ``None`` when the plan must say whether that may run."""
+        bound, ambient = self._short.get(key), AMBIENT.get()
+        if (
+            bound is None
+            or bound.limit_s is not None
+            or (lease := bound.circuit.calm) is None
+            or not (ambient is None or ambient.only_captures)
+        ):
+            return None
+        return begun(self._runtime, bound, operation, ambient, lease)
+
+    def _resumed(self, call: Call, run: Run) -> Plan:
+        """The plan of a call that has made its first attempt."""
+        return govern(call, self._bind, Past(run))
 
     def _well(
         self,
@@ -400,12 +412,6 @@ class Executor:
         await self.aclose()
 
 
-def _is_short(bound: Bound, ambient: Ambient | AttemptInfo | None) -> bool:
-    """Whether a call that is heard may make its first attempt without the plan."""
-    free = bound.limit_s is None and bound.circuit.calm is not None
-    return free and (ambient is None or ambient.only_captures)
-
-
 def _ended(
     info: AttemptInfo,
     began_s: float,
@@ -416,7 +422,8 @@ def _ended(
     """The attempt that a short path has made, as the plan knows attempts."""
     run = Run(info, 0, 0, began_s)
     run.ended_s, run.admission, run.error = ended_s, lease, failed
-    run.given = misused(failed)
+    if isinstance(failed, TypeError):
+        run.given = misused(failed)
     return run
 
 

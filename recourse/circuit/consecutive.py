@@ -1,6 +1,5 @@
 """The breaker that opens after failures in a row."""
 
-from recourse.circuit.tally import Result
 from recourse.outcome import Health
 from recourse.policy.model import CircuitPolicy
 from recourse.reasons import CircuitCause
@@ -11,10 +10,11 @@ __all__ = ["ConsecutiveFailures"]
 class ConsecutiveFailures:
     """Counts unhealthy results since the last healthy one; opens at ``threshold``."""
 
-    __slots__ = ("_failures", "_threshold")
+    __slots__ = ("_failures", "_threshold", "quiet")
 
     def __init__(self, policy: CircuitPolicy) -> None:
         self._failures = 0
+        self.quiet: bool = True
         self._threshold = policy.threshold
 
     @property
@@ -22,18 +22,14 @@ class ConsecutiveFailures:
         """Why such a breaker opens."""
         return CircuitCause.FAILURE_THRESHOLD
 
-    @property
-    def quiet(self) -> bool:
-        """Whether a good result would change nothing."""
-        return self._failures == 0
-
-    def is_bad(self, result: Result) -> bool:
+    def is_bad(self, health: Health, duration_s: float) -> bool:  # noqa: ARG002  # the shape of every tally
         """Whether it was unhealthy."""
-        return result.health is Health.UNHEALTHY
+        return health is Health.UNHEALTHY
 
-    def add(self, result: Result) -> bool:
+    def add(self, health: Health, duration_s: float, at_s: float) -> bool:  # noqa: ARG002  # likewise
         """Count one result; whether the threshold is reached."""
-        self._failures = self._failures + 1 if self.is_bad(result) else 0
+        self.quiet = health is not Health.UNHEALTHY
+        self._failures = 0 if self.quiet else self._failures + 1
         return self._failures >= self._threshold
 
     def counters(self) -> dict[str, float]:
@@ -43,6 +39,7 @@ class ConsecutiveFailures:
     def clear(self) -> None:
         """Start counting anew."""
         self._failures = 0
+        self.quiet = True
 
     def apply(self, policy: CircuitPolicy) -> None:
         """Follow a changed threshold."""

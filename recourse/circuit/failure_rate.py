@@ -3,7 +3,6 @@
 from typing import Final
 
 from recourse.circuit.rate import RateRule
-from recourse.circuit.tally import Result
 from recourse.outcome import Health
 from recourse.policy.model import CircuitPolicy
 from recourse.reasons import CircuitCause
@@ -15,8 +14,8 @@ def _ratio(policy: CircuitPolicy) -> float:
     return policy.failure_ratio
 
 
-def _is_bad(_: CircuitPolicy, result: Result) -> bool:
-    return result.health is Health.UNHEALTHY
+def _is_bad(_: CircuitPolicy, health: Health, __: float) -> bool:
+    return health is Health.UNHEALTHY
 
 
 FAILURE_RATE: Final = RateRule(CircuitCause.FAILURE_RATE, "failures", _ratio, _is_bad)

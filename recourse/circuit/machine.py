@@ -12,7 +12,7 @@ from recourse.circuit.probes import Probes
 from recourse.circuit.protocol import Admission, Transition
 from recourse.circuit.rate import RateTally
 from recourse.circuit.slow_call_rate import SLOW_CALL_RATE
-from recourse.circuit.tally import Result, Tally
+from recourse.circuit.tally import Tally
 from recourse.clock import Clock
 from recourse.locks import Mutex
 from recourse.outcome import Health
@@ -74,6 +74,7 @@ class CircuitBreaker:
         self._probes = Probes()
         self._cooldown = Cooldown(rng)
         self._held = False
+        self.calm: Admission | None = None
         self.generation: int = 0
         self._enter(BreakerState.CLOSED, now_s)
 
@@ -109,8 +110,12 @@ class CircuitBreaker:
             return
         with self._mutex.lock:
             if admission.generation == self.generation:
-                self._count(admission, Result(health, duration_s, now_s, origin))
-        self._outbox.deliver()
+                if self.state is BreakerState.CLOSED:
+                    self._count(health, duration_s, now_s, origin)
+                elif self._probes.settle(admission.probe) and health is not Health.NEUTRAL:
+                    self._judge(health, duration_s, now_s, origin)
+        if self._outbox.pending:
+            self._outbox.deliver()
 
     def apply(self, policy: CircuitPolicy, attempt_timeout_s: float | None) -> None:
         """Follow a changed policy from the next attempt on, without losing state or counters.
@@ -196,24 +201,21 @@ class CircuitBreaker:
             retry_after_s=retry_after_s,
         )
 
-    def _count(self, admission: Admission, result: Result) -> None:
-        if self.state is BreakerState.CLOSED:
-            if self._tally.add(result) and not self._held:
-                self._move(BreakerState.OPEN, self._tally.cause, result.at_s, result.origin)
-            self._notice_calm()
-        elif self._probes.settle(admission.probe) and result.health is not Health.NEUTRAL:
-            self._judge(result)
+    def _count(self, health: Health, duration_s: float, now_s: float, origin: object) -> None:
+        tally = self._tally
+        if tally.add(health, duration_s, now_s) and not self._held:
+            self._move(BreakerState.OPEN, tally.cause, now_s, origin)
+        else:
+            self.calm = self.free_pass if tally.quiet else None
 
-    def _judge(self, result: Result) -> None:
-        if result.health is Health.UNHEALTHY or self._tally.is_bad(result):
+    def _judge(self, health: Health, duration_s: float, now_s: float, origin: object) -> None:
+        if health is Health.UNHEALTHY or self._tally.is_bad(health, duration_s):
             self._cooldown.grow(self._policy)
-            self._move(BreakerState.OPEN, CircuitCause.PROBE_FAILED, result.at_s, result.origin)
+            self._move(BreakerState.OPEN, CircuitCause.PROBE_FAILED, now_s, origin)
             return
         self._successes += 1
         if self._successes >= self._policy.required_successes:
-            self._move(
-                BreakerState.CLOSED, CircuitCause.PROBE_SUCCEEDED, result.at_s, result.origin
-            )
+            self._move(BreakerState.CLOSED, CircuitCause.PROBE_SUCCEEDED, now_s, origin)
             self._forget()
 
     def _move(
@@ -246,7 +248,7 @@ class CircuitBreaker:
 
     def _notice_calm(self) -> None:
         calm = self.state is BreakerState.CLOSED and self._tally.quiet
-        self.calm: Admission | None = self.free_pass if calm else None
+        self.calm = self.free_pass if calm else None
 
     def _counters(self) -> dict[str, float]:
         if self.state is BreakerState.CLOSED:

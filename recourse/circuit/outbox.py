@@ -49,27 +49,31 @@ class Outbox:
 
     One thread delivers at a time. Another one that brings a transition meanwhile, a listener
     included, leaves it to the first and goes on.
+
+    Attributes:
+        listeners: Who is told.
+        pending: What has not been told yet.
     """
 
-    __slots__ = ("_delivery", "_pending", "listeners")
+    __slots__ = ("_delivery", "listeners", "pending")
 
     def __init__(self) -> None:
         self.listeners: Listeners = Listeners()
-        self._pending: deque[Transition] = deque()
+        self.pending: deque[Transition] = deque()
         self._delivery = Mutex()
 
     def put(self, transition: Transition) -> None:
         """Queue a transition; called under the breaker's lock, so the queue has their order."""
-        self._pending.append(transition)
+        self.pending.append(transition)
 
     def deliver(self) -> None:
         """Tell the listeners of everything queued, unless another thread is at it."""
-        while self._pending:
+        while self.pending:
             turn = self._delivery.lock
             if not turn.acquire(blocking=False):
                 return
             try:
-                while self._pending:
-                    self.listeners.tell(self._pending.popleft())
+                while self.pending:
+                    self.listeners.tell(self.pending.popleft())
             finally:
                 turn.release()

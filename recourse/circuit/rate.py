@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from recourse.circuit.tally import Result
 from recourse.circuit.window import CountWindow, TimeWindow
+from recourse.outcome import Health
 from recourse.policy.model import CircuitPolicy
 from recourse.reasons import CircuitCause
 
@@ -24,7 +24,7 @@ class RateRule(NamedTuple):
     cause: CircuitCause
     counted: str
     ratio: Callable[[CircuitPolicy], float]
-    is_bad: Callable[[CircuitPolicy, Result], bool]
+    is_bad: Callable[[CircuitPolicy, Health, float], bool]
 
 
 class RateTally:
@@ -34,32 +34,28 @@ class RateTally:
     than a count window can hold. A window whose kind or size changes starts empty.
     """
 
-    __slots__ = ("_bad", "_calls", "_policy", "_rule", "_window")
+    __slots__ = ("_bad", "_calls", "_policy", "_rule", "_window", "quiet")
 
     def __init__(self, policy: CircuitPolicy, rule: RateRule) -> None:
         self._rule = rule
         self._policy = policy
         self._window = _window(policy)
         self._bad = self._calls = 0
+        self.quiet: bool = False  # for good: every result moves the share
 
     @property
     def cause(self) -> CircuitCause:
         """Why a breaker of this kind opens."""
         return self._rule.cause
 
-    @property
-    def quiet(self) -> bool:
-        """Never: every result moves the share."""
-        return False
-
-    def is_bad(self, result: Result) -> bool:
+    def is_bad(self, health: Health, duration_s: float) -> bool:
         """Whether the result is one that the rule counts."""
-        return self._rule.is_bad(self._policy, result)
+        return self._rule.is_bad(self._policy, health, duration_s)
 
-    def add(self, result: Result) -> bool:
+    def add(self, health: Health, duration_s: float, at_s: float) -> bool:
         """Count one result; whether the share is reached."""
         policy = self._policy
-        bad, calls = self._window.add(result.at_s, bad=self.is_bad(result))
+        bad, calls = self._window.add(at_s, bad=self.is_bad(health, duration_s))
         self._bad, self._calls = bad, calls
         believed = calls >= min(policy.min_calls, policy.window_calls or policy.min_calls)
         return believed and bad / calls >= self._rule.ratio(policy)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from recourse.circuit.rate import RateRule
-from recourse.circuit.tally import Result
+from recourse.outcome import Health
 from recourse.policy.model import CircuitPolicy
 from recourse.reasons import CircuitCause
 
@@ -14,8 +14,8 @@ def _ratio(policy: CircuitPolicy) -> float:
     return policy.slow_ratio
 
 
-def _is_bad(policy: CircuitPolicy, result: Result) -> bool:
-    return result.duration_s >= policy.slow_call_s
+def _is_bad(policy: CircuitPolicy, _: Health, duration_s: float) -> bool:
+    return duration_s >= policy.slow_call_s
 
 
 SLOW_CALL_RATE: Final = RateRule(CircuitCause.SLOW_CALL_RATE, "slow_calls", _ratio, _is_bad)

@@ -1,49 +1,36 @@
 """What a breaker counts while it is closed."""
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from recourse.outcome import Health
 from recourse.policy.model import CircuitPolicy
 from recourse.reasons import CircuitCause
 
-__all__ = ["Result", "Tally"]
-
-
-class Result(NamedTuple):
-    """How one attempt ended; a neutral one is never counted.
-
-    Attributes:
-        health: Healthy or unhealthy.
-        duration_s: How long it ran.
-        at_s: When it ended.
-        origin: The call that made it.
-    """
-
-    health: Health
-    duration_s: float
-    at_s: float
-    origin: object = None
+__all__ = ["Tally"]
 
 
 class Tally(Protocol):
-    """Results, counted as one kind of breaker does. Used under the breaker's lock."""
+    """Results, counted as one kind of breaker does. Used under the breaker's lock.
+
+    A result is healthy or unhealthy and took ``duration_s``; a neutral one is never counted.
+
+    Attributes:
+        quiet: Whether a good result would change nothing.
+    """
+
+    quiet: bool
 
     @property
     def cause(self) -> CircuitCause:
         """Why a breaker of this kind opens."""
         ...
 
-    @property
-    def quiet(self) -> bool:
-        """Whether a good result would change nothing."""
-        ...
-
-    def is_bad(self, result: Result) -> bool:
+    def is_bad(self, health: Health, duration_s: float) -> bool:
         """Whether the result speaks for opening."""
         ...
 
-    def add(self, result: Result) -> bool:
-        """Count one result; whether the breaker must open now."""
+    def add(self, health: Health, duration_s: float, at_s: float) -> bool:
+        """Count one result, which came at ``at_s``; whether the breaker must open now."""
         ...
 
     def counters(self) -> dict[str, float]:

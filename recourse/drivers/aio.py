@@ -12,7 +12,7 @@ from recourse.drivers.misuse import MISUSED, is_plain, plain_in_acall
 from recourse.drivers.threads import INNER_CANCELLED, inner_cancelled
 from recourse.errors import ExecutorClosed
 from recourse.plan.bound import Runtime
-from recourse.plan.call import Call, Operated, Run
+from recourse.plan.call import Call, Run
 from recourse.plan.govern import Bind, Plan, govern
 from recourse.plan.late import end_late
 from recourse.plan.scopes import Scopes
@@ -76,9 +76,9 @@ async def _slept(runtime: Runtime, seconds: float, key: str) -> BaseException | 
 
     runtime.sleepers[wake] = lambda error: soon(loop, post, error)
     try:
-        closed = runtime.closed_error(key)
-        if closed is not None:
-            return closed
+        # Looked at only now: whoever closes the executor later wakes this one.
+        if runtime.closed:
+            return ExecutorClosed(key)
         await runtime.clock.asleep(seconds, wake)
     except BaseException as error:  # the plan decides what passes on
         return error
@@ -87,7 +87,7 @@ async def _slept(runtime: Runtime, seconds: float, key: str) -> BaseException | 
     return woke[0] if woke else None
 
 
-async def _operate(call: Operated, run: Run) -> None:
+async def _operate(call: Call | Unheard, run: Run) -> None:
     token = AMBIENT.set(run.info)
     try:
         if call.scoped:
@@ -97,13 +97,14 @@ async def _operate(call: Operated, run: Run) -> None:
             await _awaited(call, run)
     except BaseException as error:  # the plan decides what passes on
         run.error = error
-        run.given = inner_cancelled(error)
+        if isinstance(error, asyncio.CancelledError):
+            run.given = inner_cancelled()
     finally:
         AMBIENT.reset(token)
     run.ended_s = call.runtime.clock.monotonic_s()
 
 
-async def _awaited(call: Operated, run: Run) -> None:
+async def _awaited(call: Call | Unheard, run: Run) -> None:
     result = call.operation()
     if type(result) is CoroutineType or not is_plain(result):
         run.value = await result

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import Any, Final
 
 from recourse.outcome import Outcome, OutcomeKind
@@ -45,6 +45,8 @@ def is_plain(value: object) -> bool:
 
 def _flags(operation: Any) -> int:
     """The code flags of a function, or of what a partial or callable object runs."""
+    if type(operation) is FunctionType:
+        return operation.__code__.co_flags
     while isinstance(operation, functools.partial):
         operation = operation.func
     code = getattr(operation, "__code__", None)
@@ -65,8 +67,10 @@ def check_call(operation: Any, verb: str = "call") -> None:
     Raises:
         TypeError: A generator function, or a coroutine function.
     """
-    _check_callable(operation, verb)
     flags = _flags(operation)
+    if not flags & (_GENERATOR | _ASYNC_GENERATOR | _COROUTINE) and callable(operation):
+        return
+    _check_callable(operation, verb)
     _check_generator(flags, verb)
     if flags & _COROUTINE:
         message = f"{verb}() got a coroutine function; use a{verb}()"

@@ -1,5 +1,6 @@
 """Streams: retried until their first item, then committed; the attempt lives until they close."""
 
+import asyncio
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -83,8 +84,10 @@ def _attempt(call: Call, run: Run) -> Iterator[Any]:
 def _fail(run: Run, error: BaseException) -> None:
     """Keep what ended a stream. After the first item nothing may be repeated."""
     run.error = error
-    if not isinstance(error, Exception):
-        run.given = inner_cancelled(error)
+    if isinstance(error, asyncio.CancelledError):
+        run.given = inner_cancelled()
+    elif not isinstance(error, Exception):
+        run.given = None
     elif run.came_s is not None:
         run.given = _COMMITTED
     else:

@@ -11,7 +11,7 @@ from recourse.drivers.misuse import MISUSED, PLAIN, awaitable_in_call, is_plain
 from recourse.errors import ExecutorClosed
 from recourse.outcome import Outcome, OutcomeKind
 from recourse.plan.bound import Runtime
-from recourse.plan.call import Call, Operated, Run
+from recourse.plan.call import Call, Run
 from recourse.plan.govern import Bind, Plan, govern
 from recourse.plan.late import end_late
 from recourse.plan.scopes import Scopes
@@ -73,7 +73,8 @@ def _slept(runtime: Runtime, box: Mailbox, seconds: float, key: str) -> BaseExce
     """Wait between attempts, unless the executor is closed; what ended the wait early."""
     runtime.sleepers[box] = box.post
     try:
-        woke = runtime.closed_error(key) or runtime.clock.sleep(seconds, box)
+        # Looked at only now: whoever closes the executor later wakes this one.
+        woke = ExecutorClosed(key) if runtime.closed else runtime.clock.sleep(seconds, box)
     except BaseException as error:  # the plan decides what passes on
         return error
     finally:
@@ -81,7 +82,7 @@ def _slept(runtime: Runtime, box: Mailbox, seconds: float, key: str) -> BaseExce
     return woke if isinstance(woke, BaseException) else None
 
 
-def run_inline(call: Operated, run: Run) -> None:
+def run_inline(call: Call | Unheard, run: Run) -> None:
     """Run the operation here and now; what it raises is kept, not raised."""
     token = AMBIENT.set(run.info)
     try:
@@ -96,16 +97,15 @@ def run_inline(call: Operated, run: Run) -> None:
             run.error, run.given = awaitable_in_call(value), MISUSED
     except BaseException as error:  # the plan decides what passes on
         run.error = error
-        run.given = inner_cancelled(error)
+        if isinstance(error, asyncio.CancelledError):
+            run.given = inner_cancelled()
     finally:
         AMBIENT.reset(token)
     run.ended_s = call.runtime.clock.monotonic_s()
 
 
-def inner_cancelled(error: BaseException) -> Outcome | None:
-    """The outcome when something inside was cancelled, although the caller was not."""
-    if not isinstance(error, asyncio.CancelledError):
-        return None
+def inner_cancelled() -> Outcome | None:
+    """The outcome of a cancellation when something inside was cancelled, and not the caller."""
     try:
         task = asyncio.current_task()
     except RuntimeError:

@@ -11,7 +11,6 @@ from recourse.budget.registry import Budgets
 from recourse.circuit.protocol import Admission, Breaker
 from recourse.classify.protocol import Classifier
 from recourse.clock import Clock
-from recourse.errors import ExecutorClosed
 from recourse.events import CallIds
 from recourse.hedge.registry import Triggers
 from recourse.locks import Mutex, renew_in_child
@@ -90,10 +89,6 @@ class Runtime:
         self.threads = set()
         self.tasks = set()
         self.ids.renew()
-
-    def closed_error(self, key: str) -> ExecutorClosed | None:
-        """What a call gets from a closed executor; ``None`` while it is open."""
-        return ExecutorClosed(key) if self.closed else None
 
     def new_call_id(self) -> str:
         """An id for a call of which nothing else is recorded so far."""
@@ -219,6 +214,5 @@ class Bound:
         )
 
     def feed(self, runtime: Runtime, kind: OutcomeKind, attempt: int, now_s: float) -> None:
-        """Tell the retry budget how one run attempt ended, if it learns from that."""
-        if self.feeds:
-            runtime.budgets.feed(self.retry.budget, kind, attempt, now_s)
+        """Tell the retry budget how one run attempt ended; only where it learns from that."""
+        runtime.budgets.feed(self.retry.budget, kind, attempt, now_s)

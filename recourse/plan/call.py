@@ -1,7 +1,7 @@
 """The state of one call and of each of its runs."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from recourse.circuit.protocol import Admission
 from recourse.clock import Clock
@@ -12,7 +12,7 @@ from recourse.outcome import Outcome
 from recourse.plan.bound import Bound, Runtime
 from recourse.reasons import BudgetReason, CancelReason
 
-__all__ = ["Call", "Operated", "Past", "Run"]
+__all__ = ["Call", "Past", "Run"]
 
 
 class Run:
@@ -90,7 +90,7 @@ class Past:
 
     Attributes:
         run: Its last attempt.
-        previous_s: The delay chosen last; before the first, ``initial_backoff_s``.
+        previous_s: The delay chosen last; ``None`` before the first.
         waited_s: What was really waited after that attempt.
         woke: What ended that wait early, if anything did.
         is_over: Whether the attempt has been judged and told, and the next one is due.
@@ -98,26 +98,12 @@ class Past:
 
     __slots__ = ("is_over", "previous_s", "run", "waited_s", "woke")
 
-    def __init__(self, run: Run, previous_s: float) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
-        self.previous_s: float = previous_s
+        self.previous_s: float | None = None
         self.waited_s: float = 0.0
         self.woke: BaseException | None = None
         self.is_over = False
-
-
-class Operated(Protocol):
-    """What running an operation needs to know of its call.
-
-    Attributes:
-        runtime: What all calls of the executor share.
-        operation: What an attempt runs.
-        scoped: Who wants to be around it.
-    """
-
-    runtime: Runtime
-    operation: Callable[[], Any]
-    scoped: tuple[ScopedObserver, ...]
 
 
 class Call:
@@ -158,20 +144,23 @@ class Call:
     is_stream = False
     over = False
     result: Any = None
+    errors: tuple[Exception, ...] = ()
     failed: tuple[Run, ...] = ()
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what a call is made of, without the price of keywords
         self,
         runtime: Runtime,
         key: str,
         operation: Callable[[], Any],
         ambient: Ambient | AttemptInfo | None,
-        *,
         started_s: float,
         call_id: str | None = None,
+        told: int = 0,
     ) -> None:
         clock = runtime.clock
-        self.info: CallInfo = CallInfo(runtime.ids, key, started_s, clock.time_unix_ns(), call_id)
+        self.info: CallInfo = CallInfo(
+            runtime.ids, key, started_s, clock.time_unix_ns(), call_id, told
+        )
         self.runtime = runtime
         self.operation: Callable[[], Any] = operation
         self.ambient = ambient
@@ -179,7 +168,6 @@ class Call:
             (*runtime.observers, *TAPS.observers) if TAPS.observers else runtime.observers
         )
         self.told: list[Event] = []
-        self.errors: list[Exception] = []
         if runtime.message_of is not None:
             self.info.message_of = runtime.message_of
         if runtime.scoped:
@@ -217,10 +205,20 @@ class Call:
             except Exception as error:  # an observer must not change a call
                 self.runtime.observer_failed(observer, error)
 
+    def tell_all(self, *some: Event) -> None:
+        """As :meth:`tell`, of several events that happen in the same moment."""
+        self.told += some
+        for event in some:
+            for observer in self.listeners:
+                try:
+                    observer.on_event(event)
+                except Exception as error:  # an observer must not change a call
+                    self.runtime.observer_failed(observer, error)
+
     def forget(self) -> None:
         """Let go of errors: their tracebacks hold frames that hold the call and its runs."""
         self.told.clear()
-        self.errors.clear()
+        self.errors = ()
         for run in self.failed:
             run.error = None
         self.failed = ()

@@ -11,7 +11,7 @@ from recourse.plan.steps import Finish
 from recourse.reasons import Disposition, Reason
 from recourse.timeline import keep
 
-__all__ = ["at_once", "finished", "interrupted", "refused"]
+__all__ = ["finished", "interrupted", "refused"]
 
 # Retrying stopped although the last outcome was worth a retry: with errors="wrap" these are groups.
 _GAVE_UP: Final = frozenset(
@@ -40,16 +40,6 @@ def finished(call: Call, run: Run, disposition: Disposition, why: str = "") -> F
         _explain(call, error, disposition, why)
     _tell(call, disposition, outcome, error)
     return Finish(None, error)
-
-
-def at_once(call: Call, run: Run) -> None:
-    """The end of a call whose first attempt has given a value that needs no judging."""
-    call.attempts_run = 1
-    call.result = run.value
-    telling.first_succeeded(call, run)
-    call.over = True
-    if call.capture is not None:
-        call.capture.record(tuple(call.told))
 
 
 def refused(call: Call, disposition: Disposition, error: Exception, reason: str) -> Finish:

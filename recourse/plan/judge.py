@@ -26,6 +26,17 @@ __all__ = [
     "verdict",
 ]
 
+_CLASSIFIED: Final = frozenset(
+    map(
+        id,
+        (
+            OutcomeKind.SUCCESS,
+            OutcomeKind.RETRYABLE,
+            OutcomeKind.NON_RETRYABLE,
+            OutcomeKind.ABORT,
+        ),
+    )
+)
 _SEVERITY: Final = {OutcomeKind.ABORT: 3, OutcomeKind.NON_RETRYABLE: 2, OutcomeKind.RETRYABLE: 1}
 _CANCELLED: Final = Outcome(OutcomeKind.CANCELLED, Reason.CANCELLED)
 _CANCELLED_INSIDE: Final = Outcome(OutcomeKind.ABORT, Reason.INNER_CANCELLED)
@@ -56,19 +67,21 @@ def judge(call: Call, bound: Bound, run: Run) -> Outcome:
     Asks the classifier once.
     """
     outcome = run.outcome = _outcome(call, bound, run)
-    settle(call, run, _health(run, outcome))
+    if run.admission is not None:
+        settle(call, run, _health(run, outcome))
     call.attempts_run += 1
-    if run.error is not None:
+    kind, error = outcome.kind, run.error
+    if error is not None:
         call.failed = (*call.failed, run)
-    if isinstance(run.error, Exception):
-        call.errors.append(run.error)
-    elif run.error is None and outcome.kind in _SEVERITY:
-        call.errors.append(ResultRejected(outcome, run.value))
-    if run.hedge_index == 0:
-        bound.feed(call.runtime, outcome.kind, run.attempt, run.ended_s)
-    if outcome.kind is OutcomeKind.SUCCESS:
+        if isinstance(error, Exception):
+            call.errors = (*call.errors, error)
+    elif kind in _SEVERITY:
+        call.errors = (*call.errors, ResultRejected(outcome, run.value))
+    if bound.feeds and run.hedge_index == 0:
+        bound.feed(call.runtime, kind, run.attempt, run.ended_s)
+    if kind is OutcomeKind.SUCCESS:
         sample(call, bound, run, censored=False)
-    if not run.dropped:
+    if run.release is not None and not run.dropped:
         give_back(call, run)
     return outcome
 
@@ -144,15 +157,8 @@ def classified(bound: Bound, run: Run) -> Outcome:
 
 def _is_known(given: object) -> TypeGuard[Outcome]:
     """Whether it is an outcome, of a kind that is a classifier's to give."""
-    if not isinstance(given, Outcome):
-        return False
-    kind = given.kind
-    return (
-        kind is OutcomeKind.RETRYABLE
-        or kind is OutcomeKind.SUCCESS
-        or kind is OutcomeKind.NON_RETRYABLE
-        or kind is OutcomeKind.ABORT
-    )
+    # By identity: a text that only equals a kind is none, and may not even be hashable.
+    return isinstance(given, Outcome) and id(given.kind) in _CLASSIFIED
 
 
 def _health(run: Run, outcome: Outcome) -> Health:

@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from recourse.events import AttemptStart
-from recourse.plan.call import Operated, Run
+from recourse.plan.call import Call, Run
+from recourse.plan.unheard import Unheard
 
 __all__ = ["Scopes"]
 
@@ -19,7 +20,7 @@ class Scopes:
 
     __slots__ = ("_call", "_entered", "_run")
 
-    def __init__(self, call: Operated, run: Run) -> None:
+    def __init__(self, call: Call | Unheard, run: Run) -> None:
         self._call = call
         self._run = run
         self._entered: list[tuple[object, AbstractContextManager[object]]] = []

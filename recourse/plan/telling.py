@@ -16,6 +16,7 @@ from recourse.plan.call import Call, Run
 from recourse.reasons import BudgetKind, CancelReason, Disposition, HedgingOff
 
 __all__ = [
+    "TOLD_FIRST",
     "attempt_end",
     "attempt_late",
     "attempt_start",
@@ -25,6 +26,7 @@ __all__ = [
     "call_start",
     "circuit_decision",
     "circuit_state",
+    "first_started",
     "first_succeeded",
     "hedge_cancel",
     "hedge_spawn",
@@ -35,8 +37,12 @@ __all__ = [
     "retry_scheduled",
 ]
 
+# How many events first_started tells.
+TOLD_FIRST: Final = 3
+
 _tuple: Final[type[tuple[Any, ...]]] = tuple
 _event: Final = _tuple.__new__
+_SUCCESS: Final = Disposition.SUCCESS
 _DENIED: Final = Outcome(OutcomeKind.ABORT)
 
 
@@ -53,6 +59,18 @@ def opened(call: Call, bound: Bound) -> None:
     call.tell(_event(events.CallStart, (info, info.seq(), info.started_s, call.limit_s)))
     known = (info, info.seq(), info.started_s, policy, policy.source, bound.mode, 0.0, None, None)
     call.tell(_event(events.PolicyResolved, known))
+
+
+def first_started(call: Call, bound: Bound, run: Run) -> None:
+    """The call was made, under a policy that was known beforehand, and its first attempt begins."""
+    info, policy, at_s = call.info, bound.policy, run.started_s
+    known = (info, 1, at_s, policy, policy.source, bound.mode, 0.0, None, None)
+    run.start = _event(events.AttemptStart, (info, 2, at_s, 0, 0, 0.0, None, None))
+    call.tell_all(
+        _event(events.CallStart, (info, 0, at_s, call.limit_s)),
+        _event(events.PolicyResolved, known),
+        run.start,
+    )
 
 
 def first_succeeded(call: Call, run: Run) -> None:
@@ -81,9 +99,8 @@ def first_succeeded(call: Call, run: Run) -> None:
         run.budget_reason,
         run.info.annotations or {},
     )
-    call.tell(_event(events.AttemptEnd, facts))
-    over = (info, info.seq(), ended_s, Disposition.SUCCESS, SUCCESS, None, 1, 0, call.limit_s)
-    call.tell(_event(events.CallEnd, over))
+    over = (info, info.seq(), ended_s, _SUCCESS, SUCCESS, None, 1, 0, call.limit_s)
+    call.tell_all(_event(events.AttemptEnd, facts), _event(events.CallEnd, over))
 
 
 def key_rejected(call: Call, why: str) -> None:

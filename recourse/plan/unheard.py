@@ -12,7 +12,7 @@ from recourse.plan import telling
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Call, Past, Run
 from recourse.plan.judge import classified
-from recourse.plan.opening import opened
+from recourse.plan.opening import follow
 from recourse.reasons import BudgetReason
 
 __all__ = ["Unheard"]
@@ -57,7 +57,7 @@ class Unheard(Past):
         run: Run,
     ) -> None:
         self.run = run
-        self.previous_s = bound.retry.initial_backoff_s
+        self.previous_s = None
         self.waited_s = 0.0
         self.woke = None
         self.is_over = False
@@ -86,13 +86,16 @@ class Unheard(Past):
         breaker, admission = bound.breaker, run.admission
         if breaker is not None and admission is not None:
             run.admission = None
-            took_s = run.ended_s - run.started_s
-            breaker.settle(admission, outcome.effective_health, took_s, run.ended_s, self)
+            health = outcome.health or Health.UNHEALTHY
+            breaker.settle(admission, health, run.ended_s - run.started_s, run.ended_s, self)
             if breaker.free_pass is None:
                 return None
         self.is_over = True
         self._paused_s = self.runtime.clock.monotonic_s()
-        delay_s = backoff_s(bound.retry, run.attempt, self.runtime.rng, self.previous_s)
+        retry, previous_s = bound.retry, self.previous_s
+        if previous_s is None:
+            previous_s = retry.initial_backoff_s
+        delay_s = backoff_s(retry, run.attempt, self.runtime.rng, previous_s)
         self.previous_s = run.backoff_s = delay_s
         return delay_s
 
@@ -137,7 +140,9 @@ class Unheard(Past):
             )
             self._call.is_async = self.is_async
             first.info.join(self._call.info)
-            opened(self._call, self.bound)
+            follow(self._call, self.bound)
+            if self._call.heard:
+                telling.opened(self._call, self.bound)
         return self._call
 
     def taken_over(self) -> Call:
@@ -148,6 +153,6 @@ class Unheard(Past):
             call.attempts_run += 1
             call.failed = (*call.failed, run)
             if isinstance(run.error, Exception):
-                call.errors.append(run.error)
+                call.errors = (*call.errors, run.error)
             telling.attempt_end(call, run, backoff_s=run.backoff_s, backoff_source="policy")
         return call
