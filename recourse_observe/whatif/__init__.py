@@ -17,7 +17,7 @@ from recourse_observe.whatif.answer import (
     SweepPoint,
     Unit,
 )
-from recourse_observe.whatif.ask import ask
+from recourse_observe.whatif.asking import ask
 from recourse_observe.whatif.scene import NoIncidentError, NoKeyError
 
 __all__ = [

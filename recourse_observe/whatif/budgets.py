@@ -32,16 +32,16 @@ def budgets_from(tables: Mapping[str, Table]) -> dict[str, Budget]:
 
 
 def inferred_budget(record: Record, name: str) -> Table | None:
-    """The budget that explains what was decided; ``None`` when the record does not say."""
+    """The budget that explains what was decided; ``None`` when the record does not say.
+
+    One that was hardly asked and denied nothing is taken for unlimited.
+    """
     asked = [one for one in record.asked if one.budget_name == name]
-    if not asked:
-        return None
-    if any(one.level_after is None for one in asked):
-        never_denied = all(one.allowed for one in asked)
-        return {"kind": "unlimited"} if never_denied else None
-    if len(asked) < _ENOUGH:
-        return {"kind": "unlimited"} if all(one.allowed for one in asked) else None
-    return _bucket(asked) or _ratio(record, asked)
+    found: Table | None = None
+    if len(asked) >= _ENOUGH and all(one.level_after is not None for one in asked):
+        found = _bucket(asked) or _ratio(record, asked)
+    never_denied = all(one.allowed for one in asked)
+    return {"kind": "unlimited"} if found is None and never_denied else found
 
 
 def _bucket(asked: Sequence[Asked]) -> Table | None:

@@ -57,7 +57,7 @@ def split_edit(text: str) -> tuple[str, Any]:
     try:
         known = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        known = None if value.strip() == "none" else value.strip()
+        known = value.strip()
     return path.strip(), known
 
 
@@ -115,7 +115,8 @@ def _edited(policy: EffectivePolicy, changes: Iterable[tuple[str, Any]]) -> dict
         if blocks and blocks[0] in _BLOCKS:
             inside["enabled"] = True
         _forget_twin(inside, name)
-        inside[name] = value
+        # The word is a value of its own for the jitter only.
+        inside[name] = None if value == "none" and name != "jitter" else value
     return document
 
 

@@ -8,25 +8,25 @@ that do so about as well as the best are kept: the interval comes from their dif
 
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from recourse_observe.whatif.dependency import Dependency, Fault
-from recourse_observe.whatif.errors import blame, outside_faults, quota
 from recourse_observe.whatif.process import Rules
-from recourse_observe.whatif.record import Record, Tried
+from recourse_observe.whatif.record import Record
 from recourse_observe.whatif.runs import Runner, Task
+from recourse_observe.whatif.seen import Seen, look
 from recourse_observe.whatif.series import Series, distance, ending_of, recorded_series
-from recourse_observe.whatif.service import service_quantiles
 from recourse_observe.whatif.trace import Ending
 
 __all__ = ["Fitted", "Fitting", "fit"]
 
 _PER_RUN: Final = 8_000
-_ALL_RUNS: Final = 300_000
+_ALL_RUNS: Final = 200_000
 _LEAST_WORKERS: Final = 6
-_KEPT: Final = 5
+_KEPT: Final = 7
+_NEARBY: Final = (0.85, 0.93, 1.07, 1.15)
 
 
 class Guess(NamedTuple):
@@ -36,6 +36,7 @@ class Guess(NamedTuple):
         capacity_per_s: Requests per second; 0: without limit.
         queue_s: Seconds of work that may wait; infinite: without limit.
         slowdown: Of service times, between ``from_s`` and ``to_s``.
+        quota: What the quota that was read off is multiplied with.
     """
 
     capacity_per_s: float = 0.0
@@ -43,6 +44,7 @@ class Guess(NamedTuple):
     slowdown: float = 1.0
     from_s: float = 0.0
     to_s: float = 0.0
+    quota: float = 1.0
 
 
 class Fitting(NamedTuple):
@@ -70,19 +72,6 @@ class Fitted:
     thin: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What the record shows of itself."""
-
-    base: Dependency
-    mean_s: float
-    usual_per_s: float
-    peak_per_s: float
-    refused_at_per_s: float | None
-    suffered: bool
-    mechanisms: tuple[str, ...]
-
-
 def fit(record: Record, rules: Rules, run: Runner) -> Fitted:
     """The dependencies that may stand behind a record.
 
@@ -91,109 +80,27 @@ def fit(record: Record, rules: Rules, run: Runner) -> Fitted:
         rules: What was in force.
         run: Carries out runs.
     """
-    seen = _seen(record)
+    seen = look(record)
     series = recorded_series(record)
     attempts = max(1, sum(tried.ran for tried in record.attempts))
     thin = _thin(record, rules, seen, attempts)
     if not seen.suffered:
-        guesses = [Guess(), *_unseen_limits(seen)]
+        guesses = [*_quotas(seen), *_unseen_limits(seen)]
         found = _scored(record, seen, guesses, series, rules, run, thin)
         return Fitted(fittings=tuple(found), searched=False, mechanisms=seen.mechanisms, thin=thin)
-    rounds = max(12, min(48, _ALL_RUNS * thin // attempts))
+    rounds = max(10, min(40, _ALL_RUNS * thin // attempts))
     found = _search(record, seen, series, rules, run, thin=thin, rounds=rounds)
     best = found[0].distance
-    close = [one for one in found if one.distance <= best + max(0.02, 0.25 * best)]
-    kept = close[:_KEPT] if len(close) > 1 else found[:2]
+    close = [one for one in found if one.distance <= best + max(0.025, 0.35 * best)]
+    kept = _unlike(close)[:_KEPT]
+    if len(kept) == 1:
+        kept = _unlike(found)[:2]
     return Fitted(
         fittings=tuple(kept),
         searched=True,
         mechanisms=(*seen.mechanisms, *_told(record.onset_s, kept[0].guess)),
         thin=thin,
     )
-
-
-# ---------------------------------------------------------------- read off
-
-
-def _seen(record: Record) -> Seen:
-    quiet = [t for t in record.attempts if t.ran and not _during(record, t.at_s)]
-    usable = [t for t in quiet if ending_of(t) is not Ending.ERROR]
-    if sum(t.outcome == "success" for t in usable) < 20:  # noqa: PLR2004  # no quiet to speak of
-        usable = [t for t in record.attempts if t.ran and ending_of(t) is not Ending.ERROR]
-    service = service_quantiles([(t.duration_s, t.outcome != "success") for t in usable])
-    usual_s = service[len(service) // 2]
-    found = blame(record, usual_s)
-    held = quota(record, found.quota)
-    shed = next((found.replies[reason] for reason in sorted(found.shed)), None)
-    base = Dependency(service_s=service, faults=outside_faults(record, found))
-    mechanisms = [f"half of the requests take no longer than {usual_s * 1000:.3g} ms in quiet"]
-    if shed is not None:
-        base = replace(base, shed=shed)
-        mechanisms.append(f"a full queue answers {shed.reply.reason}")
-    if held is not None:
-        reason = max(found.quota, key=lambda one: sum(t.reason == one for t in record.attempts))
-        rate, from_s, to_s = held
-        base = replace(
-            base,
-            quota_per_s=rate,
-            quota_from_s=from_s,
-            quota_to_s=to_s,
-            over_quota=found.replies[reason],
-        )
-        mechanisms.append(f"a quota of {rate:.3g} requests per second answers {reason}")
-    mechanisms += [f"{reason} comes from outside" for reason in sorted(found.outside)]
-    return Seen(
-        base=base,
-        mean_s=sum(service) / len(service),
-        usual_per_s=_rate([call.at_s for call in record.calls], record.length_s),
-        peak_per_s=_peak(t.at_s + t.duration_s for t in record.attempts if t.outcome == "success"),
-        refused_at_per_s=_accepted(record, found.shed),
-        suffered=_suffered(record, quiet, usual_s),
-        mechanisms=tuple(mechanisms),
-    )
-
-
-def _during(record: Record, at_s: float) -> bool:
-    return record.onset_s - 5.0 <= at_s < record.end_s + 5.0
-
-
-def _rate(moments: Sequence[float], length_s: float) -> float:
-    return len(moments) / length_s if length_s else 0.0
-
-
-def _peak(moments: Iterable[float]) -> float:
-    counts: dict[int, int] = {}
-    for moment in moments:
-        counts[int(moment // 5.0)] = counts.get(int(moment // 5.0), 0) + 1
-    return max(counts.values(), default=0) / 5.0
-
-
-def _accepted(record: Record, shed: frozenset[str]) -> float | None:
-    """Attempts per second that were taken while the queue was full: what the workers can do."""
-    counts: dict[int, list[int]] = {}
-    for tried in record.attempts:
-        if tried.ran:
-            both = counts.setdefault(int(tried.at_s // 5.0), [0, 0])
-            both[tried.reason in shed] += 1
-    full = sorted(
-        taken / 5.0 for taken, refused in counts.values() if refused > 0.15 * taken
-    )  # full nearly all the time
-    return full[int(0.75 * len(full))] if len(full) > 2 else None  # noqa: PLR2004  # seen more than once
-
-
-def _suffered(record: Record, quiet: Sequence[Tried], usual_s: float) -> bool:
-    """Whether attempts of the incident were slow or cut off more than usual."""
-    during = [t for t in record.attempts if t.ran and _during(record, t.at_s)]
-    return _hurt(during, usual_s) > 1.5 * _hurt(quiet, usual_s) + 0.02  # more than chance
-
-
-def _hurt(attempts: Sequence[Tried], usual_s: float) -> float:
-    worked = [t for t in attempts if ending_of(t) is not Ending.ERROR]
-    slow = sum(t.outcome != "success" or t.duration_s > 4.0 * usual_s for t in worked)
-    return slow / len(worked) if worked else 0.0
-
-
-# ---------------------------------------------------------------- searched
 
 
 def _search(  # noqa: PLR0913  # what a search looks at
@@ -217,7 +124,10 @@ def _search(  # noqa: PLR0913  # what a search looks at
         ]
         found += _scored(record, seen, further, series, rules, run, thin)
         found.sort(key=lambda one: one.distance)
-    return found
+    best = found[0].guess
+    nearby = [best._replace(slowdown=max(1.0, best.slowdown * much)) for much in _NEARBY]
+    found += _scored(record, seen, nearby, series, rules, run, thin)
+    return sorted(found, key=lambda one: one.distance)
 
 
 def _plain_slowdowns(record: Record, seen: Seen) -> list[Guess]:
@@ -245,10 +155,11 @@ def _drawn(record: Record, seen: Seen, rng: random.Random) -> Guess:
     lead_s = (
         0.0 if rng.random() < 0.4 else rng.uniform(0.0, 6.0)  # noqa: PLR2004  # a part, as the docstring says
     )  # trouble shows later than it begins
-    slowdown = math.exp(rng.uniform(0.2, 4.0))
+    # A surge of calls needs no slowdown: its calls are among those that were recorded.
+    slowdown = 1.0 if rng.random() < 0.15 else math.exp(rng.uniform(0.2, 4.0))  # noqa: PLR2004  # a part, as the docstring says
     capacity = 0.0
     if seen.refused_at_per_s is not None:
-        capacity = seen.refused_at_per_s * math.exp(rng.gauss(0.0, 0.1))
+        capacity = seen.refused_at_per_s * math.exp(rng.gauss(0.0, 0.07))
     elif rng.random() < 0.75:  # noqa: PLR2004  # a limit that matters
         low = max(0.95 * seen.peak_per_s, 1.02 * seen.usual_per_s)
         capacity = low * math.exp(rng.uniform(0.0, 2.0))
@@ -270,6 +181,22 @@ def _near(record: Record, guess: Guess, rng: random.Random, width: float) -> Gue
         guess.from_s + rng.gauss(0.0, 5.0 * width),
         min(record.end_s + 5.0, max(guess.from_s + 1.0, to_s)),
     )
+
+
+def _unlike(fittings: Sequence[Fitting]) -> list[Fitting]:
+    """The best of each kind: dependencies that take as much and are slow as long are one kind."""
+    kinds: dict[tuple[float, float, float], Fitting] = {}
+    for one in fittings:
+        guess = one.guess
+        kinds.setdefault((guess.capacity_per_s, guess.queue_s, guess.to_s), one)
+    return list(kinds.values())
+
+
+def _quotas(seen: Seen) -> list[Guess]:
+    """A quota is read off the stretches in which it held, and not all of those were full."""
+    if seen.base.quota_per_s is None:
+        return [Guess()]
+    return [Guess(quota=scale) for scale in (1.0, 0.8, 0.86, 0.92, 0.96, 1.04, 1.1)]
 
 
 def _unseen_limits(seen: Seen) -> list[Guess]:
@@ -301,11 +228,13 @@ def dependency_of(record: Record, seen: Seen, guess: Guess) -> Dependency:
     workers = 0
     if guess.capacity_per_s:
         workers = max(1, round(guess.capacity_per_s * seen.mean_s))
+    rate = seen.base.quota_per_s
     endless = math.isinf(guess.queue_s) or not workers
     return replace(
         seen.base,
         workers=workers,
         queue=None if endless else max(1, round(guess.queue_s * guess.capacity_per_s)),
+        quota_per_s=None if rate is None else rate * guess.quota,
         faults=_slowed(seen.base.faults, guess, record.length_s),
     )
 

@@ -146,7 +146,7 @@ def _slack(grounds: Grounds, measure: Measure, middle: float) -> float:
     moved = abs(middle - was)
     share = moved / (moved + was) if moved + was else 0.0
     chance = 1.6 * (middle**0.5) if measure.unit in {Unit.CALLS, Unit.ATTEMPTS} else 0.0
-    return share * (0.5 * bias + 0.15 * max(middle, was)) + share * chance + 0.02 * middle
+    return share * (bias + 0.2 * max(middle, was) + chance) + 0.05 * middle
 
 
 def load_points(

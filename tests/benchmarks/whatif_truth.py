@@ -64,7 +64,7 @@ def pair(seed: int) -> Pair:
     """The pair of a seed."""
     rng = random.Random(seed)  # noqa: S311  # a search, no secret
     family = list(FAMILIES)[seed % len(FAMILIES)]
-    world = World(rng, rng.uniform(6, 22), rng.uniform(60, 80), rng.uniform(20, 70))
+    world = World(rng, rng.uniform(5, 14), rng.uniform(50, 65), rng.uniform(20, 50))
     dependency, retry, faults, parts = FAMILIES[family](world)
     budget = rng.random() < 0.2
     if budget:
@@ -73,7 +73,7 @@ def pair(seed: int) -> Pair:
     scenario = Scenario(
         name=f"{family}-{seed}",
         seed=seed,
-        duration_s=world.onset_s + world.lasts_s + rng.uniform(50, 90),
+        duration_s=world.onset_s + world.lasts_s + rng.uniform(40, 70),
         dependencies=(dependency,),
         keys=(
             KeySpec(key=KEY, dependency=NAME, policy=policy, traffic=Poisson(per_s=world.per_s)),
@@ -82,6 +82,7 @@ def pair(seed: int) -> Pair:
         if budget
         else (),
         faults=faults,
+        drain_s=90.0,
     )
     return Pair(family, scenario, edits(rng, policy, family))
 
@@ -331,8 +332,8 @@ class Verdict(NamedTuple):
 def judge(seed: int, *, processes: int = 1) -> Verdict:
     """Ask about one pair, and find out."""
     from recourse_observe.queries.archive import open_archive
+    from recourse_observe.whatif import ask
     from recourse_observe.whatif.answer import Kind
-    from recourse_observe.whatif.ask import ask
     from recourse_observe.whatif.candidate import edited
 
     found = pair(seed)

@@ -256,10 +256,18 @@ def _modelled(  # what an answer is made of
         rows=rows,
         load=load,
         check=check,
-        assumes=(*answer.assumes, _FEEDBACK, _CALLERS, _ALONE),
+        assumes=(*answer.assumes, _FEEDBACK, _CALLERS, _ALONE, *_of_budgets(question)),
         runs=len(grounds.before),
         sweep=tuple(points),
     )
+
+
+def _of_budgets(question: Question) -> list[str]:
+    return [
+        f"budget {name!r} is unlimited: it has denied nothing that was recorded"
+        for name, table in question.force.budgets.items()
+        if table["kind"] == "unlimited"
+    ]
 
 
 def _missed(check: Check) -> str:

@@ -1,0 +1,119 @@
+"""Reads off a record what it shows of the dependency: service times, failing answers, quotas, rates."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from recourse_observe.whatif.dependency import Dependency
+from recourse_observe.whatif.errors import blame, outside_faults, quota
+from recourse_observe.whatif.record import Record, Tried
+from recourse_observe.whatif.series import ending_of
+from recourse_observe.whatif.service import service_quantiles
+from recourse_observe.whatif.trace import Ending
+
+__all__ = ["Seen", "look"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the record shows of itself.
+
+    Attributes:
+        base: The dependency as far as it can be read off.
+        mean_s: Of a request's service time.
+        usual_per_s: Calls per second.
+        peak_per_s: Successes per second in the best five seconds.
+        refused_at_per_s: Requests per second that were taken while the queue was full.
+        suffered: Whether attempts of the incident were slow or cut off: then more must be searched.
+        mechanisms: What was read off, one sentence each.
+    """
+
+    base: Dependency
+    mean_s: float
+    usual_per_s: float
+    peak_per_s: float
+    refused_at_per_s: float | None
+    suffered: bool
+    mechanisms: tuple[str, ...]
+
+
+def look(record: Record) -> Seen:
+    """What the record shows of the dependency."""
+    quiet = [t for t in record.attempts if t.ran and not _during(record, t.at_s)]
+    usable = [t for t in quiet if ending_of(t) is not Ending.ERROR]
+    if sum(t.outcome == "success" for t in usable) < 20:  # noqa: PLR2004  # no quiet to speak of
+        usable = [t for t in record.attempts if t.ran and ending_of(t) is not Ending.ERROR]
+    service = service_quantiles([(t.duration_s, t.outcome != "success") for t in usable])
+    usual_s = service[len(service) // 2]
+    found = blame(record, usual_s)
+    held = quota(record, found.quota)
+    shed = next((found.replies[reason] for reason in sorted(found.shed)), None)
+    base = Dependency(service_s=service, faults=outside_faults(record, found))
+    mechanisms = [f"half of the requests take no longer than {usual_s * 1000:.3g} ms in quiet"]
+    if shed is not None:
+        base = replace(base, shed=shed)
+        mechanisms.append(f"a full queue answers {shed.reply.reason}")
+    if held is not None:
+        reason = max(found.quota, key=lambda one: sum(t.reason == one for t in record.attempts))
+        rate, from_s, to_s = held
+        base = replace(
+            base,
+            quota_per_s=rate,
+            quota_from_s=from_s,
+            quota_to_s=to_s,
+            over_quota=found.replies[reason],
+        )
+        mechanisms.append(f"a quota of {rate:.3g} requests per second answers {reason}")
+    mechanisms += [f"{reason} comes from outside" for reason in sorted(found.outside)]
+    return Seen(
+        base=base,
+        mean_s=sum(service) / len(service),
+        usual_per_s=_rate([call.at_s for call in record.calls], record.length_s),
+        peak_per_s=_peak(t.at_s + t.duration_s for t in record.attempts if t.outcome == "success"),
+        refused_at_per_s=_accepted(record, found.shed),
+        suffered=_suffered(record, quiet, usual_s),
+        mechanisms=tuple(mechanisms),
+    )
+
+
+def _during(record: Record, at_s: float) -> bool:
+    return record.onset_s - 5.0 <= at_s < record.end_s + 5.0
+
+
+def _rate(moments: Sequence[float], length_s: float) -> float:
+    return len(moments) / length_s if length_s else 0.0
+
+
+def _peak(moments: Iterable[float]) -> float:
+    counts: dict[int, int] = {}
+    for moment in moments:
+        counts[int(moment // 5.0)] = counts.get(int(moment // 5.0), 0) + 1
+    return max(counts.values(), default=0) / 5.0
+
+
+def _accepted(record: Record, shed: frozenset[str]) -> float | None:
+    """Attempts per second that were taken while the queue was full: what the workers can do."""
+    counts: dict[int, list[int]] = {}
+    for tried in record.attempts:
+        if tried.ran:
+            both = counts.setdefault(int(tried.at_s // 5.0), [0, 0])
+            both[tried.reason in shed] += 1
+    full = [
+        taken / 5.0
+        for _, (taken, refused) in sorted(counts.items())
+        if refused > 0.15 * taken  # full nearly all the time
+    ]
+    # The later half: while the queue fills, and while work is slowed, it takes more or less.
+    late = sorted(full[len(full) // 2 :])
+    return late[len(late) // 2] if len(full) > 2 else None  # noqa: PLR2004  # seen more than once
+
+
+def _suffered(record: Record, quiet: Sequence[Tried], usual_s: float) -> bool:
+    """Whether attempts of the incident were slow or cut off more than usual."""
+    during = [t for t in record.attempts if t.ran and _during(record, t.at_s)]
+    return _hurt(during, usual_s) > 1.5 * _hurt(quiet, usual_s) + 0.02  # more than chance
+
+
+def _hurt(attempts: Sequence[Tried], usual_s: float) -> float:
+    worked = [t for t in attempts if ending_of(t) is not Ending.ERROR]
+    slow = sum(t.outcome != "success" or t.duration_s > 4.0 * usual_s for t in worked)
+    return slow / len(worked) if worked else 0.0
