@@ -79,8 +79,6 @@ def _args(queued: Any) -> Sequence[Any]:
 
 def _is_idempotent(words: Sequence[Any]) -> bool:
     """Whether the command of these words may be carried out twice."""
-    if not words:
-        return False
     # "OBJECT ENCODING": a command of two words may come as one.
     command = _word(words[0]).partition(" ")[0]
     first = _CONDITIONED.get(command, len(words))

@@ -257,6 +257,23 @@ def test_a_hedge_wins_against_a_slow_server(server: Any) -> None:
     executor.close()
 
 
+def test_an_error_of_another_interceptor_follows_the_default_rules(server: Any) -> None:
+    tried: list[int] = []
+
+    class Token(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpcio ships no types
+        def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+            tried.append(1)
+            if len(tried) == 1:
+                raise ConnectionError
+            return continuation(details, request)
+
+    with grpc.insecure_channel(server.address) as channel:
+        both = grpc.intercept_channel(channel, ClientInterceptor(executor_of()), Token())
+        response, _ = charge(both)
+
+    assert (response, len(tried)) == (b"charged 1", 2)
+
+
 def test_a_future_gives_the_same_and_is_done_at_once(server: Any) -> None:
     server.script = ["UNAVAILABLE"]
 

@@ -156,6 +156,18 @@ def test_a_reconnection_inside_a_command_is_not_retried_again(proxy: Any) -> Non
     assert [each.key for each in capture.timelines] == ["connect", "set", "get"]
 
 
+def test_a_server_that_went_away_costs_three_attempts_and_not_nine(proxy: Any) -> None:
+    with record_timeline(nested=True) as capture, client_of(proxy) as client:
+        client.set("a", "1")
+        proxy.close()
+        with pytest.raises(redis.ConnectionError):
+            client.get("a")
+
+    last = capture.timeline
+    assert last is not None
+    assert last.attempts_run == 3
+
+
 def test_an_answer_that_takes_too_long_is_given_up_with_redis_py_s_own_timeout(proxy: Any) -> None:
     with record_timeline() as capture, client_of(proxy, socket_timeout=0.1) as client:
         client.set("a", "1")
@@ -329,6 +341,22 @@ async def test_an_attempt_that_takes_too_long_is_cut_and_repeated_if_it_may_be(p
 
     dispositions = {each.key: each.disposition for each in capture.timelines}
     assert (dispositions["get"], dispositions["incrby"]) == ("success", "terminal")
+
+
+@pytest.mark.anyio
+async def test_a_server_that_went_away_is_not_retried_twice_over(proxy: Any) -> None:
+    async with record_timeline(nested=True) as capture, async_client_of(proxy) as client:
+        await client.set("a", "1")
+        proxy.faults = [(b"GET", LOST)]
+        lost = client.connection_pool
+        proxy.close()
+        with pytest.raises(redis.ConnectionError):
+            await client.get("a")
+        await lost.disconnect()
+
+    last = capture.timeline
+    assert last is not None
+    assert last.attempts_run == 3
 
 
 @pytest.mark.anyio
