@@ -23,6 +23,7 @@ True
 from recourse_observe.lab.client import AttemptRecord, CallRecord, Incarnation
 from recourse_observe.lab.faults import (
     CapacityChange,
+    ClassifierChange,
     ClockSkew,
     ControlPlaneOutage,
     Deploy,
@@ -60,6 +61,7 @@ __all__ = [
     "BudgetSpec",
     "CallRecord",
     "CapacityChange",
+    "ClassifierChange",
     "ClockSkew",
     "ControlPlane",
     "ControlPlaneOutage",

@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
-from recourse import Executor, RetryRatio, TokenBucket
+from recourse import Executor, Policy, RetryRatio, TokenBucket
 from recourse.budget.protocol import Budget
+from recourse.classify.auto import AutoClassifier
 from recourse.classify.http import HTTPClassifier
+from recourse.classify.protocol import Classifier
 from recourse.context import current_attempt
 from recourse.errors import RecourseError
+from recourse.events import Event
 from recourse.observer import Observer
+from recourse.outcome import Outcome
 from recourse_observe.lab.chance import Chance, Stream
 from recourse_observe.lab.faults import (
     ClockSkew,
@@ -27,9 +31,9 @@ from recourse_observe.lab.server import REFUSED, RESET, Job, Reply, Server
 from recourse_observe.lab.spec import BudgetSpec, KeySpec, Scenario, ServiceSpec
 
 __all__ = [
-    "CLASSIFIERS",
     "AnsweredError",
     "AttemptRecord",
+    "BackendError",
     "CallRecord",
     "Incarnation",
     "Observers",
@@ -38,8 +42,13 @@ __all__ = [
 ]
 
 # What policies of the laboratory may name beside the executor's own classifiers: `eager` repeats
-# what a caller did wrong.
-CLASSIFIERS: Final = {"eager": HTTPClassifier(extra_retryable=(400, 404, 409, 410, 412, 422))}
+# what a caller did wrong, `domain` is as the process's code has it.
+_EAGER: Final = HTTPClassifier(extra_retryable=(400, 404, 409, 410, 412, 422))
+_KINDS: Final[dict[str, Classifier]] = {
+    "auto": AutoClassifier(),
+    "http": HTTPClassifier(),
+    "eager": _EAGER,
+}
 _GOOD: Final = 200
 _ORDER: ContextVar["Order | None"] = ContextVar("recourse_lab_order", default=None)
 
@@ -58,6 +67,37 @@ class AnsweredError(Exception):
         self.status = status
         self.method = method
         self.retry_after_s = retry_after_s
+
+
+class BackendError(Exception):
+    """What a dependency that does not speak HTTP raises.
+
+    Attributes:
+        code: Its own number for it.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"error {code}")
+        self.code = code
+
+
+class Domain:
+    """A classifier whose code can be replaced while the process runs.
+
+    Attributes:
+        used: What it does at the moment.
+    """
+
+    def __init__(self) -> None:
+        self.used = _KINDS["auto"]
+
+    def become(self, kind: str) -> None:
+        """Do from now on what another classifier does."""
+        self.used = _KINDS[kind]
+
+    def classify(self, value: Any, error: Exception | None) -> Outcome:
+        """The outcome as the code of the moment sees it."""
+        return self.used.classify(value, error)
 
 
 class Incarnation(NamedTuple):
@@ -136,6 +176,18 @@ class AttemptRecord(NamedTuple):
 CUT_OFF: Final = -2
 
 
+class _Listener:
+    """An observer that hears nothing of a process that is over, as of one that was killed."""
+
+    def __init__(self, process: "Process", observer: Observer) -> None:
+        self._process = process
+        self._tell = observer.on_event
+
+    def on_event(self, event: Event) -> None:
+        if not self._process.is_over:
+            self._tell(event)
+
+
 class Process:
     """One process of a service.
 
@@ -147,6 +199,12 @@ class Process:
         chance: Draws.
         servers: The dependencies, by name.
         observers: Who is told of each incarnation's events.
+
+    Attributes:
+        calls: Every call that has ended.
+        attempts: Every run of an operation that asked a dependency and has ended.
+        is_over: The run has ended; what is still told is not passed on.
+        domain: The classifier that policies name ``domain``.
     """
 
     def __init__(  # noqa: PLR0913  # the parts of the world
@@ -164,6 +222,7 @@ class Process:
         self.attempts: list[AttemptRecord] = []
         self.service = service
         self.index = index
+        self.is_over = False
         self._scenario = scenario
         self._loop = loop
         self._chance = chance
@@ -184,6 +243,8 @@ class Process:
             if skew.service == service.name and skew.process == index
         )
         self._starts = 0
+        self._followed: dict[str, Policy] = {}
+        self.domain = Domain()
         self.policies: Policies
         self.executor: Executor
         self.start(())
@@ -204,6 +265,8 @@ class Process:
         self.policies = Policies(
             self._own, scenario.control, scenario.of(ControlPlaneOutage), loop, plain
         )
+        for policy in self._followed.values():
+            self.policies.publish(policy)
         budgets = {b.name: _budget(b) for b in scenario.budgets if b.name not in missing_budgets}
         born = Incarnation(self.service.name, self.index, name, loop.now_s, self._skew_s)
         self.executor = Executor(
@@ -211,12 +274,17 @@ class Process:
             default_policy=self.service.default_policy,
             fallback_policy=self.service.fallback_policy,
             missing_policy=self.service.missing_policy,
-            observers=self._observers(born),
-            classifiers=CLASSIFIERS,
+            observers=[_Listener(self, each) for each in self._observers(born)],
+            classifiers={"eager": _EAGER, "domain": self.domain},
             budgets=budgets,
             clock=LabClock(loop, scenario.start_unix_ns, self._skew_s),
             random=rng,
         )
+
+    def follow(self, policy: Policy) -> None:
+        """Follow a policy from now on, after a restart as well."""
+        self._followed[str(policy.key)] = policy
+        self.policies.publish(policy)
 
     def order(self, key: str, number: int) -> Order:
         """The call of a key with this number, as it is at this moment."""
@@ -250,7 +318,12 @@ class Process:
         try:
             await self.executor.acall(order.key, self._operate, order)
             error = ""
-        except (AnsweredError, OSError, RecourseError) as raised:  # timeouts are among them
+        except (
+            AnsweredError,
+            BackendError,
+            OSError,
+            RecourseError,
+        ) as raised:  # timeouts are among them
             error = type(raised).__name__
         finally:
             _ORDER.reset(token)
@@ -302,7 +375,7 @@ class Process:
         server = self._servers[spec.dependency].spec
         if server.tells_peer and reply.instance >= 0:
             info.annotate(peer=f"{server.name}-{reply.instance}")
-        return _taken(reply, spec.method)
+        return _taken(reply, spec)
 
     async def _ask(self, order: Order, attempt: int, hedge: int) -> Reply:
         loop = self._loop
@@ -311,7 +384,7 @@ class Process:
         cut = self._broken(order, attempt, hedge)
         if cut is None:
             self._servers[order.spec.dependency].submit(job)
-        elif cut.how is not How.SILENCE:
+        elif cut.how not in {How.SILENCE, How.STALL}:
             reply = Reply(_STATUS.get(cut.how, cut.status), -1)
             loop.at(loop.now_s + cut.after_s, lambda: _settle(answered, reply))
         try:
@@ -344,7 +417,7 @@ def _settle(answered: "asyncio.Future[Any]", reply: Reply) -> None:
         answered.set_result(reply)
 
 
-def _taken(reply: Reply, method: str | None) -> int:
+def _taken(reply: Reply, spec: KeySpec) -> int:
     """The value of a good reply; a bad one raises what an HTTP client would."""
     if reply.status == _GOOD:
         return reply.status
@@ -354,7 +427,9 @@ def _taken(reply: Reply, method: str | None) -> int:
     if reply.status == RESET:
         message = "connection reset by peer"
         raise ConnectionResetError(message)
-    raise AnsweredError(reply.status, method, reply.retry_after_s)
+    if not spec.speaks_http:
+        raise BackendError(reply.status)
+    raise AnsweredError(reply.status, spec.method, reply.retry_after_s)
 
 
 def _budget(spec: BudgetSpec) -> Budget:

@@ -12,6 +12,7 @@ from recourse import Policy
 
 __all__ = [
     "CapacityChange",
+    "ClassifierChange",
     "ClockSkew",
     "ControlPlaneOutage",
     "Deploy",
@@ -37,6 +38,7 @@ class How(StrEnum):
     REFUSED = "refused"  # the connection is refused
     RESET = "reset"  # the connection breaks
     SILENCE = "silence"  # no answer ever comes
+    STALL = "stall"  # no answer comes, and all connections break together when it is over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,21 @@ class PolicyChange(Scheduled):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierChange(Scheduled):
+    """The code of the classifier ``domain`` is replaced, process by process, and put back at the end.
+
+    Attributes:
+        service: Whose processes.
+        becomes: What it does then: ``auto``, ``http`` or ``eager``.
+        applied_s: For each process, when; ``None`` means never.
+    """
+
+    service: str
+    becomes: str
+    applied_s: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPlaneOutage(Scheduled):
     """The control plane answers nobody: remote keys go on as their caches and modes say."""
 
@@ -273,6 +290,7 @@ Fault: TypeAlias = (
     | Surge
     | UpstreamDeadline
     | PolicyChange
+    | ClassifierChange
     | ControlPlaneOutage
     | Deploy
     | ProcessFault

@@ -153,6 +153,8 @@ class Server:
                 self._later(outage.after_s, job, Reply(REFUSED, job.instance))
             case How.RESET:
                 self._later(outage.after_s, job, Reply(RESET, job.instance))
+            case How.STALL:
+                self._later(outage.end_s - self._loop.now_s, job, Reply(RESET, job.instance))
             case How.SILENCE:
                 pass
 
@@ -195,6 +197,9 @@ class Server:
         instance.busy.add(job)
         if spec.refuses_repeats and job.number in self.effects:
             job.spoiled = CONFLICT
+        elif spec.error_share and not job.spoiled:
+            drawn = self._chance.unit(Stream.ERROR, job.number, job.attempt, job.hedge)
+            job.spoiled = spec.error_status if drawn < spec.error_share else 0
         took_s = self._service_s(job)
         if not spec.calls:
             loop.at(loop.now_s + took_s, lambda: self._finish(instance, job, went_well=True))

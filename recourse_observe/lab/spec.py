@@ -152,6 +152,7 @@ class KeySpec:
         client_error_share: The part of its calls that the dependency refuses for good reasons.
         client_error_status: The status of those, 4xx.
         method: The HTTP method that attempts note; ``None`` notes nothing.
+        speaks_http: Whether errors have an HTTP status; others are of a class of their own.
     """
 
     key: str
@@ -165,6 +166,7 @@ class KeySpec:
     client_error_share: float = 0.0
     client_error_status: int = 404
     method: str | None = None
+    speaks_http: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-
+from functools import partial
 from recourse.observer import Observer
 from recourse_observe.lab.chance import Chance, Stream
 from recourse_observe.lab.client import (
@@ -18,7 +17,7 @@ from recourse_observe.lab.client import (
     Process,
     child,
 )
-from recourse_observe.lab.faults import Deploy, PolicyChange, UpstreamDeadline
+from recourse_observe.lab.faults import ClassifierChange, Deploy, PolicyChange, UpstreamDeadline
 from recourse_observe.lab.loop import LabLoop
 from recourse_observe.lab.server import Job, Server
 from recourse_observe.lab.spec import DependencySpec, KeySpec, Scenario
@@ -112,6 +111,8 @@ class _World:
             self._change_policies(spec)
         for deploy in scenario.of(Deploy):
             self._deploy(deploy)
+        for change in scenario.of(ClassifierChange):
+            self._change_classifier(change)
         for index, spec in enumerate(scenario.keys):
             self._await_next(spec, iter(sorted(arrivals(scenario, index, self._chance))))
         loop.run_for(scenario.duration_s + scenario.drain_s)
@@ -175,11 +176,18 @@ class _World:
 
     def _publish(self, process: Process, change: PolicyChange, at_s: float, spec: KeySpec) -> None:
         before = spec.policy
-        self._loop.at(at_s, lambda: process.policies.publish(change.policy))
+        self._loop.at(at_s, lambda: process.follow(change.policy))
         if before is not None:
             drawn = self._chance.unit(Stream.SPREAD, process.index, 1)
             back_s = max(at_s, change.end_s + drawn * change.rollback_spread_s)
-            self._loop.at(back_s, lambda: process.policies.publish(before))
+            self._loop.at(back_s, lambda: process.follow(before))
+
+    def _change_classifier(self, change: ClassifierChange) -> None:
+        processes = self._processes[change.service]
+        for process, at_s in zip(processes, change.applied_s, strict=False):
+            if at_s is not None:
+                self._loop.at(at_s, partial(process.domain.become, change.becomes))
+                self._loop.at(max(at_s, change.end_s), partial(process.domain.become, "auto"))
 
     def _deploy(self, deploy: Deploy) -> None:
         processes = self._processes[deploy.service]
@@ -197,11 +205,8 @@ class _World:
         everyone = [process for own in self._processes.values() for process in own]
         calls = [call for process in everyone for call in process.calls]
         attempts = [attempt for process in everyone for attempt in process.attempts]
-        for problem in self._loop.problems:
-            raise problem["exception"]  # a mistake of the laboratory's own: calls keep theirs
         unfinished = len(self._under_way)
-        for task in list(self._under_way):
-            _forget(task)
+        self._stop(everyone)
         return Run(
             scenario=self._scenario,
             calls=tuple(sorted(calls, key=lambda call: (call.started_s, call.number))),
@@ -212,8 +217,17 @@ class _World:
             unfinished=unfinished,
         )
 
+    def _stop(self, everyone: list[Process]) -> None:
+        """End what is still under way, after nobody listens any more.
 
-def _forget(task: "asyncio.Task[Any]") -> None:
-    """Let a task go that will never end, without a word about it."""
-    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # asyncio offers no other way
-    task.get_coro().close()
+        Raises:
+            Exception: A mistake of the laboratory's own has ended a request.
+        """
+        for process in everyone:
+            process.is_over = True
+        for task in sorted(self._under_way, key=lambda task: task.get_name()):
+            task.cancel()
+        self._loop.run_for(self._loop.now_s)
+        for problem in self._loop.problems:
+            if "exception" in problem:
+                raise problem["exception"]
