@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from recourse_observe.archive.errors import ArchiveError
+from recourse_observe.archive.errors import ArchiveEmptyError, ArchiveError
 from recourse_observe.archive.files import LIVE, FileName, Source, name_of, publish_table
+from recourse_observe.archive.index import write_index
 from recourse_observe.archive.instance import Lock, segment_name
 from recourse_observe.archive.leftovers import recover
 from recourse_observe.archive.reader import survey, view_of
@@ -53,7 +54,12 @@ class Compacted:
     recovered: int = 0
 
 
-def compact(path: str | os.PathLike[str], *, rows_per_file: int = 5_000_000) -> Compacted:
+def compact(
+    path: str | os.PathLike[str],
+    *,
+    rows_per_file: int = 5_000_000,
+    progress: Callable[[int, int], object] = lambda _done, _of: None,
+) -> Compacted:
     """Merge the files of each table and hour, sorted by key and time.
 
     Writers may go on: only files that are there already are touched. A merged file lists what it
@@ -64,6 +70,7 @@ def compact(path: str | os.PathLike[str], *, rows_per_file: int = 5_000_000) -> 
     Args:
         path: An archive's directory.
         rows_per_file: An hour with more rows than this is split.
+        progress: Called with how many groups of files are merged, and of how many.
 
     Raises:
         ArchiveError: It cannot be read, or somebody else compacts it.
@@ -77,10 +84,12 @@ def compact(path: str | os.PathLike[str], *, rows_per_file: int = 5_000_000) -> 
         groups = [g for files in found.files.values() for g in _groups(root, files, rows_per_file)]
         with Store({str(n): view_of(g[0].table, g) for n, g in enumerate(groups)}) as store:
             for number, group in enumerate(groups):
+                progress(number, len(groups))
                 rows = _sorted(store, str(number), group[0].table)
                 for index, value in enumerate(_replace(root, group, rows, rows_per_file)):
                     totals[index] += value
         write_sql(root)
+        write_index(root, _left(root))
     before, after, rows, bytes_before, bytes_after = totals
     return Compacted(
         files_before=before,
@@ -90,6 +99,13 @@ def compact(path: str | os.PathLike[str], *, rows_per_file: int = 5_000_000) -> 
         bytes_after=bytes_after,
         recovered=recovered,
     )
+
+
+def _left(root: Path) -> Iterable[FoundFile]:
+    try:
+        return survey(root, indexed=False).paths.values()
+    except ArchiveEmptyError:  # hours without rows leave no file
+        return ()
 
 
 @contextmanager

@@ -55,6 +55,7 @@ class RemoteStore:
         limits: What the worker may use.
         careful: Have every page of every file read first.
         looking: Called with each file that is looked at, when it is careful.
+        follow: Only tell what is new, with these arguments of ``Follower``; no question is answered.
         command: What starts a worker, instead of this interpreter.
     """
 
@@ -65,6 +66,7 @@ class RemoteStore:
         limits: Limits | None = None,
         careful: bool = False,
         looking: Callable[[str], object] = lambda _: None,
+        follow: Mapping[str, object] | None = None,
         command: tuple[str, ...] = (),
     ) -> None:
         self._path = os.fspath(path)
@@ -82,6 +84,7 @@ class RemoteStore:
         self._has_crashed = False
         self._is_careful = careful
         self._looking = looking
+        self._follow = None if follow is None else dict(follow)
         self._warnings: tuple[str, ...] = ()
         self._start()
 
@@ -157,10 +160,7 @@ class RemoteStore:
         given = {name: encode(value) for name, value in (params or {}).items()}
         said = {"do": "ask", "sql": sql, "params": given}
         _, data = self._ask(said, lane, ticket)
-        import pyarrow as pa
-
-        with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
-            return reader.read_all()
+        return _table(data)
 
     def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         """The rows of the last statement as tuples.
@@ -185,6 +185,15 @@ class RemoteStore:
         """Look at the directory again; whether anything has come, gone or grown."""
         reply, _ = self._ask({"do": "refresh"}, "", None)
         return bool(reply["changed"])
+
+    def poll(self) -> dict[str, Any]:
+        """What is new, as Arrow tables by table; see :class:`Follower`."""
+        reply, data = self._ask({"do": "poll"}, "", None)
+        news, start = {}, 0
+        for table, size in zip(reply["tables"], reply["sizes"], strict=True):
+            news[table] = _table(data[start : start + size])
+            start += size
+        return news
 
     def report(self) -> dict[str, Any]:
         """What the archive consists of; see :meth:`LocalStore.report`."""
@@ -289,6 +298,7 @@ class RemoteStore:
             "path": self._path,
             "careful": self._is_careful or self._has_crashed,
             "avoid": self._avoid,
+            "follow": self._follow,
             "memory_bytes": self._limits.memory_bytes,
         }
         self._order(said)
@@ -340,6 +350,12 @@ class RemoteStore:
             return False
         self._avoid[self._opening.looking_at] = "ended the process that read it"
         return True
+
+
+def _table(data: bytes) -> Any:
+    from recourse_observe.archive.encoded import from_stream  # it brings Arrow
+
+    return from_stream(data)
 
 
 def _archive_error(kind: str) -> type[errors.ArchiveError]:

@@ -39,6 +39,8 @@ class Worker:
         self._speaking = threading.Lock()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="recourse-query")
         self._store: Any = None
+        self._follower: Any = None
+        self._news: dict[str, Any] = {}
         self._told: tuple[str, ...] = ()
 
     def serve(self) -> bool:
@@ -55,7 +57,7 @@ class Worker:
             case {"do": "open"}:
                 self._open(said)
             case {"do": "stop", "ids": numbers}:
-                for number in numbers:
+                for number in numbers if self._follower is None else ():
                     self._store.supersede(str(number))
             case {"id": number}:
                 self._pool.submit(self._answer, number, said)
@@ -66,8 +68,11 @@ class Worker:
         from recourse_observe.archive.errors import ArchiveError
         from recourse_observe.archive.opened import LocalStore
 
-        avoid = {Path(path): why for path, why in said["avoid"].items()}
         try:
+            if said.get("follow") is not None:
+                self._follow(said)
+                return
+            avoid = {Path(path): why for path, why in said["avoid"].items()}
             self._store = LocalStore(
                 said["path"],
                 sandboxed=True,
@@ -87,6 +92,13 @@ class Worker:
         else:
             self._told = self._store.warnings
             self._tell({"opened": list(self._told)})
+
+    def _follow(self, said: Mapping[str, Any]) -> None:
+        from recourse_observe.archive.follow import Follower
+
+        self._follower = self._store = Follower(said["path"], **said["follow"])
+        self._news = self._follower.poll()
+        self._tell({"opened": list(self._follower.warnings)})
 
     def _looking(self, path: Path) -> None:
         self._tell({"at": os.fspath(path)})
@@ -112,14 +124,22 @@ class Worker:
             self._tell({"id": number, **reply}, data)
 
     def _reply(self, said: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+        from recourse_observe.archive.encoded import as_bytes
+
         match said["do"]:
             case "ask":
                 params = {name: decode(value) for name, value in said["params"].items()}
                 # A lane of its own: to stop it is to supersede it, whether it has begun or not.
                 lane = str(said["id"])
-                return {}, _stream(self._store.arrow(said["sql"], params, lane=lane, ticket=0))
+                table = self._store.arrow(said["sql"], params, lane=lane, ticket=0)
+                return {}, as_bytes(table, "arrow")
             case "kinds":
                 return {"kinds": list(self._store.kinds(said["sql"]))}, b""
+            case "poll":
+                news, self._news = self._news or self._follower.poll(), {}
+                parts = [bytes(as_bytes(rows, "arrow")) for rows in news.values()]
+                sizes = [len(part) for part in parts]
+                return {"tables": list(news), "sizes": sizes}, b"".join(parts)
             case "report":
                 return {"report": self._store.report()}, b""
             case _:
@@ -139,7 +159,7 @@ class Worker:
                 return  # the owner is gone: the next message will not come either
 
     def _rest(self) -> bool:
-        if self._store is not None:
+        if self._store is not None and self._follower is None:
             self._store.interrupt()
         self._pool.shutdown(wait=False, cancel_futures=True)
         running = [thread for thread in threading.enumerate() if "recourse-query" in thread.name]
@@ -156,15 +176,6 @@ class _Absent(MetaPathFinder):
         del path, target
         if fullname in {"numpy", "pandas"}:
             raise ModuleNotFoundError(fullname, name=fullname)
-
-
-def _stream(table: Any) -> Any:
-    import pyarrow as pa
-
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
 
 
 def main(argv: "list[str]") -> int:

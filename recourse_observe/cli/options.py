@@ -17,7 +17,18 @@ from recourse_observe.text import printable
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
 
-__all__ = ["Chosen", "archive_and", "common", "explain", "opened", "scoped", "the_archive", "warn"]
+__all__ = [
+    "Chosen",
+    "archive_and",
+    "common",
+    "directory",
+    "explain",
+    "is_trusted",
+    "opened",
+    "scoped",
+    "the_archive",
+    "warn",
+]
 
 _INSIST_S: Final = 0.05
 _TRUST: Final = "recourse.trust"
@@ -130,19 +141,38 @@ def _environment() -> str | None:
     return os.environ.get("RECOURSE_ARCHIVE") or None
 
 
+def is_trusted() -> bool:
+    """Whether somebody said that the archive is our own."""
+    return bool(click.get_current_context().meta.get(_TRUST))
+
+
 @contextmanager
-def opened(path: str, timeout: float | None = None) -> "Iterator[Archive]":
+def directory(path: str) -> Iterator[str]:
+    """The archive as a path that is no bundle; what a bundle holds goes away afterwards."""
+    from recourse_observe.archive.bundle import is_bundle, unbundled  # they bring Arrow
+
+    if not is_bundle(path):
+        yield path
+        return
+    with unbundled(path) as folder:
+        yield os.fspath(folder)
+
+
+@contextmanager
+def opened(
+    path: str, timeout: float | None = None, *, quietly: bool = False
+) -> "Iterator[Archive]":
     """The archive, open; what of it could not be read is said on stderr.
 
     Args:
         path: Where it is.
         timeout: Seconds after which its queries are stopped.
+        quietly: Say nothing; somebody else does.
     """
     from recourse_observe.queries.archive import open_archive  # it brings DuckDB and Arrow
 
-    trusted = bool(click.get_current_context().meta.get(_TRUST))
-    with open_archive(path, trusted=trusted) as archive:
-        for warning in archive.warnings:
+    with open_archive(path, trusted=is_trusted()) as archive:
+        for warning in () if quietly else archive.warnings:
             warn(warning)
         if timeout is None:
             yield archive

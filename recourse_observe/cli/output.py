@@ -8,9 +8,25 @@ from typing import Any
 
 from recourse_observe.text import printable, table
 
-__all__ = ["FORMATS", "write_json", "write_lines", "write_rows"]
+__all__ = ["FORMATS", "size", "write_json", "write_lines", "write_rows"]
 
 FORMATS = ("table", "ndjson", "csv")
+_KILO = 1000
+
+
+def size(number: float) -> str:
+    """Bytes in units of a thousand, in three digits.
+
+    >>> size(612), size(612_345), size(18_400_000), size(2.1e12)
+    ('612 B', '612 kB', '18.4 MB', '2.1 TB')
+    """
+    if number < _KILO:
+        return f"{number:.0f} B"
+    for unit in ("kB", "MB", "GB"):
+        number /= _KILO
+        if number < _KILO:
+            return f"{number:.3g} {unit}"
+    return f"{number / _KILO:.3g} TB"
 
 
 def write_lines(lines: Iterable[str]) -> None:

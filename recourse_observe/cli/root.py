@@ -14,19 +14,25 @@ from recourse_observe.cli.exits import Exit, explained
 __all__ = ["COMMANDS", "LazyGroup", "group", "run"]
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "bundle": ("recourse_observe.cli.bundle:bundle", "An archive in one file, to hand over."),
     "call": ("recourse_observe.cli.call:call", "One call with its attempts, waits and decisions."),
     "calls": ("recourse_observe.cli.calls:calls", "Calls, flat or by shape."),
+    "check": ("recourse_observe.cli.check:check", "Is the archive whole, and what is missing?"),
+    "compact": ("recourse_observe.cli.compact:compact", "Make many small files into few."),
     "compare": (
         "recourse_observe.cli.compare:compare",
         "Two windows, archives, keys or policies side by side.",
     ),
     "key": ("recourse_observe.cli.key:key", "One key over time."),
+    "lab": ("recourse_observe.cli.lab:lab", "Incidents made to order, in a simulated world."),
     "notes": ("recourse_observe.cli.notes:notes", "Bookmarks, notes and saved queries."),
     "policy": ("recourse_observe.cli.policy:policy", "Check, explain and compare policy files."),
+    "prune": ("recourse_observe.cli.prune:prune", "Remove what is old."),
     "replay": ("recourse_observe.cli.replay:replay", "What happened, event by event."),
     "shot": ("recourse_observe.cli.screens:shot", "A picture of one screen."),
     "sql": ("recourse_observe.cli.sql:sql", "Ask the archive in SQL."),
     "story": ("recourse_observe.cli.story:story", "What happened, why, and what to change."),
+    "tail": ("recourse_observe.cli.tail:tail", "What is recorded, as it is recorded."),
     "triage": ("recourse_observe.cli.triage:triage", "Incidents and keys at a glance."),
     "tui": ("recourse_observe.cli.screens:tui", "The archive on screen."),
     "web": ("recourse_observe.cli.screens:web", "The screens in a browser."),

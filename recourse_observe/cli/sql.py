@@ -1,13 +1,21 @@
 """`recourse sql`: a query over the archive's tables."""
 
+import sys
+from typing import TYPE_CHECKING
+
 import click
 
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import Chosen, archive_and, common, opened, scoped, warn
-from recourse_observe.cli.output import FORMATS, write_json, write_rows
+from recourse_observe.cli.options import Chosen, archive_and, common, explain, opened, scoped, warn
+from recourse_observe.cli.output import write_json, write_rows
 from recourse_observe.text import count
 
+if TYPE_CHECKING:
+    from recourse_observe.queries.console import Reply
+
 __all__ = ["sql"]
+
+_FORMATS = ("table", "json", "ndjson", "csv", "parquet", "arrow")
 
 
 @click.command()
@@ -15,8 +23,9 @@ __all__ = ["sql"]
 @common
 @scoped
 @click.option("--limit", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True)
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--explain", "explained", is_flag=True, help="Show SQL and plan on stderr.")
 def sql(  # noqa: PLR0913  # one argument per option
     *,
     arguments: tuple[str, ...],
@@ -26,23 +35,42 @@ def sql(  # noqa: PLR0913  # one argument per option
     limit: int,
     form: str,
     as_json: bool,
+    explained: bool,
 ) -> int:
     """Answer QUERY, one SELECT, over the tables of ARCHIVE: calls, attempts and the others.
 
-    In it $brush is true for rows of the calls that the options choose.
+    In it $brush is true for rows of the calls that the options choose. Parquet and Arrow (an IPC
+    stream) are bytes: send them to a file or a pipe.
     """
-    from recourse_observe.queries.console import ask  # it brings DuckDB and Arrow
+    from recourse_observe.queries.console import ask, plan, with_brush  # they bring Arrow
 
     path, query = archive_and(arguments, other, "a query")
+    if form in {"parquet", "arrow"} and sys.stdout.isatty():
+        message = f"format {form!r} is bytes, and this is a terminal; send them to a file"
+        raise click.UsageError(message, click.get_current_context())
     with opened(path, timeout) as found:
-        reply = ask(found, query, chosen.scope(found), limit=limit)
+        scope = chosen.scope(found)
+        reply = ask(found, query, scope, limit=limit)
+        if explained:
+            explain(with_brush(query, scope))
+            explain(plan(found, query, scope))
+    _write(reply, "json" if as_json else form)
+    if reply.is_cut:
+        warn(f"the first {count(limit)} rows shown; raise --limit for more")
+    return Exit.OK
+
+
+def _write(reply: "Reply", form: str) -> None:
+    if form in {"parquet", "arrow"}:
+        from recourse_observe.archive.encoded import as_bytes  # it brings Arrow
+
+        sys.stdout.flush()
+        sys.stdout.buffer.write(as_bytes(reply.table, form))
+        return
     columns = [column.to_pylist() for column in reply.table.columns]
     names, rows = list(reply.table.column_names), list(zip(*columns, strict=True))
-    if as_json:
+    if form == "json":
         documents = [dict(zip(names, row, strict=True)) for row in rows]
         write_json("recourse.rows/1", {"rows": documents, "is_cut": reply.is_cut})
     else:
         write_rows(names, rows, form)
-    if reply.is_cut:
-        warn(f"the first {count(limit)} rows shown; raise --limit for more")
-    return Exit.OK

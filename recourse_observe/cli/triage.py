@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import Chosen, common, explain, opened, scoped, the_archive
+from recourse_observe.cli.options import Chosen, common, explain, opened, scoped, the_archive, warn
 from recourse_observe.cli.output import write_json, write_lines
 from recourse_observe.text import (
     clock,
@@ -50,12 +50,15 @@ def triage(  # noqa: PLR0913  # one argument per option
     exit_code: bool,
 ) -> int:
     """Show the incidents of ARCHIVE and its keys, the one that lost most first."""
+    from recourse_observe.queries.completeness import missing
     from recourse_observe.queries.statements import literal
     from recourse_observe.story.tell import tell  # it brings DuckDB and Arrow
 
     with opened(the_archive(archive, other), timeout) as found:
         scope = chosen.scope(found)
         document, keys = tell(found), found.keys(scope)
+        for sentence in missing(found, scope):
+            warn(sentence)
         if explained:
             explain(literal("keys", scope))
     if as_json:

@@ -1,7 +1,8 @@
 """An open archive: typed questions, and SQL for the rest."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from recourse_observe.queries.rows import (
     ShapeRow,
     TransitionRow,
     WholeCall,
+    WriterRow,
 )
 from recourse_observe.queries.statements import parameters, scope_parameters, statement
 from recourse_observe.scope import EVERYTHING, Scope, ScopeError
@@ -81,7 +83,25 @@ def open_archive(
         ArchiveError: Nothing of it can be read.
     """
     name = Path(path).resolve().name if Path(path).exists() else Path(path).name
-    return Archive(_trusted(path) if trusted else _watched(path, limits), name=name)
+    with ExitStack() as held:
+        place = held.enter_context(_unpacked(path))
+        store = _trusted(place) if trusted else _watched(place, limits)
+        return Archive(store, name=name, held=held.pop_all())
+
+
+@contextmanager
+def _unpacked(path: "str | os.PathLike[str]") -> "Iterator[str | os.PathLike[str]]":
+    """What can be read: the path itself, or what a bundle there holds, as long as it is needed."""
+    if not Path(path).is_file():
+        yield path
+        return
+    from recourse_observe.archive.bundle import is_bundle, unbundled  # they bring Arrow
+
+    if not is_bundle(path):
+        yield path
+        return
+    with unbundled(path) as folder:
+        yield folder
 
 
 def _trusted(path: "str | os.PathLike[str]") -> "LocalStore":
@@ -111,9 +131,12 @@ class Archive:
         store: The database underneath, for interrupting and for lanes of questions.
     """
 
-    def __init__(self, store: "LocalStore | RemoteStore", *, name: str) -> None:
+    def __init__(
+        self, store: "LocalStore | RemoteStore", *, name: str, held: ExitStack | None = None
+    ) -> None:
         self.store = store
         self.name = name
+        self._held = held or ExitStack()
         self._coverage: Coverage | None = None
         self._lane = ""
         self._ticket: int | None = None
@@ -156,6 +179,7 @@ class Archive:
     def close(self) -> None:
         """Give back files and memory."""
         self.store.close()
+        self._held.close()
 
     def in_lane(self, lane: str) -> Self:
         """The same archive for the questions of one panel, which stops what the panel asked before.
@@ -208,6 +232,14 @@ class Archive:
             known = {name: value if value is not None else 0 for name, value in values.items()}
             self._coverage = Coverage(**known, gaps=gaps)
         return self._coverage
+
+    def writers(self, scope: Scope = EVERYTHING) -> tuple[WriterRow, ...]:
+        """Who wrote in a scope's time, and how completely."""
+        alive = set(self.store.report()["alive"])
+        return tuple(
+            replace(row, is_alive=row.instance in alive)
+            for row in self.rows(WriterRow, "writers", scope)
+        )
 
     def keys(self, scope: Scope = EVERYTHING, *, buckets: int = 14) -> tuple[KeyRow, ...]:
         """Every key of the scope at a glance, the one that lost most first.

@@ -10,7 +10,7 @@ from recourse_observe.queries.archive import Archive
 from recourse_observe.queries.statements import literal
 from recourse_observe.scope import EVERYTHING, Scope
 
-__all__ = ["Reply", "ask", "with_brush"]
+__all__ = ["Reply", "ask", "plan", "with_brush"]
 
 # Texts, quoted names and comments are passed over, so that `$brush` in them stays what it is.
 _TOKEN: Final = re.compile(
@@ -68,6 +68,18 @@ def ask(
     else:
         raise QueryError(_refusal(kind))
     return Reply(table=table.slice(0, limit), is_cut=table.num_rows > limit)
+
+
+def plan(archive: Archive, sql: str, scope: Scope = EVERYTHING) -> str:
+    """How the database would answer a query, as it draws it.
+
+    Raises:
+        QueryError: It is wrong.
+    """
+    query = with_brush(sql, scope).strip().rstrip(";")
+    if _kind(archive, query) != "SELECT":
+        return ""
+    return "\n".join(archive.sql(f"EXPLAIN {query}")["explain_value"].to_pylist())
 
 
 def with_brush(sql: str, scope: Scope) -> str:

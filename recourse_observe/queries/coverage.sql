@@ -14,10 +14,18 @@ WITH made AS (
 
 heard AS (
     SELECT
-        epoch_us(min(recorded_at)) AS first_us,
-        epoch_us(max(recorded_at)) AS last_us,
-        coalesce(sum(dropped_events) FILTER (WHERE event = 'dropped'), 0)::BIGINT AS dropped_events
-    FROM recorder
+        epoch_us(min(first_at)) AS first_us,
+        epoch_us(max(last_at)) AS last_us,
+        coalesce(sum(dropped_events), 0)::BIGINT AS dropped_events
+    FROM (
+        SELECT
+            min(recorded_at) AS first_at,
+            max(recorded_at) AS last_at,
+            -- Every row of a writer tells the sum so far.
+            max(dropped_events) AS dropped_events
+        FROM recorder
+        GROUP BY instance
+    ) AS writers
 ),
 
 tried AS (SELECT count(*) AS attempts FROM attempts)
