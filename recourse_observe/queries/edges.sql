@@ -4,6 +4,9 @@ WITH tried AS (
     SELECT
         call_id,
         bool_or(ran AND outcome IN ('retryable', 'non_retryable', 'abort')) AS failed,
+        arg_min(reason, (attempt, hedge_index)) FILTER (
+            WHERE ran AND outcome IN ('retryable', 'non_retryable', 'abort')
+        ) AS reason,
         max(duration_us) FILTER (WHERE ran AND outcome = 'success') AS won_us
     FROM attempts
     WHERE list_contains($keys::VARCHAR[], key)
@@ -22,6 +25,11 @@ SELECT
     m.lost OR coalesce(t.failed, false) AS hurt,
     coalesce(t.won_us > l.slow_us, false) AS slow,
     m.hedges > 0 AS hedged,
+    CASE
+        WHEN m.lost THEN m.disposition || ' ' || m.final_reason
+        WHEN t.failed THEN 'rescued ' || t.reason
+        ELSE ''
+    END AS mark,
     m.sample_weight AS weight
 FROM members AS m
 INNER JOIN limits AS l ON m.key = l.policy_key

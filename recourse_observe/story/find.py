@@ -9,7 +9,8 @@ from recourse_observe.queries.archive import Archive
 from recourse_observe.queries.rows import Coverage
 from recourse_observe.scope import Scope
 from recourse_observe.story.baseline import Usual, slow_limit_us, usual_latency
-from recourse_observe.story.cusum import edge_after_low, edge_at_peak, raised
+from recourse_observe.story.cusum import edge_after_low, edge_at_peak
+from recourse_observe.story.edges import Edge, Signal, signal_of
 from recourse_observe.story.incidents import Complaint, Group, blamed, group, namespace
 from recourse_observe.story.look import Span
 from recourse_observe.story.spells import Bin, KeySpell, gathered, key_spells
@@ -20,6 +21,7 @@ _BLOCK_US: Final = 30_000_000
 _BINS_US: Final = (1_000_000, 2_000_000, 5_000_000, 10_000_000)
 _MOST_BINS: Final = 14_400
 _AROUND_US: Final = 60_000_000
+_HISTORY_US: Final = 300_000_000
 _TAIL_US: Final = 8_000_000
 
 
@@ -35,18 +37,6 @@ class Found:
     coverage: Coverage
     spans: tuple[Span, ...]
     keys: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """A call near an edge."""
-
-    member_us: int
-    lost: bool
-    hurt: bool
-    slow: bool
-    hedged: bool
-    weight: int = 1
 
 
 def find(archive: Archive) -> Found:
@@ -131,8 +121,8 @@ def _span(
     coverage: Coverage,
 ) -> Span:
     keys = tuple(spell.key for spell in one.culprits)
-    onset = _edge(archive, one, limits, at_us=one.start_us, onset=True)
-    end = max(onset + 1, _edge(archive, one, limits, at_us=one.end_us, onset=False))
+    onset, fresh = _onset(archive, one, limits)
+    end = max(onset + 1, _end(archive, one, limits, fresh))
     medians = [usual[key].p50_us for key in keys if key in usual]
     return Span(
         keys=keys,
@@ -146,32 +136,35 @@ def _span(
     )
 
 
-def _edge(
-    archive: Archive, one: Group, limits: Mapping[str, int], *, at_us: int, onset: bool
-) -> int:
-    """The exact moment of an edge, from the calls around it one by one."""
+def _calls(
+    archive: Archive, one: Group, limits: Mapping[str, int], start_us: int, end_us: int
+) -> tuple[Edge, ...]:
     keys = [spell.key for spell in one.culprits]
-    scope = Scope(start_unix_us=max(0, at_us - _AROUND_US), end_unix_us=at_us + _AROUND_US)
+    scope = Scope(start_unix_us=max(0, start_us), end_unix_us=end_us)
     slow = [limits.get(key, 2**62) for key in keys]
-    calls = archive.rows(Edge, "edges", scope, keys=keys, slow_us=slow)
+    return archive.rows(Edge, "edges", scope, keys=keys, slow_us=slow)
+
+
+def _onset(archive: Archive, one: Group, limits: Mapping[str, int]) -> tuple[int, Signal]:
+    """The moment of the first bad call, and how to tell such calls."""
+    at = one.start_us
+    calls = _calls(archive, one, limits, at - _HISTORY_US, at + _AROUND_US)
+    signal = signal_of(one, calls)
+    near = [call for call in calls if call.member_us >= at - signal.reach_us]
+    if not near:
+        return at, signal
+    flags, weights = [signal.is_bad(call) for call in near], [call.weight for call in near]
+    return near[edge_after_low(flags, signal.usual, signal.raised, weights)].member_us, signal
+
+
+def _end(archive: Archive, one: Group, limits: Mapping[str, int], signal: Signal) -> int:
+    """The moment of the last bad call."""
+    at = one.end_us
+    calls = _calls(archive, one, limits, at - _AROUND_US, at + _AROUND_US)
     if not calls:
-        return at_us
-    channels = {part for spell in one.culprits for part in spell.channel.split("+")}
-    flags = [_is_bad(call, channels) for call in calls]
-    weights = [call.weight for call in calls]
-    louder = max(one.culprits, key=lambda spell: spell.bad)
-    p0 = min(0.9, max(spell.usual for spell in one.culprits))
-    p1 = max(raised(p0), min(0.6, 0.35 * louder.share))
-    if onset:
-        return calls[edge_after_low(flags, p0, p1, weights)].member_us
-    return calls[edge_at_peak(flags, p0, p1, weights)].member_us + 1
-
-
-def _is_bad(call: Edge, channels: set[str]) -> bool:
-    if channels == {"lost"}:
-        return call.lost
-    said = {"hurt": call.hurt, "slow": call.slow, "hedged": call.hedged}
-    return call.lost or any(said[name] for name in channels & said.keys())
+        return at
+    flags, weights = [signal.is_bad(call) for call in calls], [call.weight for call in calls]
+    return calls[edge_at_peak(flags, signal.usual, signal.raised, weights)].member_us + 1
 
 
 def _apart(spans: Sequence[Span], coverage: Coverage) -> tuple[Span, ...]:

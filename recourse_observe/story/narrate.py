@@ -242,6 +242,7 @@ _SIGNS: Final = {
     "goodput": "successes came at {goodput:.2f} times the usual rate of calls",
     "hedges": "hedges per call {hedges_per_call_before:.2f} before, {hedges_per_call:.2f} during",
     "independent": "retries succeeded in {retry_success:.1%}, first attempts in {first_success:.1%}",
+    "laboured": "attempts that were worked on came at {laboured_share:.2f} times the usual rate of calls",
     "limited": "{limited_share:.1%} of failures said that there were too many requests",
     "makeshift_policies": "{refused_share:.1%} of losses lacked a policy, {makeshift_share:.1%} of calls had a makeshift one",
     "new_keys": "{new_keys} keys were new",

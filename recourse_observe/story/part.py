@@ -17,7 +17,9 @@ _OURS: Final = frozenset(
         Cause.DUPLICATE_SIDE_EFFECTS,
     }
 )
-_LOADED: Final = frozenset({Cause.LOAD_SURGE, Cause.RATE_LIMITED, Cause.DEPENDENCY_BROWNOUT})
+_BOUNDED: Final = frozenset({Cause.LOAD_SURGE, Cause.RATE_LIMITED})
+_LEAST_RESCUED: Final = 8
+_LEAST_SAVED: Final = 0.13  # of the calls in danger
 _REMEDIES: Final = {
     Cause.DEPENDENCY_OUTAGE: (Action.ENABLE_CIRCUIT, Action.ENABLE_BUDGET),
     Cause.DEPENDENCY_BROWNOUT: (Action.ENABLE_CIRCUIT, Action.REDUCE_ATTEMPTS),
@@ -46,20 +48,23 @@ _REMEDIES: Final = {
 
 def retry_effect(cause: Cause, picture: Picture) -> RetryEffect:
     """Whether our retries and hedges helped, harmed, or did neither."""
-    during = picture.during
-    saved = share(during.rescued, during.calls)
-    of_endangered = share(during.rescued, during.rescued + during.lost)
-    more_load = share(during.amplification, max(1.0, picture.before.amplification))
+    during, before = picture.during, picture.before
+    # Some failures are ordinary, and so is their rescue: only what is beyond them counts.
+    rescued = max(0.0, during.rescued - during.calls * share(before.rescued, before.calls))
+    of_endangered = share(rescued, rescued + during.lost)
+    more_load = share(during.amplification, max(1.0, before.amplification))
     outrun = share(during.attempts(kind="hedge", failed=False), during.calls)
     overloaded = during.of_failed("is_timeout") > 0.5  # noqa: PLR2004  # most work was for nobody
     if cause in _OURS:
         return RetryEffect.HARMED
     if cause is Cause.PARTIAL_INSTANCE_FAILURE and outrun >= 0.05:  # noqa: PLR2004  # hedges won a call in twenty
         return RetryEffect.HELPED
-    if saved >= 0.02 and of_endangered >= 0.25:  # noqa: PLR2004  # a call in fifty, one in four of those in danger
+    if cause in _BOUNDED:
+        # There is only so much to be had: a call that a retry saves takes the place of another.
+        harmed = overloaded and more_load >= 1.4  # noqa: PLR2004  # two fifths more load
+        return RetryEffect.HARMED if harmed else RetryEffect.NEUTRAL
+    if rescued >= _LEAST_RESCUED and of_endangered >= _LEAST_SAVED:
         return RetryEffect.HELPED
-    if cause in _LOADED - {Cause.DEPENDENCY_BROWNOUT} and overloaded and more_load >= 1.4:  # noqa: PLR2004  # two fifths more load
-        return RetryEffect.HARMED
     return RetryEffect.NEUTRAL
 
 

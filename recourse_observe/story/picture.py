@@ -85,6 +85,18 @@ class Picture:
         return self.load(0, length, what="attempts") - self.load(0, length, what="shed")
 
     @cached_property
+    def laboured_share(self) -> float:
+        """Attempts per second that were worked on, against the usual calls per second.
+
+        A failure that came as fast as an answer or faster cost the dependency nothing: it was
+        refused. Whoever answers to as much as ever is not down.
+        """
+        worked = sum(
+            row.attempts for row in self.during.attempts_rows if not (row.failed and row.quick)
+        )
+        return share(share(worked, self.during.seconds), self.before.calls_per_s)
+
+    @cached_property
     def policy(self) -> PolicyRow | None:
         """The policy most lately applied on a culprit key before the incident was half over."""
         half = (self.onset_us + self.end_us) // 2

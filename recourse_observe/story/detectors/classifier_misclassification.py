@@ -31,7 +31,7 @@ def suspect(picture: Picture) -> Suspect:
         ),
         Sign(
             kind="retries_succeeded",
-            degree=ramp(during.retry_success, 0.3, 0.05),
+            degree=1.0 if mismatch > 0.3 else ramp(during.retry_success, 0.3, 0.05),  # noqa: PLR2004  # it says so itself
             values={"retry_success": during.retry_success},
         ),
     )

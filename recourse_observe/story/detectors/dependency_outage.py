@@ -35,6 +35,11 @@ def suspect(picture: Picture) -> Suspect:
             values={"timeout_share": during.of_failed("is_timeout")},
         ),
         Sign(
+            kind="laboured",
+            degree=ramp(picture.laboured_share, 1.0, 0.6),
+            values={"laboured_share": picture.laboured_share},
+        ),
+        Sign(
             kind="smooth",
             degree=ramp(fano, 40.0, 12.0) if unjittered else 1.0,
             values={"fano": fano},

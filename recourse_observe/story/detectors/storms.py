@@ -17,8 +17,7 @@ _LEAST_CALM: Final = 0.35
 
 def storminess(picture: Picture) -> float:
     """How much it looks as if our own attempts kept the dependency down."""
-    during, usual = picture.during, picture.before.calls_per_s
-    accepted = share(picture.accepted_per_s, usual) if usual else 0.0
+    during = picture.during
     most = picture.policy.max_attempts if picture.policy is not None else 0
     near = share(during.amplification, most) if most else ramp(during.amplification, 1.5, 3.0)
     return (
@@ -26,7 +25,7 @@ def storminess(picture: Picture) -> float:
         * ramp(during.retry_success, 0.3, 0.1)
         * ramp(during.amplification, 1.6, 2.6)
         * ramp(near, 0.35, 0.6)
-        * ramp(accepted, 0.9, 1.5)
+        * ramp(picture.laboured_share, 0.4, 0.8)
         * ramp(picture.minutes, 0.4, 1.0)
     )
 

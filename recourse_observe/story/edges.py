@@ -1,0 +1,115 @@
+"""How the calls of a bad time are told from those of a good one, to place its edges exactly. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from recourse_observe.story.cusum import raised
+from recourse_observe.story.incidents import Group
+
+__all__ = ["Edge", "Signal", "signal_of"]
+
+_AROUND_US: Final = 60_000_000
+_STAGED_US: Final = 120_000_000
+_RARER: Final = 0.04
+_NOTABLE: Final = 0.01
+_MOST: Final = 0.6
+_ENOUGH: Final = 50
+_LEAST: Final = 5e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """A call near an edge.
+
+    Attributes:
+        mark: How it ended, when it was lost or an attempt of it failed; else nothing.
+    """
+
+    member_us: int
+    lost: bool
+    hurt: bool
+    slow: bool
+    hedged: bool
+    mark: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """What tells a bad call.
+
+    Attributes:
+        channels: Those of the spell.
+        fresh: Marks that hardly any call had before: where there are such, only they count.
+        usual: The share of bad calls in good times.
+        raised: The share that is looked for.
+        reach_us: How far before the spell the first bad call may lie.
+    """
+
+    channels: frozenset[str]
+    fresh: frozenset[str]
+    usual: float
+    raised: float
+    reach_us: int
+
+    def is_bad(self, call: Edge) -> bool:
+        """Whether a call is of the bad time."""
+        if self.fresh:
+            return call.mark in self.fresh
+        return _is_bad(call, self.channels)
+
+
+def signal_of(one: Group, calls: Sequence[Edge]) -> Signal:
+    """What tells the bad calls of an incident, from the calls around its beginning."""
+    channels = frozenset(part for spell in one.culprits for part in spell.channel.split("+"))
+    usual = min(0.9, max(spell.usual for spell in one.culprits))
+    louder = max(one.culprits, key=lambda spell: spell.bad)
+    plain = Signal(
+        channels=channels,
+        fresh=frozenset(),
+        usual=usual,
+        raised=max(raised(usual), min(0.6, 0.35 * louder.share)),
+        reach_us=_AROUND_US,
+    )
+    before = [call for call in calls if call.member_us < one.start_us - _STAGED_US]
+    during = [call for call in calls if call.member_us >= one.start_us]
+    if not during or sum(call.weight for call in before) < _ENOUGH:
+        return plain
+    fresh, rare, share = _fresh(before, during)
+    bad = sum(_is_bad(call, channels) for call in during)
+    marked = sum(call.mark in fresh for call in during)
+    if not fresh or marked < _MOST * bad:
+        return plain
+    low = max(_LEAST, rare)
+    return Signal(
+        channels=channels,
+        fresh=fresh,
+        usual=low,
+        raised=max(4 * low, min(0.6, 0.35 * share)),
+        reach_us=_STAGED_US,
+    )
+
+
+def _fresh(before: Sequence[Edge], during: Sequence[Edge]) -> tuple[frozenset[str], float, float]:
+    """Marks of the bad time alone, and the share of calls that had them before and during it."""
+    counts_before, counts = (
+        Counter(call.mark for call in calls if call.mark) for calls in (before, during)
+    )
+    calls_before, calls = (sum(call.weight for call in some) for some in (before, during))
+    fresh = {
+        mark: count / calls
+        for mark, count in counts.items()
+        if count / calls >= _NOTABLE
+        and (counts_before[mark] + 0.25) / calls_before <= _RARER * count / calls
+    }
+    seen = sum(counts_before[mark] for mark in fresh)
+    return frozenset(fresh), seen / calls_before, sum(fresh.values())
+
+
+def _is_bad(call: Edge, channels: frozenset[str]) -> bool:
+    if channels == {"lost"}:
+        return call.lost
+    said = {"hurt": call.hurt, "slow": call.slow, "hedged": call.hedged}
+    return call.lost or any(said[name] for name in channels & said.keys())
