@@ -1,9 +1,11 @@
 """What the recorder does to the disk, in one small class, so that a test can make each step fail."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
-__all__ = ["Disk", "DiskLost"]
+__all__ = ["DISK", "Disk", "DiskLost"]
 
 
 class DiskLost(OSError):
@@ -13,9 +15,35 @@ class DiskLost(OSError):
 class Disk:
     """The file operations of a recorder; every one of them may raise ``OSError``."""
 
-    def folder(self, path: Path) -> None:
-        """Make a folder and those above it."""
-        path.mkdir(parents=True, exist_ok=True)
+    def folder(self, path: Path, *, durable: bool = False) -> None:
+        """Make a folder and those above it; ``durable`` ones survive a power cut."""
+        if path.is_dir():
+            return
+        if path.parent != path:
+            self.folder(path.parent, durable=durable)
+        self.make_folder(path)
+        if durable:
+            self.sync_path(path.parent)
+
+    def make_folder(self, path: Path) -> None:
+        """Make one folder, unless somebody has."""
+        path.mkdir(exist_ok=True)
+
+    def write(self, path: Path, write: Callable[[Path], object]) -> None:
+        """Have a whole file written."""
+        write(path)
+
+    def sync_path(self, path: Path) -> None:
+        """Put a file, or the names in a folder, on the disk."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def rename(self, path: Path, to: Path) -> None:
+        """Give a file its name, in place of what has it."""
+        path.replace(to)
 
     def create(self, path: Path) -> int:
         """A new file to append to, as a descriptor."""
@@ -54,3 +82,6 @@ class Disk:
         """Remove a folder, if it is empty."""
         if path.exists():
             path.rmdir()
+
+
+DISK: Final = Disk()

@@ -1,9 +1,9 @@
 """Names and places in an archive, and how a file appears in it: whole, or not at all."""
 
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.schema import (
     MAJOR,
     TABLES,
@@ -108,45 +109,41 @@ def file_metadata(table: str, source: Source, first_us: int, last_us: int) -> di
     }
 
 
-def publish(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> None:
+def publish(
+    path: Path, write: Callable[[Path], object], *, durable: bool = True, disk: Disk = DISK
+) -> None:
     """Make a file appear whole: written aside, flushed to the disk, renamed.
 
     Args:
         path: Where it is to appear.
         write: Writes the file at the path it is given.
-        durable: Whether the file and its folder are flushed, so that it survives a power cut.
+        durable: Whether the file and its folders are flushed, so that it survives a power cut.
+        disk: The file operations.
 
     Raises:
         OSError: It could not be written; nothing appears at ``path``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    disk.folder(path.parent, durable=durable)
     aside = path.with_name(f"_{path.name}.tmp")
     try:
-        write(aside)
+        disk.write(aside, write)
         if durable:
-            _flush(aside)
-        aside.replace(path)
+            disk.sync_path(aside)
+        disk.rename(aside, path)
     except BaseException:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong is what matters
+            disk.remove(aside)
         raise
     if durable:
-        _flush(path.parent)
+        disk.sync_path(path.parent)
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_marker(root: Path) -> None:
+def write_marker(root: Path, disk: Disk = DISK) -> None:
     """Say that the directory is an archive, unless it is said already."""
     marker = root / MARKER
     if not marker.exists():
         text = json.dumps({"format": "recourse.archive", "major": MAJOR}) + "\n"
-        publish(marker, lambda aside: aside.write_text(text, encoding="utf-8"))
+        publish(marker, lambda aside: aside.write_text(text, encoding="utf-8"), disk=disk)
 
 
 def name_of(table: str, rows: Any, source: Source, sequence: int, at_us: int = 0) -> FileName:
@@ -169,6 +166,7 @@ def publish_table(  # noqa: PLR0913  # what, where, whose, and how
     *,
     at_us: int = 0,
     durable: bool = True,
+    disk: Disk = DISK,
     level: int = 1,
     extra: Mapping[str, str] | None = None,
 ) -> Path:
@@ -189,6 +187,7 @@ def publish_table(  # noqa: PLR0913  # what, where, whose, and how
         path,
         lambda aside: write_parquet(aside, rows, spec, metadata, level=level),
         durable=durable,
+        disk=disk,
     )
     return path
 

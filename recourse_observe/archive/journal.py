@@ -138,10 +138,10 @@ class Journal:
     def _begin(self) -> SegmentWriter:
         if not self.source.instance:
             self.source = replace(self.source, instance=self._name(self._options.instance))
-        self._disk.folder(self.folder)
+        self._disk.folder(self.folder, durable=self._options.synced)
         if self._lock is None:
             self._lock = Lock(self.folder)
-        write_marker(self._root)
+        write_marker(self._root, self._disk)
         head = SegmentHead(
             source=self.source,
             sequence=self._sequence,
@@ -150,7 +150,10 @@ class Journal:
         )
         self._sequence += 1  # also of a segment that fails: a number is used once
         path = self.folder / segment_name(head.sequence)
-        return SegmentWriter(self._disk, path, head, self._words)
+        segment = SegmentWriter(self._disk, path, head, self._words)
+        if self._options.synced:
+            self._disk.sync_path(self.folder)  # or a power cut takes the name, and all with it
+        return segment
 
     def _abandon(self, *, lost: bool) -> None:
         if self._segment is not None:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.files import FileName
 from recourse_observe.archive.instance import Lock, is_alive, live_folders, segments_of
 from recourse_observe.archive.publish import publish_segment, settle_in_flight
@@ -69,7 +70,7 @@ def _read(sequence: int, path: Path, *, is_dead: bool) -> Leftover:
     return Leftover(sequence=sequence, path=path, data=data, problem=problem)
 
 
-def recover(root: Path) -> dict[str, int]:
+def recover(root: Path, disk: Disk = DISK) -> dict[str, int]:
     """Publish what dead writers left in ``_live``; the rows of each.
 
     A folder whose writer lives, and one that somebody else is recovering, is left alone, and so is
@@ -84,7 +85,7 @@ def recover(root: Path) -> dict[str, int]:
         except OSError:
             continue
         try:
-            found[folder.name] = _recover_one(root, folder)
+            found[folder.name] = _recover_one(root, folder, disk)
         except OSError:
             continue  # the next start tries again
         finally:
@@ -92,24 +93,24 @@ def recover(root: Path) -> dict[str, int]:
     return found
 
 
-def _recover_one(root: Path, folder: Path) -> int:
+def _recover_one(root: Path, folder: Path, disk: Disk) -> int:
     files = _files_of(root, folder.name)
     published = {sequence for table, sequence in files if table == "calls"}
     rows = 0
     for one in leftovers(folder, published, is_dead=True):
         for table in TABLES:
             if (table, one.sequence) in files:  # of a publication that was cut off
-                files[table, one.sequence].unlink(missing_ok=True)
+                disk.remove(files[table, one.sequence])
         if one.data is not None:
-            rows += publish_segment(root, one.path, one.data)
+            rows += publish_segment(root, one.path, one.data, disk=disk)
         elif not one.problem:
-            one.path.unlink()
+            disk.remove(one.path)
     for sequence, path in segments_of(folder):
         if sequence in published:
-            path.unlink()
+            disk.remove(path)
     if not segments_of(folder):
-        (folder / "lock").unlink(missing_ok=True)
-        folder.rmdir()
+        disk.remove(folder / "lock")
+        disk.remove_folder(folder)
     return rows
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from recourse_observe.archive.arrow import arrow_table
 from recourse_observe.archive.columns import ABSENT, Part, Row, Rows, layout, pack
+from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.files import publish_table
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.segment import GONE, OPEN
@@ -60,7 +61,11 @@ def settle_in_flight(segments: Sequence[SegmentData]) -> None:
 
 
 def publish_segment(
-    root: Path, path: Path, data: SegmentData, pause: Callable[[], object] = lambda: None
+    root: Path,
+    path: Path,
+    data: SegmentData,
+    pause: Callable[[], object] = lambda: None,
+    disk: Disk = DISK,
 ) -> int:
     """Write a segment's rows into the tables, then remove it.
 
@@ -71,6 +76,7 @@ def publish_segment(
         path: The segment.
         data: What was read of it.
         pause: Called between steps, so that other threads get a turn.
+        disk: The file operations.
 
     Returns:
         How many rows there were.
@@ -85,10 +91,10 @@ def publish_segment(
     for table, rows in tables.items():
         pause()
         at_us = head.wall_ns // 1000
-        publish_table(root, table, rows, head.source, head.sequence, at_us=at_us)
-    path.unlink()
+        publish_table(root, table, rows, head.source, head.sequence, at_us=at_us, disk=disk)
+    disk.remove(path)
     with suppress(OSError):  # a convenience, not the data
-        write_sql(root)
+        write_sql(root, disk)
     return sum(rows.num_rows for rows in tables.values())
 
 

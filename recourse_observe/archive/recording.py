@@ -52,6 +52,7 @@ class Recording:
         self._root = root
         self._queue = queue
         self._clock = clock
+        self._disk = disk
         self._pause = pause
         self._sample = options.sample
         self._fold = Fold(options.sample)
@@ -151,7 +152,7 @@ class Recording:
                 return
             self._recovered = True
             try:
-                rows = recover(self._root)
+                rows = recover(self._root, self._disk)
             except OSError:  # it will be seen again when we write ourselves
                 return
         if rows:
@@ -175,7 +176,7 @@ class Recording:
             data = read_segment(path, self._rest)
             if is_last:
                 settle_in_flight([data])
-            publish_segment(self._root, path, data, self._rest)
+            publish_segment(self._root, path, data, self._rest, self._disk)
         except FileNotFoundError:
             pass  # somebody removed it
         except OSError as error:

@@ -5,6 +5,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.files import publish
 from recourse_observe.archive.schema import TABLES, VERSION, Table
 
@@ -44,7 +45,7 @@ def _view(table: Table, *, is_empty: bool) -> str:
     return f'CREATE OR REPLACE VIEW "{table.name}" AS SELECT {columns};'  # names are ours
 
 
-def write_sql(root: Path) -> None:
+def write_sql(root: Path, disk: Disk = DISK) -> None:
     """Write the file, if a table has got its first file since it was written.
 
     Raises:
@@ -54,4 +55,4 @@ def write_sql(root: Path) -> None:
     text = recourse_sql(tables)
     path = root / SQL
     if not path.exists() or path.read_text(encoding="utf-8") != text:
-        publish(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+        publish(path, lambda aside: aside.write_text(text, encoding="utf-8"), disk=disk)

@@ -40,9 +40,10 @@ try:
     with open_archive(sys.argv[1], trusted=True) as archive:
         rows = archive.sql("SELECT call_id FROM calls WHERE disposition <> 'unfinished'")
         ids = rows.column("call_id").to_pylist()
-        print(json.dumps({"ids": ids, "warnings": list(archive.warnings)}))
+        found = {"ids": ids, "warnings": list(archive.warnings)}
 except Exception as error:
-    print(json.dumps({"problem": f"{type(error).__name__}: {error}"}))
+    found = {"problem": f"{type(error).__name__}: {error}"}
+print(json.dumps(found))
 """
 
 

@@ -25,3 +25,14 @@ def test_a_killed_service_loses_no_more_than_its_durability_allows(durability: s
 
     assert said.startswith(f"10 kills, {durability}: ")
     assert " 0 archives unreadable, " in said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "without", ["", "sync-append", "sync-file", "sync-folder", "rename", "remove-last"]
+)
+def test_a_power_cut_loses_nothing_acknowledged_and_would_without_any_step(without: str) -> None:
+    said = ran("power_cut.py", "--cuts", "80", "--without", without)
+
+    assert said.startswith("80 power cuts")

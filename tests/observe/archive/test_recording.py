@@ -2,11 +2,14 @@ import contextlib
 import errno
 import json
 import logging
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from recourse_observe.archive import open_store, survey
@@ -62,20 +65,37 @@ def recorder(root: Path, teller: Any) -> Callable[..., Recorder]:
 class Flaky(Disk):
     """A disk whose n-th operation fails, and every one after it while ``broken``."""
 
-    def __init__(self, fails_at: int, *, lasting: bool = False) -> None:
+    def __init__(self, fails_at: int, *, lasting: bool = False, code: int = errno.ENOSPC) -> None:
         self.left = fails_at
         self.lasting = lasting
+        self.code = code
         self.failed = 0
 
     def _step(self) -> None:
         self.left -= 1
         if self.left == 0 or (self.left < 0 and self.lasting):
             self.failed += 1
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(self.code, os.strerror(self.code))
 
-    def folder(self, path: Path) -> None:
+    def make_folder(self, path: Path) -> None:
         self._step()
-        super().folder(path)
+        super().make_folder(path)
+
+    def write(self, path: Path, write: Callable[[Path], object]) -> None:
+        super().write(path, write)
+        try:
+            self._step()
+        except OSError:
+            os.truncate(path, path.stat().st_size // 2)
+            raise
+
+    def sync_path(self, path: Path) -> None:
+        self._step()
+        super().sync_path(path)
+
+    def rename(self, path: Path, to: Path) -> None:
+        self._step()
+        super().rename(path, to)
 
     def create(self, path: Path) -> int:
         self._step()
@@ -365,9 +385,13 @@ def test_a_dropped_event_leaves_a_mark_on_its_call(
     assert ask("SELECT attributes FROM calls") == [('{"truncated": "true"}',)]
 
 
+CODES = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EACCES)
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
 def test_whichever_operation_fails_once_nothing_is_lost_or_told_twice(
-    tmp_path: Path, taken: Taken, teller: Any
+    tmp_path: Path, taken: Taken, teller: Any, code: int
 ) -> None:
     teller_class = type(teller)
     number = 0
@@ -375,7 +399,7 @@ def test_whichever_operation_fails_once_nothing_is_lost_or_told_twice(
         number += 1
         teller = teller_class()
         root = tmp_path / str(number)
-        disk = Flaky(number)
+        disk = Flaky(number, code=code)
         options = JournalOptions(service="s", instance="i", rotate_rows=4, synced=True)
         writer = Recorder(root, teller, disk, options)
         for _ in range(2):
@@ -395,6 +419,43 @@ def test_whichever_operation_fails_once_nothing_is_lost_or_told_twice(
         assert sorted(calls) == ["call-000000", "call-000001"], number
         assert sum(t["attempts"].num_rows for t in tables if "attempts" in t) == 4, number
     assert number > 12
+
+
+@pytest.mark.slow
+def test_whichever_operation_of_publishing_fails_nothing_is_lost_or_told_twice(
+    tmp_path: Path, taken: Taken, teller: Any
+) -> None:
+    number, failed = 0, 1
+    while failed:
+        number += 1
+        teller, root = type(teller)(), tmp_path / str(number)
+        disk = Flaky(0)
+        writer = Recorder(root, teller, disk, replace(OPTIONS, rotate_rows=4))
+        writer.tell(taken(teller.retried()))
+        writer.recording.rotate_if_due()
+        disk.left, disk.code = number, CODES[number % len(CODES)]
+
+        writer.recording.work_aside()
+        failed = disk.failed
+        assert _calls_and_attempts(root) == (["call-000000"], 2), number
+
+        writer.clock.advance(40)
+        writer.recording.work_aside()
+        assert survey(root).segments == (), number
+        assert _calls_and_attempts(root) == (["call-000000"], 2), number
+        writer.recording.forget()
+    assert number > 20
+
+
+def _calls_and_attempts(root: Path) -> tuple[list[str], int]:
+    """Ids of the calls, and the number of attempts, however they are stored."""
+    found = survey(root)
+    told = [segment.tables for segment in found.segments]
+    calls = [i for t in told if "calls" in t for i in t["calls"]["call_id"].to_pylist()]
+    for file in found.files.get("calls", ()):
+        calls += pq.ParquetFile(str(file.path)).read(["call_id"])["call_id"].to_pylist()
+    attempts = sum(t["attempts"].num_rows for t in told if "attempts" in t)
+    return calls, attempts + sum(file.rows for file in found.files.get("attempts", ()))
 
 
 @pytest.mark.parametrize("refused", ["remove", "remove_folder"])
@@ -423,7 +484,7 @@ def test_a_full_disk_is_one_line_and_is_tried_again_with_patience(
     ask: Ask,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    disk = Flaky(5, lasting=True)
+    disk = Flaky(10, lasting=True)
     writer = recorder(disk)
     writer.tell(teller.success())
     tries = [disk.failed]
@@ -741,7 +802,7 @@ def test_what_is_told_is_written_before_the_dead_are_looked_for(
 def test_a_disk_that_cannot_be_searched_for_the_dead_is_no_trouble(
     dead: Path, recorder: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(root: Path) -> Any:
+    def refuse(root: Path, disk: Disk) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied", str(root))
 
     monkeypatch.setattr("recourse_observe.archive.recording.recover", refuse)

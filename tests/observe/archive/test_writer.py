@@ -238,10 +238,10 @@ class Stuck(Disk):
         self.asked = threading.Event()
         self.released = threading.Event()
 
-    def folder(self, path: Path) -> None:
+    def make_folder(self, path: Path) -> None:
         self.asked.set()
         self.released.wait(20)
-        super().folder(path)
+        super().make_folder(path)
 
 
 def test_a_disk_that_hangs_delays_neither_calls_nor_the_end(
@@ -270,12 +270,12 @@ class Mistake(Disk):
     def __init__(self) -> None:
         self.seen = threading.Event()
 
-    def folder(self, path: Path) -> None:
+    def make_folder(self, path: Path) -> None:
         if not self.seen.is_set():
             self.seen.set()
             message = "a mistake of ours"
             raise ZeroDivisionError(message)
-        super().folder(path)
+        super().make_folder(path)
 
 
 def test_events_that_cannot_be_recorded_are_counted_and_the_rest_goes_on(
