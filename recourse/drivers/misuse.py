@@ -72,9 +72,8 @@ def check_call(operation: Any, verb: str = "call") -> None:
         return
     _check_callable(operation, verb)
     _check_generator(flags, verb)
-    if flags & _COROUTINE:
-        message = f"{verb}() got a coroutine function; use a{verb}()"
-        raise TypeError(message)
+    message = f"{verb}() got a coroutine function; use a{verb}()"
+    raise TypeError(message)
 
 
 def check_acall(operation: Any, verb: str = "acall") -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import Any
+from typing import Any, cast
 
 from recourse.backoff import backoff_s
 from recourse.context import Ambient, AttemptInfo, LaterAttempt
@@ -152,7 +152,7 @@ class Unheard(Past):
             run.outcome = run.given
             call.attempts_run += 1
             call.failed = (*call.failed, run)
-            if isinstance(run.error, Exception):
-                call.errors = (*call.errors, run.error)
+            # What was gone on from was an Exception, or the plan had been asked before.
+            call.errors = (*call.errors, cast("Exception", run.error))
             telling.attempt_end(call, run, backoff_s=run.backoff_s, backoff_source="policy")
         return call
