@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+
 from recourse.observer import Observer
 from recourse_observe.lab.chance import Chance, Stream
 from recourse_observe.lab.client import (

@@ -169,6 +169,7 @@ def _calm_down(b: Builder, policy: Policy, at_s: float) -> None:
 
 
 def lasts(harm: Harm) -> str | None:
+    """The harm goes on for long after its trigger: something sustains it."""
     return f"it lasts only {harm.outlasts_s:.0f} s longer" if harm.outlasts_s < _LONG_S else None
 
 

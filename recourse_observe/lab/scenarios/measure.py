@@ -10,8 +10,8 @@ from typing import Final
 
 from recourse_observe.lab.client import CallRecord
 from recourse_observe.lab.labels import Incident
-from recourse_observe.lab.scenarios.harm import Harm
 from recourse_observe.lab.scenarios.draft import ACTIONS, Claim, Draft, calmed, without_retries
+from recourse_observe.lab.scenarios.harm import Harm
 from recourse_observe.lab.spec import Scenario
 from recourse_observe.lab.world import Run, run
 
