@@ -130,8 +130,8 @@ class Server:
             request: Has ``call`` and ``lane`` (numbers), ``left`` (nobody waits for it any more) and
                 ``answered(reply, now_s)``.
         """
-        spec, fault = self._spec, self._fault(now_s)
-        refusal = self._refusal(now_s, fault, request)
+        spec = self._spec
+        refusal = self.refusal(now_s, request)
         if refusal is not None:
             self._later(now_s + refusal.takes_s, request.answered, refusal.reply)
             return
@@ -145,8 +145,9 @@ class Server:
         else:
             self._waiting.append((request, needs_s))
 
-    def _refusal(self, now_s: float, fault: Fault, request: Any) -> Failing | None:
+    def refusal(self, now_s: float, request: Any) -> Failing | None:
         """What the request is told at once; ``None`` when it is taken."""
+        fault = self._fault(now_s)
         poison = fault.poison
         if poison is not None and draw(self._seed, request.call, 0, 2) < poison.share:
             return poison

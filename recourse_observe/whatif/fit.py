@@ -23,7 +23,7 @@ from recourse_observe.whatif.trace import Ending
 __all__ = ["Fitted", "Fitting", "fit"]
 
 _PER_RUN: Final = 8_000
-_ALL_RUNS: Final = 200_000
+_ALL_RUNS: Final = 120_000
 _LEAST_WORKERS: Final = 6
 _KEPT: Final = 7
 _NEARBY: Final = (0.85, 0.93, 1.07, 1.15)
@@ -88,7 +88,7 @@ def fit(record: Record, rules: Rules, run: Runner) -> Fitted:
         guesses = [*_quotas(seen), *_unseen_limits(seen)]
         found = _scored(record, seen, guesses, series, rules, run, thin)
         return Fitted(fittings=tuple(found), searched=False, mechanisms=seen.mechanisms, thin=thin)
-    rounds = max(10, min(40, _ALL_RUNS * thin // attempts))
+    rounds = max(12, min(32, _ALL_RUNS * thin // attempts))
     found = _search(record, seen, series, rules, run, thin=thin, rounds=rounds)
     best = found[0].distance
     close = [one for one in found if one.distance <= best + max(0.025, 0.35 * best)]
@@ -132,7 +132,8 @@ def _search(  # noqa: PLR0913  # what a search looks at
 
 def _plain_slowdowns(record: Record, seen: Seen) -> list[Guess]:
     """The simplest explanation: everything is slower by so much as cuts off what was cut off."""
-    worked = [t for t in record.attempts if t.ran and record.onset_s <= t.at_s < record.end_s]
+    from_s, to_s = seen.edges
+    worked = [t for t in record.attempts if t.ran and from_s <= t.at_s < to_s]
     worked = [t for t in worked if ending_of(t) is not Ending.ERROR]
     cut = sum(t.outcome != "success" for t in worked)
     limit_s = max((t.duration_s for t in worked), default=0.0)
@@ -143,18 +144,16 @@ def _plain_slowdowns(record: Record, seen: Seen) -> list[Guess]:
         waited = sorted(t.duration_s for t in worked)
         factor = waited[len(waited) // 2] / service[len(service) // 2] if waited else 1.0
     return [
-        Guess(slowdown=max(1.0, factor * much), from_s=record.onset_s, to_s=record.end_s)
+        Guess(slowdown=max(1.0, factor * much), from_s=from_s, to_s=to_s)
         for much in (0.8, 1.0, 1.25)
     ]
 
 
 def _drawn(record: Record, seen: Seen, rng: random.Random) -> Guess:
-    length_s = record.end_s - record.onset_s
-    whole = rng.random() < 0.35  # noqa: PLR2004  # the slowdown lasts as long as the incident
-    to_s = record.end_s if whole else record.onset_s + length_s * math.exp(rng.uniform(-3.5, -0.1))
-    lead_s = (
-        0.0 if rng.random() < 0.4 else rng.uniform(0.0, 6.0)  # noqa: PLR2004  # a part, as the docstring says
-    )  # trouble shows later than it begins
+    began_s, over_s = seen.edges if rng.random() < 0.6 else (record.onset_s, record.end_s)  # noqa: PLR2004  # whose edges
+    whole = rng.random() < 0.4  # noqa: PLR2004  # the slowdown lasts as long as the incident
+    to_s = over_s if whole else began_s + (over_s - began_s) * math.exp(rng.uniform(-3.5, -0.1))
+    lead_s = 0.0 if rng.random() < 0.5 else rng.uniform(0.0, 6.0)  # noqa: PLR2004  # trouble shows later than it begins
     # A surge of calls needs no slowdown: its calls are among those that were recorded.
     slowdown = 1.0 if rng.random() < 0.15 else math.exp(rng.uniform(0.2, 4.0))  # noqa: PLR2004  # a part, as the docstring says
     capacity = 0.0
@@ -166,7 +165,7 @@ def _drawn(record: Record, seen: Seen, rng: random.Random) -> Guess:
     queue_s = math.exp(rng.uniform(-1.5, 3.5))
     if seen.refused_at_per_s is None and rng.random() < 0.3:  # noqa: PLR2004  # nobody was turned away
         queue_s = math.inf
-    return Guess(capacity, queue_s, slowdown, record.onset_s - lead_s, to_s)
+    return Guess(capacity, queue_s, slowdown, began_s - lead_s, to_s)
 
 
 def _near(record: Record, guess: Guess, rng: random.Random, width: float) -> Guess:

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
+from math import inf, log
+from typing import Final
 
 from recourse_observe.whatif.dependency import Dependency
 from recourse_observe.whatif.errors import blame, outside_faults, quota
@@ -11,6 +14,8 @@ from recourse_observe.whatif.service import service_quantiles
 from recourse_observe.whatif.trace import Ending
 
 __all__ = ["Seen", "look"]
+
+_EDGE_BINS: Final = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,7 @@ class Seen:
         usual_per_s: Calls per second.
         peak_per_s: Successes per second in the best five seconds.
         refused_at_per_s: Requests per second that were taken while the queue was full.
+        edges: From when to when attempts were hurt most: the story's edges are those of calls.
         suffered: Whether attempts of the incident were slow or cut off: then more must be searched.
         mechanisms: What was read off, one sentence each.
     """
@@ -32,6 +38,7 @@ class Seen:
     usual_per_s: float
     peak_per_s: float
     refused_at_per_s: float | None
+    edges: tuple[float, float]
     suffered: bool
     mechanisms: tuple[str, ...]
 
@@ -70,6 +77,7 @@ def look(record: Record) -> Seen:
         usual_per_s=_rate([call.at_s for call in record.calls], record.length_s),
         peak_per_s=_peak(t.at_s + t.duration_s for t in record.attempts if t.outcome == "success"),
         refused_at_per_s=_accepted(record, found.shed),
+        edges=_edges(record, usual_s),
         suffered=_suffered(record, quiet, usual_s),
         mechanisms=tuple(mechanisms),
     )
@@ -105,6 +113,35 @@ def _accepted(record: Record, shed: frozenset[str]) -> float | None:
     # The later half: while the queue fills, and while work is slowed, it takes more or less.
     late = sorted(full[len(full) // 2 :])
     return late[len(late) // 2] if len(full) > 2 else None  # noqa: PLR2004  # seen more than once
+
+
+def _edges(record: Record, usual_s: float) -> tuple[float, float]:
+    """The stretch whose attempts differ most from the others: the likeliest step up and down again."""
+    bin_s = max(1.0, record.length_s / _EDGE_BINS)
+    hurt, all_of = [0] * (_EDGE_BINS + 1), [0] * (_EDGE_BINS + 1)
+    for tried in record.attempts:
+        if tried.ran and ending_of(tried) is not Ending.ERROR:
+            place = min(_EDGE_BINS, int(tried.at_s / bin_s))
+            all_of[place] += 1
+            hurt[place] += tried.outcome != "success" or tried.duration_s > 3.0 * usual_s
+    before_hurt, before_all = [0, *accumulate(hurt)], [0, *accumulate(all_of)]
+    best, chosen = -inf, (record.onset_s, record.end_s)
+    for first in range(_EDGE_BINS):
+        for last in range(first + 2, _EDGE_BINS + 2):
+            inside = before_all[last] - before_all[first]
+            bad = before_hurt[last] - before_hurt[first]
+            score = _likely(bad, inside) + _likely(before_hurt[-1] - bad, before_all[-1] - inside)
+            if score > best and bad * before_all[-1] > before_hurt[-1] * inside:
+                best, chosen = score, (first * bin_s, last * bin_s)
+    return chosen
+
+
+def _likely(bad: int, count: int) -> float:
+    """Logarithm of the likelihood of so many bad ones at their own rate."""
+    if not 0 < bad < count:
+        return 0.0
+    share = bad / count
+    return bad * log(share) + (count - bad) * log(1.0 - share)
 
 
 def _suffered(record: Record, quiet: Sequence[Tried], usual_s: float) -> bool:

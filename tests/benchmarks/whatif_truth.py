@@ -64,7 +64,7 @@ def pair(seed: int) -> Pair:
     """The pair of a seed."""
     rng = random.Random(seed)  # noqa: S311  # a search, no secret
     family = list(FAMILIES)[seed % len(FAMILIES)]
-    world = World(rng, rng.uniform(5, 14), rng.uniform(50, 65), rng.uniform(20, 50))
+    world = World(rng, rng.uniform(5, 12), rng.uniform(45, 55), rng.uniform(20, 40))
     dependency, retry, faults, parts = FAMILIES[family](world)
     budget = rng.random() < 0.2
     if budget:
@@ -73,7 +73,7 @@ def pair(seed: int) -> Pair:
     scenario = Scenario(
         name=f"{family}-{seed}",
         seed=seed,
-        duration_s=world.onset_s + world.lasts_s + rng.uniform(40, 70),
+        duration_s=world.onset_s + world.lasts_s + rng.uniform(35, 55),
         dependencies=(dependency,),
         keys=(
             KeySpec(key=KEY, dependency=NAME, policy=policy, traffic=Poisson(per_s=world.per_s)),
