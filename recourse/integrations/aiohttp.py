@@ -60,9 +60,12 @@ async def _send(exchange: Exchange, request: Any, handler: Callable[[Any], Await
         error = exchange.received(attempt.info, response, response.status)
         if error is None:
             return response
-        if exchange.frees(attempt.info, error):
-            await _free(response, exchange.failed_body_bytes)
-        raise error
+        try:
+            if exchange.frees(attempt.info, error):
+                await _free(response, exchange.failed_body_bytes)
+            raise error
+        finally:
+            del error  # its traceback holds this frame: it would be part of a cycle
 
 
 def _timed_out(message: str) -> Exception:

@@ -109,9 +109,9 @@ class Exchange:
 
     def received(self, attempt: AttemptInfo, response: Any, status: int) -> StatusError | None:
         """Take an answer; the error to raise for it, if it is a failure."""
-        self._open.append((attempt.attempt, response))
         attempt.annotate(status=status)
         if status < _FIRST_FAILURE:
+            self._open.append((attempt.attempt, response))
             return None
         asked_s = retry_after_s(response.headers, self.executor.clock.time_unix_ns())
         error = StatusError(status, self._request.method, asked_s)
@@ -120,11 +120,15 @@ class Exchange:
 
     def frees(self, attempt: AttemptInfo, error: StatusError) -> bool:
         """Whether a failed response is to be read and closed at once, as it may not be the last."""
-        if self.over or not self._as_client:
+        is_final = (
+            attempt.is_last
+            or self._replay is Replay.NEVER
+            or _BY_METHOD.classify(None, error).kind is not OutcomeKind.RETRYABLE
+        )
+        if not is_final or not self._as_client:
             return True
-        if attempt.is_last or self._replay is Replay.NEVER:
-            return False
-        return _BY_METHOD.classify(None, error).kind is OutcomeKind.RETRYABLE
+        self._open.append((attempt.attempt, error.response))
+        return self.over
 
     def stale(self, attempt: AttemptInfo) -> list[Any]:
         """Responses of earlier attempts: now that this one begins, nobody will get them."""
@@ -232,7 +236,10 @@ def call(
         return exchange.executor.call(exchange.key, op, *args)
     except Exception as error:  # noqa: BLE001  # raised below, without this block as its context
         ending = exchange.ending(error, timed_out)
-    return _given(ending)
+    try:
+        return _given(ending)
+    finally:
+        del ending  # as in _given
 
 
 async def acall(
@@ -246,7 +253,10 @@ async def acall(
         return await exchange.executor.acall(exchange.key, op, *args)
     except Exception as error:  # noqa: BLE001  # raised below, without this block as its context
         ending = exchange.ending(error, timed_out)
-    return _given(ending)
+    try:
+        return _given(ending)
+    finally:
+        del ending  # as in _given
 
 
 def _told(error: Exception) -> Exception:

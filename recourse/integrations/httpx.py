@@ -86,9 +86,12 @@ class RecourseTransport(_Governed):
             error = exchange.received(attempt.info, response, response.status_code)
             if error is None:
                 return response
-            if exchange.frees(attempt.info, error):
-                free(response, attempt.info, exchange.failed_body_bytes)
-            raise error
+            try:
+                if exchange.frees(attempt.info, error):
+                    free(response, attempt.info, exchange.failed_body_bytes)
+                raise error
+            finally:
+                del error  # its traceback holds this frame: it would be part of a cycle
 
 
 class AsyncRecourseTransport(_Governed):
@@ -135,9 +138,12 @@ class AsyncRecourseTransport(_Governed):
             error = exchange.received(attempt.info, response, response.status_code)
             if error is None:
                 return response
-            if exchange.frees(attempt.info, error):
-                await afree(response, exchange.failed_body_bytes)
-            raise error
+            try:
+                if exchange.frees(attempt.info, error):
+                    await afree(response, exchange.failed_body_bytes)
+                raise error
+            finally:
+                del error  # its traceback holds this frame: it would be part of a cycle
 
 
 def _timed_out(request: Any, message: str) -> Exception:

@@ -73,7 +73,7 @@ def free(response: Any, attempt: AttemptInfo, limit: int) -> None:
                 read.error = _cut(response, read.size())
                 break
     except Exception as error:  # noqa: BLE001  # who reads this body gets it
-        read.error = error
+        read.error = error.with_traceback(None)
     finally:
         with suppress(Exception):
             stream.close()
@@ -90,7 +90,7 @@ async def afree(response: Any, limit: int) -> None:
                 read.error = _cut(response, read.size())
                 break
     except Exception as error:  # noqa: BLE001  # as above
-        read.error = error
+        read.error = error.with_traceback(None)
     finally:
         with suppress(Exception):
             await stream.aclose()

@@ -62,9 +62,12 @@ class RecourseAdapter(Anything):  # type: ignore[misc]  # an adapter, without im
             error = exchange.received(attempt.info, response, response.status_code)
             if error is None:
                 return response
-            if exchange.frees(attempt.info, error):
-                _free(response, attempt.info, exchange.failed_body_bytes)
-            raise error
+            try:
+                if exchange.frees(attempt.info, error):
+                    _free(response, attempt.info, exchange.failed_body_bytes)
+                raise error
+            finally:
+                del error  # its traceback holds this frame: it would be part of a cycle
 
 
 def _plain_adapter() -> Any:
@@ -162,7 +165,7 @@ def _free(response: Any, attempt: AttemptInfo, limit: int) -> None:
         else:
             raw.drain_conn()
     except Exception as error:  # noqa: BLE001  # who reads this body gets it
-        kept.error = error
+        kept.error = error.with_traceback(None)
     finally:
         with suppress(Exception):
             response.close()
