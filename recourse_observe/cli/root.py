@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "recourse_observe.cli.compare:compare",
         "Two windows, archives, keys or policies side by side.",
     ),
+    "doctor": ("recourse_observe.cli.doctor:doctor", "Find retries on retries, missing limits."),
     "key": ("recourse_observe.cli.key:key", "One key over time."),
     "lab": ("recourse_observe.cli.lab:lab", "Incidents made to order, in a simulated world."),
     "notes": ("recourse_observe.cli.notes:notes", "Bookmarks, notes and saved queries."),
