@@ -239,13 +239,15 @@ class Executor:
         ambient = AMBIENT.get()
         if (
             bound is None
-            or bound.limit_s is not None
             or (lease := bound.circuit.calm) is None
             or (ambient is not None and not ambient.is_bare)
             or TAPS.observers
         ):
             check_acall(op)
             return await self._aplanned(key, partial(op, *args, **kwargs))
+        if bound.limit_s is not None:
+            check_acall(op)
+            return await self._alimited(bound, ambient, lease, partial(op, *args, **kwargs))
         info = _new(FirstAttempt)
         info.bearings = bound
         began_s = self._now_s()
@@ -344,6 +346,29 @@ class Executor:
             run.value = await adrive(call, self._resumed(call, run))
         value: T = run.value
         return value
+
+    async def _alimited(
+        self,
+        bound: Bound,
+        ambient: Ambient | AttemptInfo | None,
+        lease: Admission,
+        operation: Callable[[], Awaitable[T]],
+    ) -> T:
+        """A call that nobody hears, its first attempt under a limit."""
+        info = FirstAttempt(bound, None)
+        run = Run(info, 0, 0, self._now_s())
+        run.admission = lease
+        run.limit_s = run.started_s + (bound.limit_s or 0.0)
+        info.limit(run.limit_s)
+        unheard = Unheard(self._runtime, bound, operation, ambient, run)
+        unheard.is_async = True
+        await arun_inline(unheard, run)
+        if run.error is None and not run.expired:
+            value: T = unheard.succeeded()
+            return value
+        del run
+        gone_on: T = await ago_on(unheard, self._bind)
+        return gone_on
 
     def _begun(self, key: str | PolicyKey, operation: Callable[[], Any]) -> tuple[Call, Run] | None:
         """A call and its first attempt; ``None`` when the plan must say whether that may run."""

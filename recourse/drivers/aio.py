@@ -112,7 +112,9 @@ async def _awaited(call: Call | Unheard, run: Run) -> None:
         run.error, run.given = plain_in_acall(), MISUSED
 
 
-async def arun_inline(call: Call, run: Run, work: Coroutine[Any, Any, None] | None = None) -> None:
+async def arun_inline(
+    call: Call | Unheard, run: Run, work: Coroutine[Any, Any, None] | None = None
+) -> None:
     """Run the operation in this task, cancelled at its limit as by ``asyncio.timeout``."""
     working = work or _operate(call, run)
     task = asyncio.current_task()

@@ -336,3 +336,33 @@ def test_r33_a_first_attempt_sees_its_limit_though_nobody_hears_it(alone: Alone)
     assert left[:2] == [2.0, 2.0]
     assert [one.timeout_s for one in timeline.attempts] == [2.0, pytest.approx(1.45)]
     assert timeline.disposition == "deadline_exceeded"
+
+
+def test_r20_a_limit_that_nobody_hears_cuts_an_attempt_off_and_the_next_one_runs() -> None:
+    clock, runs = VirtualClock(), list[float]()
+    limited = RetryPolicy(timeout_per_attempt_s=2.0, jitter="none")
+    executor = Executor([Policy(KEY, retry=limited)], clock=clock)
+
+    async def slow_once() -> int:
+        runs.append(clock.monotonic_s())
+        if len(runs) == 2:
+            await asyncio.sleep(60.0)  # noqa: TID251  # on the virtual loop
+        return len(runs)
+
+    async def twice() -> list[int]:
+        return [await executor.acall(KEY, slow_once) for _ in range(2)]
+
+    assert clock.run(twice()) == [1, 3]
+    assert runs[2] - runs[1] == pytest.approx(2.05)
+
+
+def test_r26_a_plain_value_under_a_limit_is_refused() -> None:
+    clock = VirtualClock()
+    executor = Executor([Policy(KEY, retry=RetryPolicy(timeout_per_attempt_s=2.0))], clock=clock)
+
+    async def warm() -> int:
+        return 1
+
+    clock.run(executor.acall(KEY, warm))
+    with pytest.raises(TypeError, match="use call"):
+        clock.run(executor.acall(KEY, lambda: 7))  # type: ignore[arg-type, return-value]
