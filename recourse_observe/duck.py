@@ -58,6 +58,7 @@ class Files:
     Attributes:
         paths: Validated before: one bad file fails a query over all of them.
         columns: Names of the view's columns that they have; ``None`` means all.
+        renamed: What the files call columns that they know by another name.
         bounds: For each path what is known of its columns: the least and the greatest value. A
             question that asks for others does not open the file.
         rows: How many there are in all.
@@ -65,6 +66,7 @@ class Files:
 
     paths: tuple[Path, ...]
     columns: frozenset[str] | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict)
     bounds: tuple[Mapping[str, tuple[Any, Any]], ...] = ()
     rows: int = 0
 
@@ -327,9 +329,7 @@ def _seeing(
 
 def _served(name: str, view: View) -> _Served:
     parts = {f"{name}_rows_{index}": part for index, part in enumerate(view.parts)}
-    selects = [
-        _select(view.columns, _present(part), f'"{source}"') for source, part in parts.items()
-    ]
+    selects = [_select(view.columns, part, f'"{source}"') for source, part in parts.items()]
     return _Served(
         parts={
             source: _dataset(part) if isinstance(part, Files) else part
@@ -354,15 +354,11 @@ def _create(
             database.register("given", given)
             database.execute(f"CREATE TABLE {source} AS FROM given")  # names are ours
             database.unregister("given")
-        selects.append(_select(view.columns, _present(part), source))
+        selects.append(_select(view.columns, part, source))
     if not selects:
         nothing = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in view.columns.items())
         selects.append(f"SELECT {nothing or 'NULL AS nothing'} WHERE false")
     database.execute(f'CREATE VIEW "{name}" AS ' + " UNION ALL ".join(selects))
-
-
-def _present(part: Any) -> frozenset[str] | None:
-    return part.columns if isinstance(part, Files) else frozenset(part.column_names)
 
 
 def _dataset(files: Files) -> Any:
@@ -423,14 +419,20 @@ def _within(known: Mapping[str, tuple[Any, Any]], schema: Any) -> Any:
     return condition
 
 
-def _select(columns: Mapping[str, str], present: frozenset[str] | None, source: str) -> str:
+def _select(columns: Mapping[str, str], part: Any, source: str) -> str:
+    present = part.columns if isinstance(part, Files) else frozenset(part.column_names)
+    renamed = part.renamed if isinstance(part, Files) else {}
     chosen = ", ".join(
-        f'"{column}"::{kind} AS "{column}"'
+        f'{_name(renamed.get(column, column))}::{kind} AS "{column}"'
         if present is None or column in present
         else f'NULL::{kind} AS "{column}"'
         for column, kind in columns.items()
     )
-    return f"SELECT {chosen or '*'} FROM {source}"  # noqa: S608  # names are pinned, paths quoted
+    return f"SELECT {chosen or '*'} FROM {source}"  # noqa: S608  # names are pinned or quoted
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _literal(path: Path) -> str:

@@ -154,9 +154,12 @@ def _stands_for(group: Sequence[FoundFile]) -> list[FileName]:
 
 def _read(table: str, file: FoundFile) -> Any:
     schema = arrow_schema(table)
-    there = [name for name, _ in file.columns]
-    rows = pq.ParquetFile(str(file.path), page_checksum_verification=True).read(columns=there)
-    return _plain(table, rows, schema)
+    theirs = [file.renamed.get(name, name) for name, _ in file.columns]
+    rows = pq.ParquetFile(str(file.path), page_checksum_verification=True).read(columns=theirs)
+    ours = {theirs: name for name, theirs in file.renamed.items()}
+    return _plain(
+        table, rows.rename_columns([ours.get(name, name) for name in rows.column_names]), schema
+    )
 
 
 def _plain(table: str, rows: Any, schema: Any = None) -> Any:

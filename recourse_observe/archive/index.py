@@ -35,6 +35,7 @@ _SCHEMA: Final = pa.schema(
         pa.field("keys", pa.string()),
         pa.field("bounds", pa.string(), nullable=False),
         pa.field("columns", pa.string(), nullable=False),
+        pa.field("renamed", pa.string(), nullable=False),
         pa.field("metadata", pa.string(), nullable=False),
     ]
 )
@@ -83,6 +84,7 @@ def _entry(root: Path, file: FoundFile) -> dict[str, Any]:
         "keys": None if keys is None else json.dumps(sorted(set(keys))),
         "bounds": json.dumps({name: [*map(_said, pair)] for name, pair in file.bounds.items()}),
         "columns": json.dumps(file.columns),
+        "renamed": json.dumps(dict(file.renamed)),
         "metadata": json.dumps(dict(file.metadata)),
     }
 
@@ -99,6 +101,7 @@ def _file(root: Path, row: Mapping[str, Any]) -> FoundFile:
         columns=tuple((str(name), str(kind)) for name, kind in json.loads(row["columns"])),
         metadata={str(k): str(v) for k, v in json.loads(row["metadata"]).items()},
         modified_ns=row["modified_ns"],
+        renamed={str(k): str(v) for k, v in json.loads(row["renamed"]).items()},
         bounds={name: (_heard(pair[0]), _heard(pair[1])) for name, pair in bounds.items()},
     )
 

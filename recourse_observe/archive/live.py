@@ -7,7 +7,7 @@ from typing import Any
 
 from recourse_observe.archive.files import LIVE
 from recourse_observe.archive.instance import is_alive, live_folders
-from recourse_observe.archive.leftovers import leftovers
+from recourse_observe.archive.leftovers import Leftover, leftovers
 from recourse_observe.archive.publish import segment_tables
 
 __all__ = ["FoundSegment", "unpublished_segments"]
@@ -50,12 +50,23 @@ def unpublished_segments(
         alive = is_alive(folder)
         own = {sequence for instance, sequence in published if instance == folder.name}
         for one in leftovers(folder, own, is_dead=not alive):
-            shown = f"{LIVE}/{folder.name}/{one.path.name} {one.problem}"
+            tables, problem = _tables(one)
+            shown = f"{LIVE}/{folder.name}/{one.path.name} {problem}"
             yield FoundSegment(
                 path=one.path,
                 instance=folder.name,
                 sequence=one.sequence,
-                tables={} if one.data is None else segment_tables(one.data),
+                tables=tables,
                 is_alive=alive,
-                warning=shown if one.problem else "",
+                warning=shown if problem else "",
             )
+
+
+def _tables(one: Leftover) -> tuple[Mapping[str, Any], str]:
+    """A segment's rows, and what is wrong with it as a phrase."""
+    if one.data is None:
+        return {}, one.problem
+    try:
+        return segment_tables(one.data), one.problem
+    except Exception as error:  # its checksums are right and its content is not: it was crafted
+        return {}, f"cannot be understood ({type(error).__name__}); it was skipped"

@@ -178,21 +178,21 @@ def views_of(found: Survey) -> dict[str, View]:
 def view_of(table: str, files: Sequence[FoundFile], live: Sequence[Any] = ()) -> View:
     """A table's view over files, however each of them stores it, and over Arrow tables."""
 
-    def columns(file: FoundFile) -> tuple[tuple[str, str], ...]:
-        return file.columns
+    def shape(file: FoundFile) -> tuple[object, ...]:
+        return file.columns, sorted(file.renamed.items())
 
-    alike = groupby(sorted(files, key=columns), key=columns)
-    parts = [_part(dict(shape), tuple(group)) for shape, group in alike]
+    parts = [_part(tuple(group)) for _, group in groupby(sorted(files, key=shape), key=shape)]
     return View(
         columns={column.name: column.kind.sql for column in TABLES[table].columns},
         parts=(*parts, *live),
     )
 
 
-def _part(columns: Mapping[str, str], files: Sequence[FoundFile]) -> Files:
+def _part(files: Sequence[FoundFile]) -> Files:
     return Files(
         paths=tuple(file.path for file in files),
-        columns=frozenset(columns),
+        columns=frozenset(dict(files[0].columns)),
+        renamed=files[0].renamed,
         bounds=tuple(file.bounds for file in files),
         rows=sum(file.rows for file in files),
     )

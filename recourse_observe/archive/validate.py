@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recourse_observe.archive.files import FileName
-from recourse_observe.archive.schema import MAJOR, TABLES, Column, Kind
+from recourse_observe.archive.schema import MAJOR, TABLES, Column, Kind, Table
 
 __all__ = ["BadFileError", "FoundFile", "NewerMajorError", "validate"]
 
 _MAGIC: Final = b"PAR1"
+_FIELD_ID: Final = b"PARQUET:field_id"
 _SMALLEST: Final = 12
 _TEXT: Final = re.compile(r"(large_)?string$|dictionary<values=(large_)?string,")
 _WHOLE: Final = re.compile(r"u?int\d+$")
@@ -56,6 +57,7 @@ class FoundFile:
         columns: The table's columns that it has, with their Arrow types as text.
         metadata: The ``recourse.…`` part of its key-value metadata.
         modified_ns: When it was written, as the file system says.
+        renamed: What the file calls columns that it knows by another name; their field ids are ours.
         bounds: The least and the greatest value of columns by which questions choose, as its footer
             says.
     """
@@ -68,6 +70,7 @@ class FoundFile:
     columns: tuple[tuple[str, str], ...]
     metadata: Mapping[str, str]
     modified_ns: int = 0
+    renamed: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @property
@@ -97,6 +100,17 @@ def validate(path: Path, table: str | None) -> FoundFile:
         BadFileError: It is empty, truncated, damaged, or holds something else.
     """
     try:
+        return _understood(path, table)
+    except BadFileError:
+        raise
+    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError, pa.ArrowException):
+        # Text that is no UTF-8, offsets beyond any file: whatever stumbles over it.
+        problem = "has a damaged footer"
+        raise BadFileError(problem) from None
+
+
+def _understood(path: Path, table: str | None) -> FoundFile:
+    try:
         status = path.stat()
         size = status.st_size
         _check_magic(path, size)
@@ -106,8 +120,11 @@ def validate(path: Path, table: str | None) -> FoundFile:
     metadata = _metadata(footer)
     _check_version(metadata)
     schema = footer.schema.to_arrow_schema()
-    shape = tuple(zip(schema.names, map(str, schema.types), strict=True))
     named = _named_table(table, metadata, schema.names)
+    renamed = _renamed(TABLES[named], schema) if "recourse.table" in metadata else {}
+    ours = {theirs: name for name, theirs in renamed.items()}
+    names = [ours.get(name, name) for name in schema.names]
+    shape = tuple(zip(names, map(str, schema.types), strict=True))
     problem, columns = _compared(named, shape)
     if problem:
         raise BadFileError(problem)
@@ -121,8 +138,24 @@ def validate(path: Path, table: str | None) -> FoundFile:
         columns=columns,
         metadata=metadata,
         modified_ns=status.st_mtime_ns,
+        renamed=renamed,
         bounds=_bounds(footer, schema.names),
     )
+
+
+def _renamed(table: Table, schema: Any) -> dict[str, str]:
+    """Columns of ours that a file has under another name: a field id is for ever, a name is not."""
+    ids = {
+        int(one.metadata[_FIELD_ID]): one.name
+        for one in schema
+        if one.metadata and one.metadata.get(_FIELD_ID, b"").isdigit()
+    }
+    known = set(table.names)
+    return {
+        column.name: ids[column.field_id]
+        for column in table.columns
+        if column.name not in schema.names and ids.get(column.field_id, column.name) not in known
+    }
 
 
 def _bounds(footer: Any, names: list[str]) -> dict[str, tuple[Any, Any]]:
