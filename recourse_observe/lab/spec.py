@@ -109,7 +109,7 @@ class Recorded:
 
     Attributes:
         arrivals_s: The moments, in seconds since the run began, in order.
-        processes: For each of them the index of the process; empty: drawn at random.
+        processes: The indices of their processes, taken in turn; empty: drawn at random.
     """
 
     arrivals_s: tuple[float, ...]

@@ -50,7 +50,7 @@ def arrivals(scenario: Scenario, index: int, chance: Chance) -> Iterator[Arrival
         case Recorded():
             given = spec.traffic.processes
             for number, at_s in enumerate(spec.traffic.arrivals_s):
-                yield Arrival(at_s, base + number, given[number] if given else -1)
+                yield Arrival(at_s, base + number, given[number % len(given)] if given else -1)
         case Waves():
             yield from _waves(scenario, spec.traffic, base, chance)
         case _:
