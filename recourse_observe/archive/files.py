@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -124,7 +125,8 @@ def publish(
         OSError: It could not be written; nothing appears at ``path``.
     """
     disk.folder(path.parent, durable=durable)
-    aside = path.with_name(f"_{path.name}.tmp")
+    # Processes that begin an archive together write the same files: each has its own aside.
+    aside = path.with_name(f"_{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         disk.write(aside, write)
         if durable:

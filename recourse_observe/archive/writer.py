@@ -34,6 +34,7 @@ _GATHERING: Final = 0.5
 _LONGEST: Final = 4096
 _WAKE: Final = "wake"
 _STOP: Final = "stop"
+_FORKERS: Final = ("multiprocessing.util", "billiard.util")  # billiard is Celery's
 _FAILABLE: Final[frozenset[type]] = frozenset(
     {events.PolicyResolved, events.AttemptEnd, events.AttemptLate, events.CallEnd}
 )
@@ -236,9 +237,10 @@ class ArchiveObserver:
         if not self._hooked:
             self._hooked = True
             atexit.register(self._at_exit)
-        util = sys.modules.get("multiprocessing.util")
-        if util is not None:  # its children run these at their end, and no exit handlers
-            util.Finalize(None, self._at_exit, exitpriority=0)
+        for name in _FORKERS:  # their children run these at their end, and no exit handlers
+            util = sys.modules.get(name)
+            if util is not None:
+                util.Finalize(None, self._at_exit, exitpriority=0)
 
     def _run(self) -> None:
         message: object = _WAKE

@@ -80,7 +80,7 @@ class NotingDisk(Disk):
         super().write(path, write)
         data = path.read_bytes()
         if self.without == "rename":  # as if it were written in place
-            path = path.with_name(path.name.removeprefix("_").removesuffix(".tmp"))
+            path = path.with_name(path.name.removeprefix("_")[: -len(".12345678.tmp")])
         self._note("create", path)
         self._note("append", path, data=data)
 

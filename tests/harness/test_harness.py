@@ -36,3 +36,18 @@ def test_a_power_cut_loses_nothing_acknowledged_and_would_without_any_step(witho
     said = ran("power_cut.py", "--cuts", "80", "--without", without)
 
     assert said.startswith("80 power cuts")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("kind", ["fork", "forkserver", "spawn", "os-fork", "exits"])
+def test_every_kind_of_process_leaves_all_its_finished_calls(kind: str) -> None:
+    ran("processes.py", kind, "--children", "2", "--calls", "50", "--exits", "4")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("kind", ["gunicorn", "gunicorn-preload", "celery"])
+def test_every_kind_of_server_leaves_all_its_finished_calls(kind: str) -> None:
+    pytest.importorskip(kind.partition("-")[0])
+    ran("processes.py", kind, "--children", "2", "--calls", "50")
