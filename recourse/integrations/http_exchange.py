@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, cast
 
 from recourse.classify.http import HTTPClassifier
-from recourse.classify.http_error import IDEMPOTENT_METHODS
+from recourse.classify.http_error import IDEMPOTENT_METHODS, HTTPFacts
 from recourse.classify.own import SAID
-from recourse.classify.retry_after import header, retry_after_s
+from recourse.classify.retry_after import retry_after_s
 from recourse.context import AttemptInfo, current_attempt
 from recourse.errors import AttemptTimeout, DeadlineExceeded, ResultRejected, RetryExhausted
 from recourse.facade import get_executor
@@ -113,7 +113,9 @@ class Exchange:
         if status < _FIRST_FAILURE:
             self._open.append((attempt.attempt, response))
             return None
-        asked_s = retry_after_s(response.headers, self.executor.clock.time_unix_ns())
+        asked_s: float | None = None
+        if "Retry-After" in response.headers:
+            asked_s = retry_after_s(response.headers, self.executor.clock.time_unix_ns())
         error = StatusError(status, self._request.method, asked_s)
         error.request, error.response = self._request, response
         return error
@@ -121,9 +123,7 @@ class Exchange:
     def frees(self, attempt: AttemptInfo, error: StatusError) -> bool:
         """Whether a failed response is to be read and closed at once, as it may not be the last."""
         is_final = (
-            attempt.is_last
-            or self._replay is Replay.NEVER
-            or _BY_METHOD.classify(None, error).kind is not OutcomeKind.RETRYABLE
+            attempt.is_last or self._replay is Replay.NEVER or not self._may_pass(error.status)
         )
         if not is_final or not self._as_client:
             return True
@@ -163,9 +163,15 @@ class Exchange:
             case _:
                 return Ending(None, error)
 
+    def _may_pass(self, status: int) -> bool:
+        facts = HTTPFacts(
+            status=status, method=self._request.method, repeatable=self._facts.get("idempotent")
+        )
+        return _BY_METHOD.judged(facts).kind is OutcomeKind.RETRYABLE
+
     def _give_idempotency_key(self, settings: Settings) -> None:
         headers, give = self._request.headers, settings.idempotency_key
-        keyed = header(headers, _IDEMPOTENCY_KEY.lower()) is not None
+        keyed = _IDEMPOTENCY_KEY in headers
         if give is not None and not keyed and self._request.method not in IDEMPOTENT_METHODS:
             headers[_IDEMPOTENCY_KEY] = give(self._request)
             keyed = True
