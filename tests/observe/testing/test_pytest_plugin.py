@@ -1,6 +1,8 @@
 """The plugin, seen by the projects that have it: small test runs inside this one."""
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -270,3 +272,21 @@ def test_timelines_survive_xdist(pytester: pytest.Pytester) -> None:
 
     result.assert_outcomes(failed=2)
     assert result.stdout.str().count("recourse timelines") == 2
+
+
+def test_the_failure_that_the_documentation_shows_is_what_a_failed_test_says(
+    pytester: pytest.Pytester,
+) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/test-your-service.md").read_text("utf-8")
+    example = re.search(r"```python\n(from recourse import .*?)```", page, re.DOTALL)
+    shown = re.search(r"(payments\.Charge success after 3 attempts.*?)```", page, re.DOTALL)
+    assert example is not None
+    assert shown is not None
+    expects_one_less = example[1].replace('        "http_503",\n' * 2, '        "http_503",\n')
+    pytester.makepyfile(expects_one_less)
+
+    failed = pytester.runpytest("-p", "no:cacheprovider")
+
+    failed.assert_outcomes(failed=1)
+    said = re.sub(r"call=\w+", "call=…", failed.stdout.str())
+    assert shown[1] in said
