@@ -64,8 +64,14 @@ class Signal:
 def signal_of(one: Group, calls: Sequence[Edge]) -> Signal:
     """What tells the bad calls of an incident, from the calls around its beginning."""
     channels = frozenset(part for spell in one.culprits for part in spell.channel.split("+"))
-    usual = min(0.9, max(spell.usual for spell in one.culprits))
     louder = max(one.culprits, key=lambda spell: spell.bad)
+    before = _before(one, calls)
+    during = [call for call in calls if call.member_us >= one.start_us]
+    known = sum(call.weight for call in before)
+    usual = max(spell.usual for spell in one.culprits)
+    if known >= _ENOUGH:
+        usual = max(usual, sum(_is_bad(call, channels) for call in before) / known)
+    usual = min(0.9, usual)
     plain = Signal(
         channels=channels,
         fresh=frozenset(),
@@ -73,9 +79,7 @@ def signal_of(one: Group, calls: Sequence[Edge]) -> Signal:
         raised=max(raised(usual), min(0.6, 0.35 * louder.share)),
         reach_us=_AROUND_US,
     )
-    before = [call for call in calls if call.member_us < one.start_us - _STAGED_US]
-    during = [call for call in calls if call.member_us >= one.start_us]
-    if not during or sum(call.weight for call in before) < _ENOUGH:
+    if not during or known < _ENOUGH:
         return plain
     fresh, rare, share = _fresh(before, during)
     bad = sum(_is_bad(call, channels) for call in during)
@@ -90,6 +94,13 @@ def signal_of(one: Group, calls: Sequence[Edge]) -> Signal:
         raised=max(4 * low, min(0.6, 0.35 * share)),
         reach_us=_STAGED_US,
     )
+
+
+def _before(one: Group, calls: Sequence[Edge]) -> list[Edge]:
+    """Calls that are certainly of a good time: two minutes before, or the older half of less."""
+    first = min((call.member_us for call in calls), default=one.start_us)
+    until = max(one.start_us - _STAGED_US, (first + one.start_us) // 2)
+    return [call for call in calls if call.member_us < until]
 
 
 def _fresh(before: Sequence[Edge], during: Sequence[Edge]) -> tuple[frozenset[str], float, float]:

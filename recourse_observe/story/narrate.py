@@ -293,12 +293,20 @@ def headline(incident: Incident) -> str:
     lost = f"{count(m.lost)} of {count(m.calls)} calls ({percent(m.lost_share)})"
     none = f"none of {plural(m.calls, 'call')}"
     return (
-        f"{_keys(incident.keys)} lost {lost if m.lost else none} "
+        f"{_who(incident)} lost {lost if m.lost else none} "
         f"from {clock(start, decimals=1)} {until}, {span(end - start)}: "
         f"{cause_name(incident.cause)}{reason}. With {m.amplification_before:.2f} attempts per call "
         f"before and {incident.amplification:.2f} during it, "
         f"{our_part(incident.retry_effect, m)}. Confidence {incident.confidence:.2f}."
     )
+
+
+def _who(incident: Incident) -> str:
+    """The culprit keys; one that was taken apart says into how many."""
+    if incident.cause is Cause.KEY_CARDINALITY and len(incident.keys) == 1:
+        made = len(incident.affected_keys) - 1
+        return f"{_keys(incident.keys)} (as {plural(made, 'key')})"
+    return _keys(incident.keys)
 
 
 def _keys(keys: Sequence[str]) -> str:

@@ -17,8 +17,9 @@ _OURS: Final = frozenset(
         Cause.DUPLICATE_SIDE_EFFECTS,
     }
 )
-_BOUNDED: Final = frozenset({Cause.LOAD_SURGE, Cause.RATE_LIMITED})
+_BOUNDED: Final = frozenset({Cause.LOAD_SURGE, Cause.RATE_LIMITED, Cause.CIRCUIT_FLAPPING})
 _LEAST_RESCUED: Final = 8
+_LATE: Final = 2.5  # times the usual
 _LEAST_SAVED: Final = 0.13  # of the calls in danger
 _REMEDIES: Final = {
     Cause.DEPENDENCY_OUTAGE: (Action.ENABLE_CIRCUIT, Action.ENABLE_BUDGET),
@@ -50,7 +51,8 @@ def retry_effect(cause: Cause, picture: Picture) -> RetryEffect:
     """Whether our retries and hedges helped, harmed, or did neither."""
     during, before = picture.during, picture.before
     # Some failures are ordinary, and so is their rescue: only what is beyond them counts.
-    rescued = max(0.0, during.rescued - during.calls * share(before.rescued, before.calls))
+    ordinary = 0.0 if cause is Cause.BUDGET_STARVATION else share(before.rescued, before.calls)
+    rescued = max(0.0, during.rescued - during.calls * ordinary)
     of_endangered = share(rescued, rescued + during.lost)
     more_load = share(during.amplification, max(1.0, before.amplification))
     outrun = share(during.attempts(kind="hedge", failed=False), during.calls)
@@ -60,9 +62,12 @@ def retry_effect(cause: Cause, picture: Picture) -> RetryEffect:
     if cause is Cause.PARTIAL_INSTANCE_FAILURE and outrun >= 0.05:  # noqa: PLR2004  # hedges won a call in twenty
         return RetryEffect.HELPED
     if cause in _BOUNDED:
-        # There is only so much to be had: a call that a retry saves takes the place of another.
+        # There is only so much to be had: a call that a retry saves takes the place of another,
+        # and a failing retry opens a nervous breaker as well as any attempt.
         harmed = overloaded and more_load >= 1.4  # noqa: PLR2004  # two fifths more load
         return RetryEffect.HARMED if harmed else RetryEffect.NEUTRAL
+    if picture.latency_ratio >= _LATE:
+        return RetryEffect.NEUTRAL  # an answer that comes as late as that is hardly a rescue
     if rescued >= _LEAST_RESCUED and of_endangered >= _LEAST_SAVED:
         return RetryEffect.HELPED
     return RetryEffect.NEUTRAL

@@ -7,10 +7,20 @@ from functools import cached_property
 from statistics import mean, pvariance
 
 from recourse_observe.queries.rows import PolicyRow, TransitionRow
-from recourse_observe.story.phases import Beat, BudgetCount, CallsRow, Phase, ProcessSecond, share
+from recourse_observe.story.phases import (
+    AttemptsRow,
+    Beat,
+    BudgetCount,
+    CallsRow,
+    Phase,
+    ProcessSecond,
+    share,
+)
 
 __all__ = ["Picture"]
 
+_FEW = 10
+_GONE = 0.3
 _MISSING = ("budget_not_found", "budget_registry_missing", "budget_nil")
 
 
@@ -163,6 +173,23 @@ class Picture:
         return {peer: share(failed[peer], count) for peer, count in ran.items()}
 
     @cached_property
+    def gone_peers(self) -> tuple[str, ...]:
+        """Servers that answered before and hardly did during it, while others went on.
+
+        An attempt that was cut off does not know whom it had reached, so a silent server shows
+        only by its missing answers.
+        """
+        before, during = (_answers(phase.attempts_rows) for phase in (self.before, self.during))
+        usual, now = sum(before.values()), sum(during.values())
+        return tuple(
+            sorted(
+                peer
+                for peer, count in before.items()
+                if count >= _FEW and share(during[peer], now) < _GONE * share(count, usual)
+            )
+        )
+
+    @cached_property
     def budget_missing_share(self) -> float:
         """Of the denials during it, those for want of a budget."""
         denied = [b for b in self.budget if b.phase == "during" and not b.allowed]
@@ -179,3 +206,12 @@ class Picture:
             return 0.0
         counts = [known.get(i, 0) for i in range(min(known), max(known) + 1)]
         return share(pvariance(counts), mean(counts))
+
+
+def _answers(rows: Sequence[AttemptsRow]) -> Counter[str]:
+    """Successes of each known server."""
+    found: Counter[str] = Counter()
+    for row in rows:
+        if row.peer and row.outcome == "success":
+            found[row.peer] += row.attempts
+    return found

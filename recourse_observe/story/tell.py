@@ -23,6 +23,7 @@ __all__ = ["tell"]
 _BEFORE_US: Final = 300_000_000
 _AFTER_US: Final = 120_000_000
 _MOST_KEYS: Final = 1_000
+_MOST_OF: Final = 0.9
 
 
 def tell(archive: Archive) -> StoryDocument:
@@ -60,13 +61,14 @@ def _incident(
     )
     facts = Teller(archive=archive, picture=picture, scope=scope, cause=cause).facts()
     numbers = measures(facts, picture)
+    culprits = _culprits(picture, cause)
     told = Incident(
         id=number,
         onset_unix_ns=span.onset_us * 1_000,
         end_unix_ns=span.end_us * 1_000,
         ongoing=span.ongoing,
-        keys=span.keys[:_MOST_KEYS],
-        affected_keys=span.affected[:_MOST_KEYS],
+        keys=culprits[:_MOST_KEYS],
+        affected_keys=tuple(dict.fromkeys((*culprits, *span.affected)))[:_MOST_KEYS],
         instances=_instances(picture, cause),
         causes=causes,
         amplification=round(picture.during.amplification, 4),
@@ -80,6 +82,17 @@ def _incident(
         measures=numbers,
     )
     return replace(told, headline=narrate.headline(told))
+
+
+def _culprits(picture: Picture, cause: Cause) -> tuple[str, ...]:
+    """The culprit keys; for many that carry request data, the key that they were made from."""
+    if cause is not Cause.KEY_CARDINALITY:
+        return picture.keys
+    known = {row.key for row in picture.all_calls if row.phase == "before"} - set(picture.new_keys)
+    made_from = {key: sum(one.startswith(key) for one in picture.keys) for key in known}
+    key = max(sorted(known), key=lambda one: (made_from[one], len(one)), default="")
+    most = made_from.get(key, 0) >= _MOST_OF * len(picture.keys)
+    return (key,) if most else picture.keys
 
 
 def _instances(picture: Picture, cause: Cause) -> tuple[str, ...]:

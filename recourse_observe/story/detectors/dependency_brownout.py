@@ -35,7 +35,7 @@ def suspect(picture: Picture) -> Suspect:
         ),
         Sign(
             kind="retries_succeeded",
-            degree=ramp(during.retry_success, 0.8, 0.5) if elsewhere else 1.0,
+            degree=ramp(during.retry_success, 0.6, 0.3) if elsewhere else 1.0,
             values={"retry_success": during.retry_success},
         ),
         Sign(

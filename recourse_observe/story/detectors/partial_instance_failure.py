@@ -72,6 +72,11 @@ def bad_peers(picture: Picture) -> tuple[str, ...]:
 
 def _concentration(picture: Picture) -> float:
     """1 when the failures sit at a few peers, less when they are spread; unknown is in between."""
-    if len(picture.peers) < _MANY:
+    if picture.gone_peers or bad_peers(picture):
+        return 1.0
+    named = sum(row.attempts for row in picture.during.attempts_rows if row.failed and row.peer)
+    if (
+        len(picture.peers) < _MANY or named < 0.5 * picture.during.failed
+    ):  # most failures name nobody
         return 0.6
-    return 1.0 if bad_peers(picture) else 0.25
+    return 0.25
