@@ -5,6 +5,7 @@ import os
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from recourse_observe.archive.errors import ArchiveEmptyError, ArchiveError
 from recourse_observe.archive.files import LIVE, FileName, Source, name_of, publish_table
+from recourse_observe.archive.hourly import hourly
 from recourse_observe.archive.index import write_index
 from recourse_observe.archive.instance import Lock, segment_name
 from recourse_observe.archive.leftovers import recover
@@ -82,12 +84,8 @@ def compact(
         totals = [0, 0, 0, 0, 0]
         totals[0] += _remove_replaced(found.files)
         groups = [g for files in found.files.values() for g in _groups(root, files, rows_per_file)]
-        with Store({str(n): view_of(g[0].table, g) for n, g in enumerate(groups)}) as store:
-            for number, group in enumerate(groups):
-                progress(number, len(groups))
-                rows = _sorted(store, str(number), group[0].table)
-                for index, value in enumerate(_replace(root, group, rows, rows_per_file)):
-                    totals[index] += value
+        for numbers in _merged(root, groups, rows_per_file, progress):
+            totals = [sum(pair) for pair in zip(totals, numbers, strict=True)]
         write_sql(root)
         write_index(root, _left(root))
     before, after, rows, bytes_before, bytes_after = totals
@@ -99,6 +97,26 @@ def compact(
         bytes_after=bytes_after,
         recovered=recovered,
     )
+
+
+def _merged(
+    root: Path,
+    groups: Sequence[Sequence[FoundFile]],
+    rows_per_file: int,
+    progress: Callable[[int, int], object],
+) -> Iterator[tuple[int, ...]]:
+    """Merge group by group: while one is written, the next is sorted."""
+    views = {str(number): view_of(group[0].table, group) for number, group in enumerate(groups)}
+    with Store(views) as store, ThreadPoolExecutor(1, "recourse-compact") as writing:
+        written: Future[tuple[int, ...]] | None = None
+        for number, group in enumerate(groups):
+            progress(number, len(groups))
+            rows = _sorted(store, str(number), group[0].table)
+            if written is not None:
+                yield written.result()
+            written = writing.submit(_replace, root, group, rows, rows_per_file)
+        if written is not None:
+            yield written.result()
 
 
 def _left(root: Path) -> Iterable[FoundFile]:
@@ -162,7 +180,8 @@ def _sorted(store: Store, view: str, table: str) -> Any:
     rows = store.arrow(f'SELECT * FROM "{view}" ORDER BY {order}')  # noqa: S608  # names are ours
     schema = arrow_schema(table)
     arrays = [rows[field.name].cast(field.type) for field in schema]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    ordered = pa.Table.from_arrays(arrays, schema=schema)
+    return hourly(ordered) if table == "rollups" else ordered
 
 
 def _replace(

@@ -20,6 +20,7 @@ __all__ = [
     "KeyRow",
     "LatencyRow",
     "LevelRow",
+    "OverviewRow",
     "PolicyRow",
     "ReasonRow",
     "ShapeRow",
@@ -360,6 +361,36 @@ class PolicyRow:
     circuit_threshold: int | None
     circuit_cooldown_us: int | None
     policy_json: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewRow:
+    """A key from its exact counts, whatever was sampled; ``p50_us`` and the others are within 2 %.
+
+    Attributes:
+        lost: Calls that did not succeed.
+        denied: Attempts that a budget denied.
+        rejected: Calls that a breaker refused.
+        active_us: Durations of all calls together.
+    """
+
+    key: str
+    calls: int
+    lost: int
+    attempts: int
+    retries: int
+    hedges: int
+    denied: int
+    rejected: int
+    active_us: int
+    p50_us: int | None
+    p90_us: int | None
+    p99_us: int | None
+
+    @property
+    def attempts_per_call(self) -> float:
+        """Attempts that ran, per call."""
+        return self.attempts / self.calls if self.calls else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,12 @@ WITH heard AS (
         bool_or(event = 'closed') AS is_closed,
         -- Every row tells the sum so far.
         max(dropped_events) AS dropped_events,
-        max(try_cast(json_extract_string(detail, '$.flush_ms') AS DOUBLE)) AS flush_ms
+        max(
+            CASE
+                WHEN json_valid(detail)
+                    THEN try_cast(json_extract_string(detail, 'flush_ms') AS DOUBLE)
+            END
+        ) AS flush_ms
     FROM recorder
     GROUP BY ALL
 ),
@@ -32,7 +37,7 @@ SELECT
     epoch_us(least(h.first_at, m.first_at)) AS first_unix_us,
     epoch_us(greatest(h.last_at, m.last_at)) AS last_unix_us,
     h.instance IS NOT NULL AS is_heard,
-    coalesce(h.is_closed, false) AS is_closed,
+    coalesce(h.is_closed, FALSE) AS is_closed,
     coalesce(h.dropped_events, 0) AS dropped_events,
     h.flush_ms,
     coalesce(m.unfinished, 0) AS unfinished,

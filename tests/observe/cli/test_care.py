@@ -85,7 +85,7 @@ def test_what_an_archive_may_miss_is_said(
     signs: list[dict[str, Any]] = [
         {"recorded_at": T0, "event": "started", "instance": f"web-{i}"} for i in range(8)
     ]
-    signs[0]["detail"] = {"flush_ms": 20}
+    signs[0]["detail"], signs[1]["detail"] = {"flush_ms": 20}, "{nonsense"
     signs += [
         {"recorded_at": T0 + S, "event": "dropped", "dropped_events": 3, "instance": "web-0"},
         {"recorded_at": T0 + S, "event": "closed", "instance": "web-7"},
