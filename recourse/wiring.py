@@ -176,10 +176,14 @@ class _Maker:
             raise PolicyError(field, options.default_classifier, f"one of {allowed}")
         given = options.circuits
         # Not by its truth: a registry without breakers so far is empty.
-        self.circuits = Circuits(options.random, options.clock) if given is None else given
+        self.circuits = (
+            Circuits(options.random, options.clock, options.max_keys) if given is None else given
+        )
         self.circuits.subscribe(self._tell)
 
-    def make(self, label: str, policy: EffectivePolicy, key: str, mode: PolicyMode) -> Bound | str:
+    def make(
+        self, label: str, policy: EffectivePolicy, key: str, mode: PolicyMode, *, kept: bool
+    ) -> Bound | str:
         """The parts for one key; or the reason why its calls must be refused.
 
         Args:
@@ -187,6 +191,7 @@ class _Maker:
             policy: The policy as it was resolved; the environment may change it.
             key: The key as called.
             mode: The rule that gave the policy.
+            kept: Whether further calls will use the same parts.
         """
         used = self._environment.applied(policy)
         classifier = self._classifier(used)
@@ -196,7 +201,7 @@ class _Maker:
         if used.circuit.enabled and mode is not PolicyMode.ALLOW:
             timeout_s = used.retry.timeout_per_attempt_s
             now_s = self._runtime.clock.monotonic_s()
-            breaker = self.circuits.get(label, used.circuit, timeout_s, now_s)
+            breaker = self.circuits.get(label, used.circuit, timeout_s, now_s, kept=kept)
         return Bound(
             key=key,
             policy=used,

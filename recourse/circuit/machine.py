@@ -141,6 +141,11 @@ class CircuitBreaker:
         """
         return self._outbox.listeners.add(listener)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is closed and nobody leads it by hand: a new one would stand there too."""
+        return self.state is BreakerState.CLOSED and not self._held
+
     def isolate(self) -> None:
         """Refuse every attempt until told otherwise; what still runs is not counted."""
         self._by_hand(BreakerState.ISOLATED)

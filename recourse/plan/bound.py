@@ -68,7 +68,7 @@ class Runtime:
         self.max_abandoned = max_abandoned
         self.message_of = message_of
         self.ids: CallIds = CallIds(clock, rng)
-        self.releaser: Releaser = Releaser()
+        self.releaser: Releaser = Releaser(clock, self.track)
         self.mutex: Mutex = Mutex()
         self.closed = False
         self.deserted = False

@@ -164,17 +164,22 @@ class Call:
         self.runtime = runtime
         self.operation: Callable[[], Any] = operation
         self.ambient = ambient
-        self.listeners: tuple[Observer, ...] = (
-            (*runtime.observers, *TAPS.observers) if TAPS.observers else runtime.observers
-        )
+        self.listeners: tuple[Observer, ...] = runtime.observers
+        if runtime.scoped:
+            self.scoped = runtime.scoped
+        if TAPS.observers:
+            self._tapped(TAPS.observers)
         self.told: list[Event] = []
         if runtime.message_of is not None:
             self.info.message_of = runtime.message_of
-        if runtime.scoped:
-            self.scoped = runtime.scoped
         if ambient is not None:
             self._surround(ambient, clock)
         self.heard: bool = bool(self.listeners) or self.capture is not None
+
+    def _tapped(self, taps: tuple[Observer, ...]) -> None:
+        """Let the process's own listeners hear the call, after the executor's."""
+        self.listeners += taps
+        self.scoped += tuple(tap for tap in taps if isinstance(tap, ScopedObserver))
 
     def _surround(self, ambient: Ambient | AttemptInfo, clock: Clock) -> None:
         """Take over what holds where the call was made."""

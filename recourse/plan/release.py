@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from recourse.clock import Clock
+
 __all__ = ["Releaser"]
 
 # Long enough for a release that only takes a lock, short enough for a caller not to notice.
@@ -12,26 +14,31 @@ _OURS: Final = "recourse.budget."
 
 
 class Releaser:
-    """Runs releases of budgets that are not ours in a thread, and waits for them a moment only."""
+    """Runs releases of budgets that are not ours in a thread, and waits for them a moment only.
 
-    __slots__ = ()
+    Args:
+        clock: What the wait is read on.
+        track: Told of every thread, so that closing the executor can wait for it.
+    """
+
+    __slots__ = ("_clock", "_track")
+
+    def __init__(self, clock: Clock, track: Callable[[threading.Thread], None]) -> None:
+        self._clock = clock
+        self._track = track
 
     def release(self, give_back: Callable[[], None]) -> BaseException | None:
         """Give a reservation back; what it raised, when it has raised by now."""
         if getattr(give_back, "__module__", "").startswith(_OURS):
             return _attempted(give_back)
-        raised: list[BaseException] = []
-        over = threading.Event()
+        over = self._clock.mailbox()
 
         def work() -> None:
-            error = _attempted(give_back)
-            if error is not None:
-                raised.append(error)
-            over.set()
+            over.post((_attempted(give_back),))
 
-        threading.Thread(target=work, name="recourse-release", daemon=True).start()
-        over.wait(_PATIENCE_S)
-        return raised[0] if raised else None
+        self._track(self._clock.spawn(work, "recourse-release"))
+        raised: tuple[BaseException | None] | None = over.take(_PATIENCE_S)
+        return None if raised is None else raised[0]
 
 
 def _attempted(give_back: Callable[[], None]) -> BaseException | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Generator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from recourse.circuit.registry import Circuits
 from recourse.context import AttemptInfo
@@ -32,6 +32,16 @@ class Found(NamedTuple):
     error: BaseException | None = None
 
 
+class Make(Protocol):
+    """Builds what a key's calls need; gives a reason instead when that is impossible."""
+
+    def __call__(
+        self, label: str, policy: EffectivePolicy, key: str, mode: PolicyMode, *, kept: bool
+    ) -> Bound | str:
+        """The parts for one key; ``kept`` says whether further calls will use them."""
+        ...
+
+
 class Resolver:
     """Resolves policies for one executor.
 
@@ -58,7 +68,7 @@ class Resolver:
         timeout_s: float,
         guard: str,
         max_keys: int,
-        make: Callable[[str, EffectivePolicy, str, PolicyMode], Bound | str],
+        make: Make,
         circuits: Circuits,
     ) -> None:
         self._runtime = runtime
@@ -188,7 +198,9 @@ class Resolver:
         known = self.bounds.get(label)
         if known is not None and known.follows(policy, mode):
             return known
-        bound = self._make(label, policy, key, mode)
+        # What is rejected shares one state, which is kept; what is one too many has one in passing.
+        kept = label != key or label in self.bounds or len(self.bounds) < self._max_keys
+        bound = self._make(label, policy, key, mode, kept=kept)
         if isinstance(bound, Bound) and label == key:
             with self._mutex.lock:
                 if label in self.bounds or len(self.bounds) < self._max_keys:

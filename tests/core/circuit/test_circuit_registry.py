@@ -138,3 +138,42 @@ def test_r76_a_breaker_made_meanwhile_by_another_thread_is_taken() -> None:
     circuits._breakers = Elsewhere(circuits._breakers)
 
     assert circuits.get("a.One", POLICY, None, 0.0) is made
+
+
+def test_breakers_of_keys_that_come_and_go_are_bounded_and_open_ones_stay() -> None:
+    circuits = Circuits(max_passing=2)
+    policy = CircuitPolicy(threshold=1)
+
+    def passing(key: str) -> CircuitBreaker:
+        return circuits.get(key, policy, None, 0.0, kept=False)
+
+    kept = circuits.get("kept", policy, None, 0.0)
+    passing("held").force_closed()
+    opened = passing("opened")
+    opened.settle(opened.admit(0.0), Health.UNHEALTHY, 0.0, 0.0)
+    for key in ("first", "second", "first", "third"):
+        passing(key)
+
+    assert circuits.keys() == ("kept", "held", "opened", "third")
+    assert (circuits["kept"], circuits["opened"]) == (kept, opened)
+
+
+def test_a_breaker_is_forgotten_in_the_order_of_its_last_use() -> None:
+    circuits = Circuits(max_passing=2)
+
+    for key in ("first", "second", "first", "third"):
+        circuits.get(key, CircuitPolicy(), None, 0.0, kept=False)
+
+    assert circuits.keys() == ("first", "third")
+
+
+def test_a_breaker_that_somebody_holds_on_to_is_not_forgotten() -> None:
+    circuits = Circuits(max_passing=1)
+    circuits.get("first", CircuitPolicy(), None, 0.0, kept=False)
+    first = circuits.get("first", CircuitPolicy(), None, 0.0)
+
+    for key in ("second", "third", "first"):
+        circuits.get(key, CircuitPolicy(), None, 0.0, kept=False)
+
+    assert circuits.keys() == ("first", "third")
+    assert circuits["first"] is first

@@ -634,3 +634,30 @@ def test_every_denied_attempt_tells_its_end(both: Any) -> None:
 
     ends = [(event.ran, event.budget_allowed) for event in told.of(AttemptEnd)]
     assert ends == [(True, True), (False, False)]
+
+
+def test_r77_closing_waits_for_a_release_that_takes_its_time() -> None:
+    gate, back = threading.Event(), list[str]()
+
+    def slow() -> None:
+        gate.wait(20)
+        back.append(threading.current_thread().name)
+
+    class Lending:
+        def ask(self, request: Ask) -> Decision:
+            return Decision(allowed=True, release=slow)
+
+    retry = RetryPolicy(initial_backoff_s=0.001, jitter=Jitter.NONE, budget=BudgetRef("b"))
+    executor = Executor([Policy("svc.Op", retry=retry)], budgets={"b": Lending()})
+    steps = iter([OSError, None])
+
+    def operation() -> str:
+        if step := next(steps):
+            raise step
+        return "done"
+
+    assert executor.call("svc.Op", operation) == "done"
+    threading.Timer(0.02, gate.set).start()
+    executor.close(20.0)
+
+    assert back == ["recourse-release"]

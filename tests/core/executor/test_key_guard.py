@@ -179,3 +179,14 @@ def test_a_default_policy_serves_rejected_keys_without_a_state_of_their_own(both
 
     assert told.value == "done"
     assert executor.circuits.keys() == (OVERFLOW_KEY,)
+
+
+def test_r02_breakers_stay_bounded_without_a_guard(both: Any) -> None:
+    executor = both.executor(
+        default_policy=Policy("any", circuit=CircuitPolicy()), key_guard="off", max_keys=3
+    )
+
+    for number in range(20):
+        both(["done"], executor=executor, key=f"svc.Op{number}")
+
+    assert len(executor.circuits) == 2 * 3

@@ -441,3 +441,25 @@ def test_an_attempt_that_was_cut_short_ends_with_the_error_of_its_call(both: Any
 
     assert isinstance(told.error, DeadlineExceeded)
     assert len(told.of(AttemptEnd)) == 1
+
+
+def test_r73_a_listener_of_the_whole_process_has_its_scope_too(both: Any) -> None:
+    class Around:
+        def __init__(self) -> None:
+            self.seen: list[str] = []
+
+        def on_event(self, event: Event) -> None:
+            self.seen.append(type(event).__name__)
+
+        @contextmanager
+        def attempt_scope(self, event: AttemptStart) -> Iterator[None]:
+            self.seen.append("in")
+            yield
+            self.seen.append("out")
+
+    tap = Around()
+
+    with TAPS.added(tap):
+        both(["done"])
+
+    assert tap.seen[2:6] == ["AttemptStart", "in", "out", "AttemptEnd"]
