@@ -18,6 +18,7 @@ from recourse_observe.archive.schema import MAJOR, TABLES, Column, Kind, Table
 __all__ = ["BadFileError", "FoundFile", "NewerMajorError", "validate"]
 
 _MAGIC: Final = b"PAR1"
+_PLAIN: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _FIELD_ID: Final = b"PARQUET:field_id"
 _SMALLEST: Final = 12
 _TEXT: Final = re.compile(r"(large_)?string$|dictionary<values=(large_)?string,")
@@ -148,7 +149,7 @@ def _renamed(table: Table, schema: Any) -> dict[str, str]:
     ids = {
         int(one.metadata[_FIELD_ID]): one.name
         for one in schema
-        if one.metadata and one.metadata.get(_FIELD_ID, b"").isdigit()
+        if _PLAIN.fullmatch(one.name) and (one.metadata or {}).get(_FIELD_ID, b"").isdigit()
     }
     known = set(table.names)
     return {

@@ -167,7 +167,10 @@ def run(files: int, batch: int, seed: int, segment: bytes = b"") -> tuple[Counte
                 mutant = rng.choice(MUTATIONS)(rng, data)
                 place = Path("x.segment") if is_segment else root / source.relative_to(models)
                 lay(root, place, mutant, index)
-            found, problems = asked(root)
+            try:
+                found, problems = asked(root)
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is what we look for
+                found, problems = Counter(), [f"opening: {type(error).__name__}: {error}"]
             counts += found
             counts["mutated"] += min(files, start + batch) - start
             wrong += [f"seed {seed}, files from {start}: {problem}" for problem in problems]
