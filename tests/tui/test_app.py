@@ -8,6 +8,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.worker import WorkerFailed
 
+from recourse_observe.archive import write_archive
 from recourse_observe.duck import QueryError
 from recourse_tui.actions import VIEWS
 from recourse_tui.app import RecourseApp, run
@@ -317,3 +318,34 @@ def test_a_screen_that_is_not_there_is_named_with_those_that_are(
     assert capsys.readouterr().err == (
         "recourse: screen 'radar' is not there; use one of " + ", ".join(VIEWS) + "\n"
     )
+
+
+async def test_a_growing_archive_is_followed_until_f_is_pressed_again(
+    settled: Settled, tmp_path: Path
+) -> None:
+    def more(number: int) -> None:
+        at = 1_795_255_200_000_000 + number
+        rows = [{"call_id": f"c{number}", "key": "k", "started_at": at, "duration_us": 5}]
+        write_archive(tmp_path / "a", {"calls": rows}, instance=f"pod-{number}")
+
+    more(1)
+    app = RecourseApp(str(tmp_path / "a"), trusted=True, screen="calls")
+    async with app.run_test(size=SMALL) as pilot:
+        assert "1 calls" in await settled(app, pilot)
+        await pilot.press("f")
+        text = await settled(app, pilot)
+        assert "● live" in text
+        assert "following: new calls appear" in text
+        app._look()
+        await settled(app, pilot)
+        more(2)
+        app._look()
+        text = await settled(app, pilot)
+        assert "2 calls" in text
+        await pilot.press("f")
+        text = await settled(app, pilot)
+        assert "not following" in text
+        assert app._following is None
+        app.post_message(app.ArchiveGrown())
+        await settled(app, pilot)
+        assert app.session.edition == 1

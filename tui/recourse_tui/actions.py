@@ -13,13 +13,14 @@ from textual.binding import Binding
 __all__ = ["ACTIONS", "VIEWS", "Action", "bindings", "footer", "key_name", "of_screen"]
 
 VIEWS: Final = (
-    "triage", "story", "key", "calls", "call", "compare", "replay", "sql", "notes",
+    "triage", "story", "key", "calls", "call", "compare", "replay", "whatif", "sql", "notes",
 )  # fmt: skip
 """The screens, by name."""
 _NOT_SQL: Final = tuple(view for view in VIEWS if view != "sql")
 _BRUSHED: Final = ("triage", "calls", "compare")
 _WITH_TIME: Final = ("triage", "story", "key", "calls", "call", "compare")
-_TYPED: Final = tuple(view for view in VIEWS if view not in {"sql", "notes"})
+_TYPED: Final = tuple(view for view in VIEWS if view not in {"sql", "notes", "whatif"})
+_NOT_WHATIF: Final = tuple(view for view in VIEWS if view != "whatif")
 _STILL: Final = tuple(view for view in VIEWS if view != "replay")
 ANYWHERE: Final = (*VIEWS, "help")
 """The screens and what opens over them."""
@@ -251,6 +252,48 @@ _ACTIONS: Final = {
         screens=("triage",),
         handler="scale",
     ),
+    "edit": Action(
+        label="edit",
+        help="type what the candidate changes",
+        keys=("e",),
+        screens=("whatif",),
+        handler="edit",
+    ),
+    "preset": Action(
+        label="preset",
+        help="the next of the usual changes",
+        keys=("tab",),
+        screens=("whatif",),
+        handler="preset",
+    ),
+    "replay_incident": Action(
+        label="replay",
+        help="play the incident",
+        keys=("enter",),
+        screens=("whatif",),
+        handler="open",
+    ),
+    "sweep": Action(
+        label="sweep",
+        help="one value of a field after the other",
+        keys=("s",),
+        screens=("whatif",),
+        handler="sweep",
+    ),
+    "diff": Action(
+        label="diff",
+        help="what the candidate changes",
+        keys=("d",),
+        screens=("whatif",),
+        handler="diff",
+    ),
+    "ask_whatif": Action(
+        label="what-if",
+        help="the same calls under another policy, the best suggestion first",
+        keys=("p",),
+        screens=_WITH_TIME,
+        handler="app.visit('whatif')",
+    ),
     "run": Action(
         label="run", help="run the query", keys=("ctrl+j", "f5"), screens=("sql",), handler="run"
     ),
@@ -369,6 +412,9 @@ _ACTIONS: Final = {
     "call": Action(help="one call, attempt by attempt", keys=("5",), handler="app.visit('call')"),
     "compare": Action(help="A against B", keys=("6",), handler="app.visit('compare')"),
     "replay": Action(help="what happened, played", keys=("7",), handler="app.visit('replay')"),
+    "whatif": Action(
+        help="the same calls under another policy", keys=("8",), handler="app.visit('whatif')"
+    ),
     "sql": Action(help="a query of one's own", keys=("9",), handler="app.visit('sql')"),
     "notes": Action(help="bookmarks, notes and queries", keys=("0",), handler="app.visit('notes')"),
     "history_back": Action(
@@ -396,9 +442,14 @@ _ACTIONS: Final = {
     "page_up": Action(help="a page up", keys=("pageup",), screens=ANYWHERE, handler="page(-1)"),
     "first": Action(help="the first row", keys=("g", "home"), screens=_STILL, handler="edge(-1)"),
     "last": Action(help="the last row", keys=("G", "end"), screens=_STILL, handler="edge(1)"),
-    "next_pane": Action(help="the next pane", keys=("tab",), handler="app.focus_next"),
+    "next_pane": Action(
+        help="the next pane", keys=("tab",), screens=_NOT_WHATIF, handler="app.focus_next"
+    ),
     "pane_before": Action(
         help="the pane before", keys=("shift+tab",), handler="app.focus_previous"
+    ),
+    "follow": Action(
+        help="show new calls as they come, or stop", keys=("f",), handler="app.follow"
     ),
     "reload": Action(
         help="read the archive again", keys=("r", "f5"), screens=_NOT_SQL, handler="app.reload"

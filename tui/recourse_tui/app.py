@@ -4,6 +4,7 @@ Nothing heavy is imported before the first frame: DuckDB and Arrow come with the
 """
 
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
+from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
 from recourse_tui.actions import VIEWS, of_screen
@@ -24,12 +26,14 @@ from recourse_tui.screens.view import View
 from recourse_tui.theme import ANSI_VARIABLES, DARK, THEMES, AsciiOnly
 
 if TYPE_CHECKING:
+    from recourse_observe.archive.follow import Follower
     from recourse_observe.queries.archive import Archive
     from recourse_observe.scope import Scope
 
 __all__ = ["RecourseApp", "run"]
 
 _USAGE: Final = 2
+_FOLLOW_S: Final = 1.0
 _DAMAGED: Final = 5
 """The exit code for an archive that is missing or of which nothing can be read."""
 _CLASSES: Final = {name: f"recourse_tui.screens.{name}:{name.capitalize()}View" for name in VIEWS}
@@ -59,6 +63,9 @@ class RecourseApp(App[None], inherit_bindings=False):
             self.opened = opened
             self.scope = scope
 
+    class ArchiveGrown(Message):
+        """There are new calls."""
+
     class OpeningFailed(Message):
         """The archive cannot be opened; the text says why."""
 
@@ -83,6 +90,9 @@ class RecourseApp(App[None], inherit_bindings=False):
         self._reader = reader or partial(read, archive_path, trusted=trusted)
         self._first = screen or "triage"
         self._takes_mouse = True
+        self._following: Timer | None = None
+        self._follower: Follower | None = None
+        self._looking = threading.Lock()
         self._filters_of_ours: tuple[LineFilter, ...] = (
             Barrier(),
             *((AsciiOnly(),) if in_ascii else ()),
@@ -141,8 +151,11 @@ class RecourseApp(App[None], inherit_bindings=False):
 
     @on(ArchiveOpened)
     async def _opened(self, message: ArchiveOpened) -> None:
-        self.session.opened = message.opened
+        before, self.session.opened = self.session.opened, message.opened
         self.session.notebook.read()
+        if before is not None:
+            self.session.edition += 1
+            self.run_worker(before.archive.close, thread=True, group="close", exit_on_error=False)
         if message.scope is not None:
             self.session.stay(replace(self.session.place, scope=message.scope))
             self._scoped = None
@@ -215,6 +228,40 @@ class RecourseApp(App[None], inherit_bindings=False):
         await self._arrive()
         self._open_archive()
 
+    def action_follow(self) -> None:
+        """Look every second whether the archive has grown, or stop looking."""
+        if self._following is not None:
+            self._following.stop()
+            self._following = None
+        elif self.session.is_open:
+            self._following = self.set_interval(_FOLLOW_S, self._look)
+        self.session.is_following = self._following is not None
+        if isinstance(self.screen, View):
+            self.screen.say("following: new calls appear" if self._following else "not following")
+
+    @work(thread=True, group="follow", exit_on_error=False)
+    def _look(self) -> None:
+        from recourse_observe.archive.errors import ArchiveError
+        from recourse_observe.archive.follow import Follower
+
+        if not self._looking.acquire(blocking=False):
+            return  # the look before has not ended yet
+        try:
+            if self._follower is None:
+                self._follower = Follower(self.session.path, tables=("calls",))
+            grown = self._follower.poll()
+        except (ArchiveError, OSError):
+            grown = {}  # what cannot be read now may be read at the next look
+        finally:
+            self._looking.release()
+        if grown:
+            self.post_message(self.ArchiveGrown())
+
+    @on(ArchiveGrown)
+    def _grown(self) -> None:
+        if self._following is not None:
+            self._open_archive()
+
     def action_mouse(self) -> None:
         """Take the mouse, or leave it to the terminal so that one can select text."""
         driver = self._driver
@@ -249,7 +296,7 @@ class RecourseApp(App[None], inherit_bindings=False):
         place = self.session.place
         await self.switch_mode(place.view)
         if isinstance(self.screen, View):
-            self.screen.enter(place)
+            self.screen.enter(place, keep=self.session.is_following)
 
     def _screen_named(self, name: str) -> Screen[Any]:
         module, _, attribute = _CLASSES[name].partition(":")

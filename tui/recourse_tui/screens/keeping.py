@@ -22,7 +22,7 @@ _MOST_ROWS: Final = 1_000_000
 _PICTURES: Final = (".svg",)
 _STORIES: Final = (".md",)
 _TABLES: Final = (".csv", ".json", ".parquet")
-_SUFFIXES: Final = (*_STORIES, *_TABLES, *_PICTURES)
+_SUFFIXES: Final = (*_STORIES, *_TABLES, *_PICTURES, ".toml")
 
 
 class Keeping(Prompting):

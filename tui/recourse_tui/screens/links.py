@@ -1,14 +1,12 @@
 """From a kept command line back to the place that it shows: the inverse of a link."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from recourse_observe.scope import ScopeError, parse_instant
+from recourse_observe.scope import Scope, ScopeError, parse_instant
 from recourse_tui.screens.session import Place
 
 __all__ = ["place_of"]
-
-_OPTIONS = ("--since", "--until", "--key", "--where", "--baseline", "--sort", "--at", "-i")
 
 
 def place_of(argv: Sequence[str], views: Sequence[str]) -> Place | None:
@@ -44,23 +42,24 @@ def _take(place: Place, rest: list[str]) -> tuple[Place, list[str]]:
 
 def _with(place: Place, option: str, text: str) -> Place:
     scope = place.scope
-    match option:
-        case "--since":
-            scope = scope.during(parse_instant(text), scope.end_unix_us)
-        case "--until":
-            scope = scope.during(scope.start_unix_us, parse_instant(text))
-        case "--key":
-            scope = scope.of(text)
-        case "--where":
-            scope = scope.matching(text)
-        case "--baseline":
-            scope = replace(scope, baseline=text)
-        case "--at":
-            place = replace(place, at_us=parse_instant(text))
-        case "--sort":
-            place = replace(place, sort=text)
-        case "-i":
-            place = replace(place, incident=int(text))
-        case _:
-            raise ScopeError(option, "option", "one of " + ", ".join(_OPTIONS))
+    changes: dict[str, Callable[[], Place]] = {
+        "--since": lambda: _on(place, scope.during(parse_instant(text), scope.end_unix_us)),
+        "--until": lambda: _on(place, scope.during(scope.start_unix_us, parse_instant(text))),
+        "--b": lambda: _on(place, scope.during(*map(parse_instant, text.split("..")))),
+        "--key": lambda: _on(place, scope.of(text)),
+        "-k": lambda: _on(place, scope.of(text or None)),
+        "--where": lambda: _on(place, scope.matching(text)),
+        "--baseline": lambda: _on(place, replace(scope, baseline=text)),
+        "--at": lambda: replace(place, at_us=parse_instant(text)),
+        "--sort": lambda: replace(place, sort=text),
+        "--set": lambda: replace(place, edits=(*place.edits, text)),
+        "--sweep": lambda: replace(place, sweep=text),
+        "-i": lambda: replace(place, incident=int(text)),
+    }
+    if option not in changes:
+        raise ScopeError(option, "option", "one of " + ", ".join(changes))
+    return changes[option]()
+
+
+def _on(place: Place, scope: Scope) -> Place:
     return replace(place, scope=scope)

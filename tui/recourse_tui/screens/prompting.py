@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "export": "a file: .md .html .json .csv .parquet .svg .txt",
     "save": "a name for the query of the console",
     "theme": "recourse, recourse-light, recourse-contrast",
+    "whatif": "what the candidate changes: retry.max_attempts=2",
 }
 """Commands of ``:``, and what they take; the names of screens are commands, too."""
 
@@ -70,25 +71,24 @@ class Prompting(Asking):
             self.say(f"✗ {error}")
 
     def _do(self, purpose: Purpose, text: str) -> None:
-        match purpose:
-            case Purpose.FILTER:
-                self._filter(text)
-            case Purpose.COMMAND:
-                self._command(text)
-            case Purpose.SQL if text:
-                self.visit(replace(self.place, view="sql", query=text))
-            case Purpose.TIME if text:
-                self._goto(text)
-            case Purpose.PROBE if text:
-                self._probe(text)
-            case Purpose.BISECT if text:
-                self._bisect(text)
-            case Purpose.NOTE if text:
-                self.note(text)
-            case Purpose.EXPORT if text:
-                self.export(text)
-            case _:
-                pass  # nothing was typed
+        if not text and purpose not in {Purpose.FILTER, Purpose.SWEEP}:
+            return  # nothing was typed
+        doing = {
+            Purpose.FILTER: self._filter,
+            Purpose.COMMAND: self._command,
+            Purpose.SQL: self._sql,
+            Purpose.TIME: self._goto,
+            Purpose.PROBE: self._probe,
+            Purpose.BISECT: self._bisect,
+            Purpose.NOTE: self.note,
+            Purpose.EXPORT: self.export,
+            Purpose.EDIT: self.edit,
+            Purpose.SWEEP: self.sweep,
+        }
+        doing[purpose](text)
+
+    def _sql(self, text: str) -> None:
+        self.visit(replace(self.place, view="sql", query=text))
 
     def _filter(self, where: str) -> None:
         from recourse_observe.queries.filters import compile_filter
@@ -97,28 +97,36 @@ class Prompting(Asking):
         self.stay(replace(self.place, scope=self.place.scope.matching(where), ordinal=-1))
 
     def _command(self, text: str) -> None:
-        name, _, rest = text.lstrip(":").partition(" ")
-        match name:
-            case "":
-                return
-            case "goto":
-                self._goto(rest)
-            case "key":
-                self.visit(replace(self.place, view="key", scope=self.place.scope.of(rest or None)))
-            case "open":
-                self.visit(replace(self.place, view="call", call_id=rest, ordinal=-1))
-            case "probe":
-                self._probe(rest)
-            case "bisect":
-                self._bisect(rest)
-            case "export":
-                self.export(rest)
-            case "save":
-                self.save(rest)
-            case "theme":
-                self._theme(rest)
-            case _:
-                self._screen(name)
+        name, _, rest = text.lstrip(":").strip().partition(" ")
+        known = {
+            "goto": self._goto,
+            "key": self._key,
+            "open": self._open_call,
+            "probe": self._probe,
+            "bisect": self._bisect,
+            "export": self.export,
+            "save": self.save,
+            "theme": self._theme,
+            "whatif": self.edit,
+        }
+        if rest and name in known:
+            known[name](rest)
+        elif name:
+            self._screen(name)
+
+    def _key(self, name: str) -> None:
+        self.visit(replace(self.place, view="key", scope=self.place.scope.of(name)))
+
+    def _open_call(self, call_id: str) -> None:
+        self.visit(replace(self.place, view="call", call_id=call_id, ordinal=-1))
+
+    def edit(self, text: str) -> None:
+        """Ask about a candidate; only one screen does."""
+        self.visit(replace(self.place, view="whatif", edits=tuple(text.split())))
+
+    def sweep(self, text: str) -> None:
+        """Ask for several values; only one screen does."""
+        self.visit(replace(self.place, view="whatif", sweep=text))
 
     def save(self, name: str) -> None:
         """Keep the query of the console under a name."""

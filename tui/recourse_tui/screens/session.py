@@ -46,6 +46,10 @@ class Place:
     """Where the playhead of the replay stands; -1 is where the brush begins."""
     when: str = ""
     """A condition: the replay looks for when it held first."""
+    edits: tuple[str, ...] = ()
+    """What the candidate of a what-if changes, as ``field=value``."""
+    sweep: str = ""
+    """A field and its values, one after the other."""
     shape: bool = True
     """Calls are grouped by what happened in them."""
 
@@ -101,6 +105,8 @@ class Session:
         self.notebook = Notebook(path, is_read_only=is_read_only)
         self.marks: tuple[int | None, int | None] = (None, None)
         self.probes: tuple[str, ...] = ()
+        self.processes = 0
+        self.is_following = False
         self.zoom: tuple[int, int] | None = None
         self.views: tuple[str, ...] = VIEWS
         self.opened: Opened | None = None
@@ -297,7 +303,7 @@ class Session:
             parts = [self.name, f"{size} attempts", hours, *self.warnings()]
         else:
             parts = [self.name, f"{size} att", "UTC", *self.warnings()]
-        parts.append(f"⚑{self.notebook.bookmarks}")
+        parts.append(f"{'● live  ' if self.is_following else ''}⚑{self.notebook.bookmarks}")
         return "  ".join(parts)
 
     def warnings(self) -> Sequence[str]:
@@ -337,6 +343,10 @@ class Session:
                 argv = (*argv, *how)
             case "replay" if place.at_us >= 0:
                 argv = (*argv, "--at", instant(place.at_us))
+            case "compare":
+                argv = _compare(place)
+            case "whatif":
+                argv = _whatif(place)
             case "notes":
                 argv = ("notes",)
             case _:
@@ -358,6 +368,23 @@ def _options(place: Place) -> tuple[str, ...]:
     return (view, *rest)
 
 
+def _compare(place: Place) -> tuple[str, ...]:
+    """The brush is B; A is what was before it, or the other keys."""
+    scope = place.scope
+    if _OPEN[0] == scope.start_unix_us or _OPEN[1] == scope.end_unix_us:
+        return _options(place)
+    _, *rest = _options(replace(place, scope=scope.during(*_OPEN)))
+    window = f"{instant(scope.start_unix_us)}..{instant(scope.end_unix_us)}"
+    return ("compare", "--b", window, *rest)
+
+
+def _whatif(place: Place) -> tuple[str, ...]:
+    pairs = [("-k", place.scope.key or ""), *(("--set", edit) for edit in place.edits)]
+    pairs += [("--sweep", place.sweep)] if place.sweep else []
+    pairs += [("-i", str(place.incident))] if place.incident else []
+    return ("whatif", *(word for pair in pairs for word in pair))
+
+
 def incident_scope(scope: Scope, incident: "Incident") -> Scope:
     """The brush set to an incident."""
     return scope.during(incident.onset_unix_ns // 1_000, incident.end_unix_ns // 1_000)
@@ -377,11 +404,16 @@ def short_count(number: int) -> str:
 def expected() -> tuple[type[Exception], ...]:
     """Errors that are an answer: their text is for the person."""
     # They bring Arrow, so only workers ask for them.
+    from recourse.policy.problems import PolicyFileError
     from recourse_observe.archive.errors import ArchiveError
     from recourse_observe.duck import QueryError
     from recourse_observe.queries.archive import CallNotFoundError
+    from recourse_observe.whatif import NoIncidentError, NoKeyError
 
-    return (ArchiveError, CallNotFoundError, OSError, QueryError, ScopeError)
+    return (
+        ArchiveError, CallNotFoundError, NoIncidentError, NoKeyError, OSError, PolicyFileError,
+        QueryError, ScopeError,
+    )  # fmt: skip
 
 
 def read(path: str, *, trusted: bool = False) -> Opened:

@@ -21,6 +21,8 @@ class Purpose(enum.StrEnum):
     BISECT = "bisect"
     NOTE = "note"
     EXPORT = "export"
+    EDIT = "edit"
+    SWEEP = "sweep"
 
     @property
     def example(self) -> str:
@@ -36,6 +38,8 @@ _EXAMPLES = {
     Purpose.PROBE: "probe: inflight(k)  budget(b)  breaker(k)  amp(k, 10s)  fail(k, 10s)",
     Purpose.BISECT: "when first: fail>5%  amp(k)>2  budget(b)<1  breaker(k)=open",
     Purpose.NOTE: "note",
+    Purpose.EDIT: "candidate: retry.max_attempts=2 retry.jitter=full",
+    Purpose.SWEEP: "sweep: retry.max_attempts=1,2,3",
     Purpose.EXPORT: "export to a file: .md .html .json .csv .parquet .svg .txt",
 }
 
