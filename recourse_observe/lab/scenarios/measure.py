@@ -26,9 +26,11 @@ _CULPRIT_SHARE: Final = 0.03
 _SLOWER: Final = 2.5
 _SLOWER_S: Final = 0.005
 _NEXT: Final = 10
+_WINDOW_S: Final = 20.0
+_SLOW_TIMES: Final = 5.0
 _BLIP_S: Final = 13.0
 _FAR_S: Final = 60.0
-_CLEAR_EFFECT: Final = 0.15
+_CLEAR_EFFECT: Final = 0.2
 _NO_EFFECT: Final = 0.1
 _WORSE_THAN_LOST: Final = 3  # an order that is carried out twice
 _CURED: Final = 0.6
@@ -159,6 +161,7 @@ class _Trial:
             NotShownError: There is none, or it is not as claimed.
         """
         claim, full = self._claim, self._full
+        self._demand_steady()
         harmed = {call.number for call in full.run.calls if self._is_harmed(call, full)}
         culprits = self._culprits(harmed)
         # What was in flight when it began is harmed, but did not begin with it.
@@ -190,6 +193,24 @@ class _Trial:
         self._try_remedy(harm, culprits)
         others = {key for key, hit in shares.items() if hit >= _AFFECTED_SHARE} - culprits
         return self._labelled(harm, culprits, others)
+
+    def _demand_steady(self) -> None:
+        """Without the fault the culprits do well all the time: nothing else goes wrong with them."""
+        calls = [c for c in self._without.run.calls if self._base(c.key) in self._claim.keys]
+        took_s = sorted(call.ended_s - call.started_s for call in calls)
+        self._demand(bool(took_s), "nobody calls")
+        slow_s = _SLOW_TIMES * took_s[len(took_s) // 2]
+        hurt = self._without.hurt
+        usual = sum(call.number in hurt for call in calls) / len(calls)
+        windows: dict[int, list[int]] = {}
+        for call in calls:
+            slow = call.ended_s - call.started_s > slow_s and call.number not in hurt
+            counts = windows.setdefault(int(call.started_s / _WINDOW_S), [0, 0, 0])
+            for place, holds in enumerate((True, call.number in hurt, slow)):
+                counts[place] += holds
+        for count, bad, late in windows.values():
+            steady = bad <= (usual + 0.15) * count + 3 and late <= 0.2 * count + 3
+            self._demand(steady, "without the fault it is not well either")
 
     def _labelled(self, harm: Harm, culprits: set[str], others: set[str]) -> Incident:
         claim, start_ns = self._claim, self._scenario.start_unix_ns
