@@ -2,7 +2,7 @@
 
 A failed response is kept as the caller would get it only where it is the call's last word by the
 rules of HTTP; every other one is read and closed at once, so that its connection is free while the
-call waits (`docs/adr`).
+call waits (see the decision "What the caller of a client gets").
 """
 
 from collections import deque
