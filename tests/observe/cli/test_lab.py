@@ -1,0 +1,99 @@
+"""`recourse lab`: scenarios from the command line, with errors that help."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from recourse_observe.cli.root import run
+from recourse_observe.lab.scenarios import make
+from recourse_observe.lab.scenarios.measure import NotShownError
+
+KIND = "poison_requests"
+POLICY = "[default.retry]\nmax_attempts = 1\n"
+
+
+def test_the_kinds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lab", "list"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["SCENARIO", "WHAT", "HAPPENS"]
+    assert any(line.startswith("retry_storm  ") for line in lines)
+
+
+def test_the_kinds_are_listed_as_data(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lab", "list", "--json"]) == 0
+
+    said = json.loads(capsys.readouterr().out)
+    assert said["schema"] == "recourse.lab-list/1"
+    assert {"healthy", KIND} <= {row["scenario"] for row in said["scenarios"]}
+
+
+@pytest.mark.slow
+def test_a_scenario_is_run_and_run_again_under_another_policy(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(POLICY)
+
+    assert run(["lab", "run", KIND, "--seed", "5", "--out", str(tmp_path / "a")]) == 0
+    first = capsys.readouterr()
+    other = ["--policy", str(policy), "--out", str(tmp_path / "b")]
+    assert run(["lab", "run", KIND, "--seed", "5", *other]) == 0
+    second = capsys.readouterr()
+
+    assert "1 incident; labels.json says what really happened" in first.out
+    assert first.err == f"drawing '{KIND}' until it shows what it is about\n"
+    assert (tmp_path / "a" / "labels.json").exists()
+    assert not (tmp_path / "b" / "labels.json").exists()
+    assert second.out.splitlines()[1].split()[:4] == ["KEY", "LOST", "WITH", "FILE"]
+    assert "has a policy for none of this scenario's keys" in second.err
+
+
+def test_a_misspelled_kind_is_answered_with_the_near_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(["lab", "run", "retry_strom", "--out", str(tmp_path / "a")]) == 2
+    assert "did you mean 'retry_storm'" in capsys.readouterr().err
+
+    assert run(["lab", "run", "xyz", "--out", str(tmp_path / "a")]) == 2
+    assert "'xyz' is not known; see recourse lab list" in capsys.readouterr().err
+
+
+def test_a_directory_with_something_in_it_is_left_alone(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine").write_text("mine")
+
+    assert run(["lab", "run", KIND, "--out", str(tmp_path)]) == 2
+    assert run(["lab", "set", "--out", str(tmp_path)]) == 2
+
+    assert capsys.readouterr().err.count("is not empty; give a new one") == 2
+
+
+@pytest.mark.slow
+def test_a_set_is_one_archive_each_with_labels(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make, "set_of", lambda *_: [(KIND, 5)])
+
+    assert run(["lab", "set", "--count", "1", "--jobs", "1", "--out", str(tmp_path / "set")]) == 0
+
+    heard = capsys.readouterr()
+    assert heard.err == f"1/1 0000-{KIND}-5\n"
+    assert heard.out == f"{tmp_path / 'set'}: 1 archive of split development\n"
+    assert (tmp_path / "set" / f"0000-{KIND}-5" / "labels.json").exists()
+
+
+def test_a_scenario_that_never_shows_is_told_and_the_others_are_made(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_vain(name: str, seed: int, path: Path) -> None:
+        message = f"{name} {seed} {path.name}: in vain"
+        raise NotShownError(message)
+
+    monkeypatch.setattr(make, "write", in_vain)
+
+    assert run(["lab", "set", "--count", "1", "--jobs", "1", "--out", str(tmp_path / "set")]) == 1
+
+    assert "in vain" in capsys.readouterr().err
