@@ -74,7 +74,7 @@ def _beside_slow(record: Record, group: Sequence[Tried], usual_s: float) -> bool
     for tried in record.attempts:
         if tried.ran and tried.reason != reason and int(tried.at_s // _BIN_S) in bins:
             others += 1
-            slow += tried.duration_s > 2.5 * usual_s  # mostly waiting
+            slow += tried.outcome != "success" or tried.duration_s > 2.5 * usual_s  # mostly waiting
     return others >= _FEW and slow > 0.4 * others  # a good part of them
 
 

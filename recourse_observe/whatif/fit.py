@@ -23,10 +23,13 @@ from recourse_observe.whatif.trace import Ending
 __all__ = ["Fitted", "Fitting", "fit"]
 
 _PER_RUN: Final = 8_000
-_ALL_RUNS: Final = 120_000
+_ALL_RUNS: Final = 60_000
 _LEAST_WORKERS: Final = 6
 _KEPT: Final = 7
-_NEARBY: Final = (0.85, 0.93, 1.07, 1.15)
+_NEARBY: Final = (0.88, 1.12)
+# How much more than the least it must the dependency can take; 0: as much as you like.
+_ROOM: Final = (1.1, 1.35, 1.8, 2.8, 0.0)
+_HALVINGS: Final = 4
 
 
 class Guess(NamedTuple):
@@ -61,13 +64,11 @@ class Fitted:
 
     Attributes:
         fittings: The best first.
-        searched: Whether something had to be searched.
         mechanisms: What the dependency does, one sentence each.
         thin: How much runs may be thinned.
     """
 
     fittings: tuple[Fitting, ...]
-    searched: bool
     mechanisms: tuple[str, ...]
     thin: int
 
@@ -82,90 +83,161 @@ def fit(record: Record, rules: Rules, run: Runner) -> Fitted:
     """
     seen = look(record)
     series = recorded_series(record)
-    attempts = max(1, sum(tried.ran for tried in record.attempts))
-    thin = _thin(record, rules, seen, attempts)
-    if not seen.suffered:
-        guesses = [*_quotas(seen), *_unseen_limits(seen)]
-        found = _scored(record, seen, guesses, series, rules, run, thin)
-        return Fitted(fittings=tuple(found), searched=False, mechanisms=seen.mechanisms, thin=thin)
-    rounds = max(12, min(32, _ALL_RUNS * thin // attempts))
-    found = _search(record, seen, series, rules, run, thin=thin, rounds=rounds)
-    best = found[0].distance
-    close = [one for one in found if one.distance <= best + max(0.025, 0.35 * best)]
-    kept = _unlike(close)[:_KEPT]
-    if len(kept) == 1:
-        kept = _unlike(found)[:2]
-    return Fitted(
-        fittings=tuple(kept),
-        searched=True,
-        mechanisms=(*seen.mechanisms, *_told(record.onset_s, kept[0].guess)),
-        thin=thin,
-    )
+    thin = _thin(rules, seen, sum(series.attempts))
+    bench = _Bench(record=record, seen=seen, series=series, rules=rules, run=run, thin=thin)
+    mechanisms = seen.mechanisms
+    if seen.suffered:
+        found = bench.search()
+        close = [one for one in found if one.distance <= 1.35 * found[0].distance + 0.01]
+        kept = _unlike(close)[:_KEPT]
+        kept = kept if len(kept) > 1 else _unlike(found)[:2]
+        mechanisms = (*mechanisms, *_told(record.onset_s, kept[0].guess))
+    else:
+        kept = bench.scored([*_quotas(seen), *_unseen_limits(seen)])
+    return Fitted(fittings=tuple(kept), mechanisms=mechanisms, thin=thin)
 
 
-def _search(  # noqa: PLR0913  # what a search looks at
-    record: Record,
-    seen: Seen,
-    series: Series,
-    rules: Rules,
-    run: Runner,
-    *,
-    thin: int,
-    rounds: int,
-) -> list[Fitting]:
-    rng = random.Random(7)  # noqa: S311  # a search, no secret
-    plain = _plain_slowdowns(record, seen)
-    first = [*plain, *(_drawn(record, seen, rng) for _ in range(rounds // 2))]
-    found = _scored(record, seen, first, series, rules, run, thin)
-    for width in (0.35, 0.2, 0.1):
-        parents = found[:4]
-        further = [
-            _near(record, rng.choice(parents).guess, rng, width) for _ in range(max(3, rounds // 6))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """Where guesses are tried against the record."""
+
+    record: Record
+    seen: Seen
+    series: Series
+    rules: Rules
+    run: Runner
+    thin: int
+
+    def scored(self, guesses: Sequence[Guess]) -> list[Fitting]:
+        """Guesses with how far they are from the record, the best first."""
+        return sorted(self._tried(guesses)[0], key=lambda one: one.distance)
+
+    def search(self) -> list[Fitting]:
+        """What was found that may stand behind the record, the best first."""
+        rng = random.Random(7)  # noqa: S311  # a search, no secret
+        runs = max(6, min(18, _ALL_RUNS * self.thin // (1 + sum(self.series.attempts))))
+        found = self._levelled() if self.seen.full is None else self.scored(_filled(self.seen))
+        found += self.scored([_drawn(self, rng) for _ in range(runs)])
+        for width in (0.3, 0.15):
+            found.sort(key=lambda one: one.distance)
+            parents = _unlike(found)[:3]
+            near = [
+                _near(self.record, rng.choice(parents).guess, rng, width) for _ in range(runs // 3)
+            ]
+            found += self.scored(near)
+        best = min(found, key=lambda one: one.distance).guess
+        near = [best._replace(slowdown=max(1.0, best.slowdown * much)) for much in _NEARBY]
+        return sorted([*found, *self.scored(near)], key=lambda one: one.distance)
+
+    def _levelled(self) -> list[Fitting]:
+        """For each capacity the slowdown that cuts off as many attempts as were cut off.
+
+        A slower dependency with room and a less slow one without look much alike: both are kept,
+        because another policy tells them apart.
+        """
+        from_s, to_s = self.seen.edges
+        wanted = sum(self.series.cut_off)
+        bounds = [
+            (
+                0.0,
+                math.log(
+                    min(self.seen.most_slowdown, 1.6 * _plain_slowdown(self.record, self.seen))
+                ),
+            )
+        ] * len(_ROOM)
+        found: list[Fitting] = []
+        for _ in range(_HALVINGS):
+            guesses = [
+                Guess(room * self._least(), math.inf, math.exp((low + high) / 2), from_s, to_s)
+                for room, (low, high) in zip(_ROOM, bounds, strict=True)
+            ]
+            fittings, cut = self._tried(guesses)
+            found += fittings
+            bounds = [
+                (low, (low + high) / 2) if made > wanted else ((low + high) / 2, high)
+                for made, (low, high) in zip(cut, bounds, strict=True)
+            ]
+        return found
+
+    def _least(self) -> float:
+        """Requests per second that it can take at least."""
+        return max(0.95 * self.seen.peak_per_s, 1.02 * self.seen.usual_per_s)
+
+    def drawn_room(self, rng: random.Random, slowdown: float) -> tuple[float, float]:
+        """A capacity and a queue, in seconds of work, that the record does not contradict."""
+        if self.seen.full is None:
+            queue_s = math.inf if rng.random() < 0.3 else math.exp(rng.uniform(-1.5, 3.5))  # noqa: PLR2004  # a part, as the docstring says
+            return self._least() * math.exp(rng.uniform(0.0, 1.6)), queue_s
+        full = self.seen.full
+        rate = full.rate * math.exp(rng.gauss(-0.1, 0.2))
+        # The queue was full while it was slow, or because of what that had set off.
+        capacity = rate * (slowdown if rng.random() < 0.5 else 1.0)  # noqa: PLR2004  # a part, as the docstring says
+        return capacity, full.waiting(rate) / capacity * math.exp(rng.gauss(0.0, 0.2))
+
+    def _tried(self, guesses: Sequence[Guess]) -> tuple[list[Fitting], list[float]]:
+        """Guesses with their distance, and how many attempts each run cut off."""
+        specs = [dependency_of(self.record, self.seen, guess) for guess in guesses]
+        most = 2 * sum(self.series.attempts) + 1_000
+        outcomes = self.run([Task(spec, self.rules, 1, self.thin, most) for spec in specs])
+        fittings = [
+            Fitting(spec, distance(self.series, outcome.series, self.thin), guess)
+            for spec, outcome, guess in zip(specs, outcomes, guesses, strict=True)
         ]
-        found += _scored(record, seen, further, series, rules, run, thin)
-        found.sort(key=lambda one: one.distance)
-    best = found[0].guess
-    nearby = [best._replace(slowdown=max(1.0, best.slowdown * much)) for much in _NEARBY]
-    found += _scored(record, seen, nearby, series, rules, run, thin)
-    return sorted(found, key=lambda one: one.distance)
+        return fittings, [self.thin * sum(outcome.series.cut_off) for outcome in outcomes]
 
 
-def _plain_slowdowns(record: Record, seen: Seen) -> list[Guess]:
-    """The simplest explanation: everything is slower by so much as cuts off what was cut off."""
+def _filled(seen: Seen) -> list[Guess]:
+    """A queue was full: while everything was slow, or after a shorter trigger."""
+    assert seen.full is not None  # noqa: S101  # asked only then
+    full, (from_s, to_s) = seen.full, seen.edges
+    most = min(10.0, seen.most_slowdown)
+
+    def guess(capacity: float, slowdown: float, over_s: float, share: float = 1.0) -> Guess:
+        waiting = full.waiting(share * full.rate)
+        return Guess(capacity, waiting / capacity, slowdown, from_s, over_s)
+
+    slow = [
+        guess(share * full.rate * most**part, most**part, to_s, share)
+        for part in (0.25, 0.5, 0.75, 1.0)
+        for share in (0.7, 1.0)
+    ]
+    # What kept it down after the last was turned away is about what it can take.
+    lasted = [
+        guess(part * full.held_per_s, part * full.held_per_s / full.rate, full.last_s + 0.5)
+        for part in (0.8, 0.9, 1.0, 1.1)
+        if full.held_per_s > full.rate
+    ]
+    short = [
+        guess(full.rate, much, from_s + part * (to_s - from_s))
+        for much in (most, most**0.5)
+        for part in (0.15, 0.4)
+    ]
+    return [guess(full.rate, 1.0, from_s), *slow, *lasted, *short]
+
+
+def _plain_slowdown(record: Record, seen: Seen) -> float:
+    """How much slower everything would be if what was cut off were slow, and not waiting."""
     from_s, to_s = seen.edges
     worked = [t for t in record.attempts if t.ran and from_s <= t.at_s < to_s]
     worked = [t for t in worked if ending_of(t) is not Ending.ERROR]
-    cut = sum(t.outcome != "success" for t in worked)
-    limit_s = max((t.duration_s for t in worked), default=0.0)
-    service = seen.base.service_s
-    share = min(0.99, max(0.01, 1.0 - cut / max(1, len(worked))))
-    factor = limit_s / service[min(len(service) - 1, int(share * len(service)))]
-    if not cut:
-        waited = sorted(t.duration_s for t in worked)
-        factor = waited[len(waited) // 2] / service[len(service) // 2] if waited else 1.0
-    return [
-        Guess(slowdown=max(1.0, factor * much), from_s=from_s, to_s=to_s)
-        for much in (0.8, 1.0, 1.25)
-    ]
+    if not worked:
+        return 1.0
+    cut = sum(t.outcome != "success" for t in worked) / len(worked)
+    waited = sorted(t.duration_s for t in worked)
+    share = min(0.99, max(0.01, 1.0 - cut)) if cut else 0.5
+    usual_s = seen.base.service_s[int(share * len(seen.base.service_s))]
+    return max(1.1, waited[-1 if cut else len(waited) // 2] / usual_s)
 
 
-def _drawn(record: Record, seen: Seen, rng: random.Random) -> Guess:
+def _drawn(bench: _Bench, rng: random.Random) -> Guess:
+    record, seen = bench.record, bench.seen
     began_s, over_s = seen.edges if rng.random() < 0.6 else (record.onset_s, record.end_s)  # noqa: PLR2004  # whose edges
     whole = rng.random() < 0.4  # noqa: PLR2004  # the slowdown lasts as long as the incident
     to_s = over_s if whole else began_s + (over_s - began_s) * math.exp(rng.uniform(-3.5, -0.1))
     lead_s = 0.0 if rng.random() < 0.5 else rng.uniform(0.0, 6.0)  # noqa: PLR2004  # trouble shows later than it begins
     # A surge of calls needs no slowdown: its calls are among those that were recorded.
-    slowdown = 1.0 if rng.random() < 0.15 else math.exp(rng.uniform(0.2, 4.0))  # noqa: PLR2004  # a part, as the docstring says
-    capacity = 0.0
-    if seen.refused_at_per_s is not None:
-        capacity = seen.refused_at_per_s * math.exp(rng.gauss(0.0, 0.07))
-    elif rng.random() < 0.75:  # noqa: PLR2004  # a limit that matters
-        low = max(0.95 * seen.peak_per_s, 1.02 * seen.usual_per_s)
-        capacity = low * math.exp(rng.uniform(0.0, 2.0))
-    queue_s = math.exp(rng.uniform(-1.5, 3.5))
-    if seen.refused_at_per_s is None and rng.random() < 0.3:  # noqa: PLR2004  # nobody was turned away
-        queue_s = math.inf
-    return Guess(capacity, queue_s, slowdown, began_s - lead_s, to_s)
+    slowdown = 1.0 if rng.random() < 0.15 else seen.most_slowdown ** rng.uniform(0.1, 1.0)  # noqa: PLR2004  # a part, as the docstring says
+    return Guess(*bench.drawn_room(rng, slowdown), slowdown, began_s - lead_s, to_s)
 
 
 def _near(record: Record, guess: Guess, rng: random.Random, width: float) -> Guess:
@@ -201,25 +273,6 @@ def _quotas(seen: Seen) -> list[Guess]:
 def _unseen_limits(seen: Seen) -> list[Guess]:
     """Limits that the record does not contradict: nobody has seen what lies beyond the peak."""
     return [Guess(capacity_per_s=factor * seen.peak_per_s) for factor in (1.3, 2.0, 4.0)]
-
-
-def _scored(  # noqa: PLR0913, PLR0917  # what a score needs
-    record: Record,
-    seen: Seen,
-    guesses: Sequence[Guess],
-    series: Series,
-    rules: Rules,
-    run: Runner,
-    thin: int,
-) -> list[Fitting]:
-    specs = [dependency_of(record, seen, guess) for guess in guesses]
-    most = 2 * sum(series.attempts) + 1_000
-    outcomes = run([Task(spec, rules, 1, thin, most) for spec in specs])
-    scored = [
-        Fitting(spec, distance(series, outcome.series, thin), guess)
-        for spec, outcome, guess in zip(specs, outcomes, guesses, strict=True)
-    ]
-    return sorted(scored, key=lambda one: one.distance)
 
 
 def dependency_of(record: Record, seen: Seen, guess: Guess) -> Dependency:
@@ -261,7 +314,7 @@ def _slowed(faults: Sequence[Fault], guess: Guess, length_s: float) -> tuple[Fau
     return tuple(made)
 
 
-def _thin(record: Record, rules: Rules, seen: Seen, attempts: int) -> int:  # noqa: ARG001  # likewise
+def _thin(rules: Rules, seen: Seen, attempts: int) -> int:
     """How many calls may stand for one: budgets and breakers count calls, so with them every one is run."""
     counts = any(p.circuit.enabled or p.retry.budget or p.hedge.enabled for p in rules.policies)
     if counts:

@@ -100,7 +100,7 @@ def _lines(answer: Answer) -> Iterator[str]:
     if answer.sweep:
         head, rows = _swept(answer)
         yield ""
-        yield from table(head, rows, right="l" + "r" * len(rows[0]))
+        yield from table(head, rows, right="l" + "r" * (len(head) - 1))
     for number, one in enumerate(answer.suggestions, 1):
         yield ""
         yield from _suggested(number, one)

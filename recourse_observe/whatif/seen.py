@@ -1,5 +1,6 @@
 """Reads off a record what it shows of the dependency: service times, failing answers, quotas, rates."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -13,9 +14,37 @@ from recourse_observe.whatif.series import ending_of
 from recourse_observe.whatif.service import service_quantiles
 from recourse_observe.whatif.trace import Ending
 
-__all__ = ["Seen", "look"]
+__all__ = ["Full", "Seen", "look"]
 
 _EDGE_BINS: Final = 120
+_FULL_BIN_S: Final = 2.0
+_LASTING_S: Final = 6.0
+_QUICK: Final = 0.35
+_STEEP: Final = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Full:
+    """What a full queue shows.
+
+    Attributes:
+        rate: Requests per second that were taken while it was full: what was worked off.
+        came: Requests that were taken from the beginning of the trouble until the first was turned away.
+        filling_s: How long that was.
+        last_s: When the last was turned away.
+        held_per_s: Requests per second with which the trouble lasted after that: more than it can
+            take when it is well; 0 when it did not last.
+    """
+
+    rate: float
+    came: int
+    filling_s: float
+    last_s: float
+    held_per_s: float
+
+    def waiting(self, rate: float) -> float:
+        """How many the queue holds, when so many per second were worked off while it filled."""
+        return max(2.0, self.came - rate * self.filling_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +56,8 @@ class Seen:
         mean_s: Of a request's service time.
         usual_per_s: Calls per second.
         peak_per_s: Successes per second in the best five seconds.
-        refused_at_per_s: Requests per second that were taken while the queue was full.
+        full: What a full queue shows; ``None`` when none was seen.
+        most_slowdown: What the first attempts of the trouble can be explained with.
         edges: From when to when attempts were hurt most: the story's edges are those of calls.
         suffered: Whether attempts of the incident were slow or cut off: then more must be searched.
         mechanisms: What was read off, one sentence each.
@@ -37,7 +67,8 @@ class Seen:
     mean_s: float
     usual_per_s: float
     peak_per_s: float
-    refused_at_per_s: float | None
+    full: Full | None
+    most_slowdown: float
     edges: tuple[float, float]
     suffered: bool
     mechanisms: tuple[str, ...]
@@ -53,6 +84,7 @@ def look(record: Record) -> Seen:
     usual_s = service[len(service) // 2]
     found = blame(record, usual_s)
     held = quota(record, found.quota)
+    edges = _edges(record, usual_s)
     shed = next((found.replies[reason] for reason in sorted(found.shed)), None)
     base = Dependency(service_s=service, faults=outside_faults(record, found))
     mechanisms = [f"half of the requests take no longer than {usual_s * 1000:.3g} ms in quiet"]
@@ -76,8 +108,9 @@ def look(record: Record) -> Seen:
         mean_s=sum(service) / len(service),
         usual_per_s=_rate([call.at_s for call in record.calls], record.length_s),
         peak_per_s=_peak(t.at_s + t.duration_s for t in record.attempts if t.outcome == "success"),
-        refused_at_per_s=_accepted(record, found.shed),
-        edges=_edges(record, usual_s),
+        full=_full(record, found.shed, edges),
+        most_slowdown=_most_slowdown(record, service, edges[0]),
+        edges=edges,
         suffered=_suffered(record, quiet, usual_s),
         mechanisms=tuple(mechanisms),
     )
@@ -98,21 +131,43 @@ def _peak(moments: Iterable[float]) -> float:
     return max(counts.values(), default=0) / 5.0
 
 
-def _accepted(record: Record, shed: frozenset[str]) -> float | None:
-    """Attempts per second that were taken while the queue was full: what the workers can do."""
-    counts: dict[int, list[int]] = {}
-    for tried in record.attempts:
-        if tried.ran:
-            both = counts.setdefault(int(tried.at_s // 5.0), [0, 0])
-            both[tried.reason in shed] += 1
-    full = [
-        taken / 5.0
-        for _, (taken, refused) in sorted(counts.items())
-        if refused > 0.15 * taken  # full nearly all the time
-    ]
-    # The later half: while the queue fills, and while work is slowed, it takes more or less.
+def _full(record: Record, shed: frozenset[str], edges: tuple[float, float]) -> Full | None:
+    """What a full queue shows."""
+    refused = [t.at_s for t in record.attempts if t.ran and t.reason in shed]
+    taken = [t.at_s for t in record.attempts if t.ran and t.reason not in shed]
+    bins: dict[int, list[int]] = {}
+    for place, moments in enumerate((taken, refused)):
+        for at_s in moments:
+            bins.setdefault(int(at_s // _FULL_BIN_S), [0, 0])[place] += 1
+    full = [well / _FULL_BIN_S for _, (well, turned) in sorted(bins.items()) if turned > 0.1 * well]
+    if len(full) < 3:  # noqa: PLR2004  # not seen more than in passing
+        return None
+    # The later half: while the queue fills, more is taken.
     late = sorted(full[len(full) // 2 :])
-    return late[len(late) // 2] if len(full) > 2 else None  # noqa: PLR2004  # seen more than once
+    from_s, to_s = edges
+    last_s = refused[-1]
+    after = bisect_left(taken, to_s) - bisect_left(taken, last_s)
+    return Full(
+        rate=late[len(late) // 2],
+        came=bisect_left(taken, refused[0]) - bisect_left(taken, from_s),
+        filling_s=max(0.0, refused[0] - from_s),
+        last_s=last_s,
+        held_per_s=after / (to_s - last_s) if to_s - last_s > _LASTING_S else 0.0,
+    )
+
+
+def _most_slowdown(record: Record, service: Sequence[float], from_s: float) -> float:
+    """How much slower the quicker third of the first attempts was: before there is a queue to wait in."""
+    window = (from_s + 0.5, from_s + 2.5)
+    first = [t for t in record.attempts if t.ran and window[0] <= t.at_s < window[1]]
+    worked = sorted(
+        (t.duration_s, t.outcome != "success") for t in first if ending_of(t) is not Ending.ERROR
+    )
+    if len(worked) < 5:  # noqa: PLR2004  # too few to tell
+        return _STEEP
+    seconds, cut = worked[int(_QUICK * len(worked))]
+    usual_s = service[int(_QUICK * len(service))]
+    return _STEEP if cut else min(_STEEP, max(1.15, 1.3 * seconds / usual_s))
 
 
 def _edges(record: Record, usual_s: float) -> tuple[float, float]:

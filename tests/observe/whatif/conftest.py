@@ -46,7 +46,7 @@ def scenario(name: str, *faults: Fault, **retry: Any) -> Scenario:
                 traffic=Poisson(per_s=10.0),
             ),
         ),
-        budgets=(BudgetSpec(name="own", capacity=20.0, refill_per_s=0.5),) if budget else (),
+        budgets=(BudgetSpec(name="own", capacity=100.0, refill_per_s=5.0),) if budget else (),
         faults=faults,
         drain_s=60.0,
     )
@@ -66,7 +66,7 @@ def outage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For half a minute two requests in three fail at once, whatever the load is."""
     path = tmp_path_factory.mktemp("whatif") / "outage"
     fault = Outage(start_s=45.0, end_s=75.0, dependency="shipping", share=0.66)
-    record(scenario("outage", fault, max_attempts=3, budget=BudgetRef("own")), path)
+    record(scenario("outage", fault, max_attempts=2, budget=BudgetRef("own")), path)
     return path
 
 

@@ -68,20 +68,22 @@ def test_few_samples_give_something_to_work_with(
 def test_answers_beside_slow_ones_are_those_of_a_full_queue(
     tried: Maker, recorded: Recorder
 ) -> None:
-    slow = [tried(i, 20.0 + i * 0.1, duration_s=0.5) for i in range(100)]
-    full = [tried(100 + i, 20.05 + i * 0.1, **ERROR) for i in range(100)]
+    slow = [tried(i, 20.0 + i * 0.1, duration_s=0.5) for i in range(200)]
+    full = [tried(200 + i, 20.05 + i * 0.1, **ERROR) for i in range(200)]
     plain = [
-        tried(200 + i, 50.0 + i * 0.05, **ERROR, attempt=0)._replace(reason="reset")
+        tried(400 + i, 50.0 + i * 0.05, **ERROR, attempt=0)._replace(reason="reset")
         for i in range(50)
     ]
-    well = [tried(250 + i, 50.0 + i * 0.05) for i in range(50)]
+    well = [tried(450 + i, 50.0 + i * 0.05) for i in range(50)]
     record = recorded(sorted([*slow, *full, *plain, *well], key=lambda one: one.at_s))
 
     found = blame(record, 0.02)
 
     assert (found.shed, found.outside, found.quota) == ({"http_503"}, {"reset"}, set())
     assert found.replies["http_503"].takes_s == pytest.approx(0.002)
-    assert look(record).refused_at_per_s == pytest.approx(10.0)
+    full = look(record).full
+    assert full is not None
+    assert (full.rate, full.waiting(10.0)) == (pytest.approx(10.0), 2.0)
 
 
 def test_a_quota_is_the_rate_that_it_lets_pass(tried: Maker, recorded: Recorder) -> None:
