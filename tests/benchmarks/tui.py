@@ -1,14 +1,16 @@
-"""The TUI beside a bare Textual app (T22): first frame, verdict on a million attempts, repaint, loop lag.
+"""Start-up beside bare Python (T20), and the TUI beside a bare Textual app and harlequin (T22).
 
-    python tests/benchmarks/tui_first_answer.py [--attempts 1080000] [--rounds 5]
+    python tests/benchmarks/tui.py [--attempts 1080000] [--rounds 5]
 
-First frames are interleaved, each in a fresh process; the minimum and the median are printed with
+What is compared is interleaved, each in a fresh process; the minimum and the median are printed with
 the ratio of the minima. The archive is one hour of twelve keys of which one fails for ten minutes,
-written once to a temporary folder.
+written once to a temporary folder; ``--attempts 10000000`` makes it ten million. A peer that is not
+installed is left out.
 """
 
 import argparse
 import asyncio
+import importlib.util
 import statistics
 import subprocess
 import sys
@@ -55,6 +57,64 @@ class Ours(RecourseApp):
 
 asyncio.run(Ours("nowhere").run_async(headless=True, size=(80, 24)))
 """
+
+
+PEER = """
+import asyncio, sys, time
+from harlequin.app import Harlequin
+from harlequin_duckdb import DuckDbAdapter
+
+app = Harlequin(adapter=DuckDbAdapter(conn_str=(":memory:",), no_init=True))
+
+def shown():
+    sys.stderr.write(f"FIRST {time.monotonic()}\\n")
+    app.exit()
+
+async def ready(pilot):
+    app.call_after_refresh(shown)
+
+asyncio.run(app.run_async(headless=True, size=(80, 24), auto_pilot=ready))
+"""
+NOTHING = "pass"
+LIBRARY = "import recourse"
+HELP = "import sys; from recourse_observe.cli import main; main(['--help'])"
+QUESTION = (
+    "import sys; from recourse_observe.cli import main; main(['triage', sys.argv[1], '--trust'])"
+)
+SCREENS = "import recourse_tui.app"
+
+
+def process_s(code: str, *argv: str) -> float:
+    """Seconds that a process takes in all."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, check=True)
+    return time.monotonic() - began
+
+
+def start_up(sample: Path, rounds: int) -> None:
+    """T20: what each way to begin costs, in bare interpreters."""
+    kinds = {
+        "bare Python": (NOTHING, ""),
+        "import recourse": (LIBRARY, "limit 2.5"),
+        "recourse --help": (HELP, "limit 3.5"),
+        "a one-shot question": (QUESTION, "limit 20"),
+        "imports of the screens": (SCREENS, "limit 32"),
+    }
+    times: dict[str, list[float]] = {name: [] for name in kinds}
+    for _ in range(rounds):
+        for name, (code, _) in kinds.items():
+            times[name].append(process_s(code, str(sample)))
+    bare = min(times["bare Python"])
+    for name, (_, limit) in kinds.items():
+        least, middle = min(times[name]), statistics.median(times[name])
+        print(
+            f"{name:<24} min {least:.3f} s  median {middle:.3f} s  ratio {least / bare:5.1f}  {limit}"
+        )
+
+
+def is_installed(module: str) -> bool:
+    """Whether a peer can be measured."""
+    return importlib.util.find_spec(module) is not None
 
 
 def first_frame_s(code: str) -> float:
@@ -117,7 +177,7 @@ def shifted(table: Any, copy: int) -> Any:
 
 async def answer(path: Path) -> dict[str, float]:
     """Seconds until the keys and until the verdict are drawn; lag of the loop meanwhile; a repaint."""
-    app = RecourseApp(str(path))
+    app = RecourseApp(str(path), trusted=True)
     began = time.monotonic()
     lags: list[float] = []
     found: dict[str, float] = {}
@@ -147,15 +207,19 @@ def main() -> None:
     parser.add_argument("--attempts", type=int, default=1_080_000)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    bare, ours = [], []
+    start_up(Path(__file__).parents[2] / "sample-data" / "checkout-outage", given.rounds)
+    apps = {"bare Textual app": BARE, "recourse": OURS}
+    apps |= {"harlequin": PEER} if is_installed("harlequin") else {}
+    frames: dict[str, list[float]] = {name: [] for name in apps}
     for _ in range(given.rounds):
-        bare.append(first_frame_s(BARE))
-        ours.append(first_frame_s(OURS))
-    for name, times in (("bare Textual app", bare), ("recourse", ours)):
+        for name, code in apps.items():
+            frames[name].append(first_frame_s(code))
+    for name, times in frames.items():
+        ratio = min(times) / min(frames["bare Textual app"])
         print(
-            f"first frame, {name:<17} min {min(times):.3f} s  median {statistics.median(times):.3f} s"
+            f"first frame, {name:<17} min {min(times):.3f} s  median {statistics.median(times):.3f} s  "
+            f"ratio {ratio:.2f}{' (limit 1.5)' if name == 'recourse' else ''}"
         )
-    print(f"ratio of the minima {min(ours) / min(bare):.2f} (limit 1.5)")
     with tempfile.TemporaryDirectory() as folder:
         path = large_archive(Path(folder), given.attempts)
         found = asyncio.run(answer(path))
