@@ -66,18 +66,17 @@ def doctor(*, file: str | None, names: Sequence[str], as_json: bool, exit_code: 
 
 
 def _sum_up(found: Sequence[Complaint], clients: int, path: str | None) -> None:
-    looked = [plural(clients, "client"), f"the policies of {path}" if path else "no policy file"]
-    if path is None:
-        looked[1] += f" (name one with --policy or {POLICY_FILE})"
+    no_file = f"no policy file (name one with --policy or {POLICY_FILE})"
+    looked = f"{plural(clients, 'client')}, {f'the policies of {path}' if path else no_file}"
     what = plural(len(found), "complaint") if found else "no complaint"
-    warn(f"{what}; looked at the installation, {', '.join(looked)}")
+    warn(f"{what}; looked at the installation, {looked}")
 
 
 def _clients(name: str) -> Iterator[tuple[str, Any]]:
     """The client of this name, or all known clients of a module."""
     place, _, path = name.partition(":")
-    if os.getcwd() not in sys.path:  # noqa: PTH109 -- as `python -m` would have it
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109 -- likewise
+    here = os.getcwd()  # noqa: PTH109 -- as `python -m` would have it
+    sys.path[:0] = () if here in sys.path else (here,)
     try:
         thing: Any = importlib.import_module(place)
         for part in path.split(".") if path else ():

@@ -45,7 +45,8 @@ class Proxy:
     """Passes bytes on, but for the faults: a word, and what happens to the request that holds it.
 
     ``lost``: the request never arrives; ``answer lost``: it is carried out, and the connection
-    breaks before the answer; ``hang``: nothing happens any more.
+    breaks before the answer; ``hang``: nothing happens any more; ``gone``: neither this
+    connection nor a later one.
     """
 
     def __init__(self, port: int) -> None:
@@ -75,6 +76,9 @@ class Proxy:
             while request := client.recv(65536):
                 match self._fault(request):
                     case "lost":
+                        return
+                    case "gone":
+                        self._listener.shutdown(socket.SHUT_RDWR)
                         return
                     case "hang":
                         self.over.wait(10)
