@@ -75,7 +75,8 @@ class _Recorder:
         ]
         self._chance = Chance(scenario.seed)
         self._start_unix_ns = scenario.start_unix_ns + round(born.skew_s * 1e9)
-        self._fold = Fold()
+        self._sample = scenario.sample
+        self._fold = Fold(scenario.sample)
         self._waiting: list[Any] = []
         self._lost: set[int] = set()
         self._dropped: list[tuple[float, int]] = []
@@ -153,9 +154,14 @@ class _Recorder:
                 queue_high_water=0,
                 monotonic_ns=round(moment_s * 1e9),
                 wall_ns=wall_ns,
-                detail=json.dumps({"queue_full": dropped}) if dropped else None,
+                detail=self._detail(event, dropped),
             )
             self._fold.add("recorder", told)
+
+    def _detail(self, event: str, dropped: int) -> str | None:
+        if event == "started" and self._sample > 1:
+            return json.dumps({"sample": self._sample})
+        return json.dumps({"queue_full": dropped}) if dropped else None
 
     def _unix_ns(self, moment_s: float) -> int:
         return self._start_unix_ns + round(moment_s * 1e9)

@@ -236,6 +236,7 @@ class Scenario:
         control: The control plane.
         drain_s: How long the run goes on after the last arrival.
         start_unix_ns: Wall time at second 0.
+        sample: Of the calls that go well, recorders keep one in so many in detail.
     """
 
     name: str
@@ -249,6 +250,7 @@ class Scenario:
     control: ControlPlane = ControlPlane()
     drain_s: float = 10.0
     start_unix_ns: int = START_UNIX_NS
+    sample: int = 1
 
     def __post_init__(self) -> None:
         problem = next(_problems(self), None)

@@ -33,6 +33,7 @@ class Builder:
         start_s: When what goes wrong begins.
         end_s: When it ends.
         control: The control plane.
+        sample: Of the calls that go well, one in so many is recorded in detail.
     """
 
     def __init__(self, dice: Dice, duration_s: float) -> None:
@@ -46,6 +47,7 @@ class Builder:
         self.keys: dict[str, KeySpec] = {}
         self.budgets: list[BudgetSpec] = []
         self.faults: list[Fault] = []
+        self.sample = 1
 
     @property
     def processes(self) -> int:
@@ -211,4 +213,5 @@ class Builder:
             budgets=tuple(self.budgets),
             faults=tuple(self.faults),
             control=self.control,
+            sample=self.sample,
         )

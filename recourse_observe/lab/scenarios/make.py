@@ -11,7 +11,7 @@ from recourse_observe.lab.scenarios.catalogue import CATALOGUE, ROUND
 from recourse_observe.lab.scenarios.draft import Draft
 from recourse_observe.lab.scenarios.draw import Dice
 from recourse_observe.lab.scenarios.measure import NotShownError, measured
-from recourse_observe.lab.scenarios.quiet import beside
+from recourse_observe.lab.scenarios.quiet import beside, hindered
 from recourse_observe.lab.spec import Scenario
 
 __all__ = [
@@ -95,6 +95,7 @@ def draft_of(name: str, seed: int, draw: int = 0) -> Draft:
     if not recipe.alone:
         b.crowd()
         beside(b)
+    hindered(b)
     return Draft(scenario=b.scenario(name, seed * 64 + draw), claims=claims)
 
 

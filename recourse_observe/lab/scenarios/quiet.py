@@ -17,7 +17,7 @@ from recourse_observe.lab.scenarios.builder import Builder
 from recourse_observe.lab.scenarios.draft import Claim, retried
 from recourse_observe.lab.spec import Poisson, Waves
 
-__all__ = ["beside", "healthy", "rolled_out"]
+__all__ = ["beside", "healthy", "hindered", "rolled_out"]
 
 
 def blip(b: Builder) -> None:
@@ -181,3 +181,20 @@ def beside(b: Builder) -> None:
     """A thing or two that happen beside an incident and have nothing to do with it."""
     for happens in b.dice.some(_HARMLESS, b.dice.one((0, 0, 1, 1, 2))):
         happens(b)
+
+
+def hindered(b: Builder) -> None:
+    """Now and then the recorders keep a sample only, or drop a part of what they are told."""
+    dice = b.dice
+    if dice.chance(0.12):
+        b.sample = dice.one((2, 4, 10))
+    if dice.chance(0.08):
+        start_s = dice.between(0.0, 0.9) * b.duration_s
+        b.faults.append(
+            RecorderGap(
+                start_s=start_s,
+                end_s=start_s + dice.between(10.0, 120.0),
+                share=dice.between(0.05, 0.3),
+                silent=False,
+            )
+        )

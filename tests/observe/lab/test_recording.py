@@ -119,3 +119,16 @@ def test_a_wrong_clock_moves_the_times_of_its_process(world: World, tmp_path: Pa
         "WHERE key = 'stock.Reserve' ORDER BY instance",
     )
     assert told == [("web-0", 1_500_000), ("web-1", 2_000_000)]
+
+
+def test_a_sample_stands_for_all_calls(world: World, tmp_path: Path) -> None:
+    done = record(world(sample=5), tmp_path)
+
+    (calls,) = rows(tmp_path, "SELECT count(*), sum(sample_weight) AS told FROM calls")
+    (counted,) = rows(tmp_path, "SELECT sum(calls) AS told FROM rollups")
+    assert calls[0] < len(done.calls) / 3
+    assert calls[1] == pytest.approx(len(done.calls), rel=0.1)
+    assert counted == (len(done.calls),)
+    assert rows(tmp_path, "SELECT DISTINCT detail FROM recorder WHERE event = 'started'") == [
+        ('{"sample": 5}',)
+    ]
