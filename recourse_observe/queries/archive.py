@@ -356,15 +356,19 @@ class Archive:
         Raises:
             CallNotFoundError: No call, or more than one, has such an id.
         """
-        found = list(self.rows(CallDetail, "call", call_id=call_id)) if call_id else []
-        if not found or (len(found) > 1 and found[0].call_id != call_id):
-            raise CallNotFoundError(call_id, several=bool(found))
-        whole = found[0].call_id
+        places = self.ask("call_place", call_id=call_id).to_pylist() if call_id else []
+        if not places or (len(places) > 1 and places[0]["call_id"] != call_id):
+            raise CallNotFoundError(call_id, several=bool(places))
+        where: dict[str, Any] = {
+            "call_id": places[0]["call_id"],
+            "key": places[0]["key"],
+            "started_us": places[0]["started_unix_us"],
+        }
         return WholeCall(
-            call=found[0],
-            attempts=self.rows(AttemptRow, "call_attempts", call_id=whole),
-            budget=self.rows(BudgetRow, "call_budget", call_id=whole),
-            hedges=self.rows(HedgeRow, "call_hedges", call_id=whole),
+            call=self.rows(CallDetail, "call", **where)[0],
+            attempts=self.rows(AttemptRow, "call_attempts", **where),
+            budget=self.rows(BudgetRow, "call_budget", **where),
+            hedges=self.rows(HedgeRow, "call_hedges", **where),
         )
 
     def transitions(self, scope: Scope = EVERYTHING) -> tuple[TransitionRow, ...]:

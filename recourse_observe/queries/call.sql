@@ -1,5 +1,5 @@
--- The calls whose id starts with a text; two, when the text names more than one.
--- Parameters: $call_id.
+-- One call, of which call_place.sql says where it lies.
+-- Parameters: $call_id, $key, $started_us.
 SELECT
     call_id,
     parent_call_id,
@@ -31,7 +31,8 @@ SELECT
     span_id,
     attributes
 FROM calls
--- A range, not starts_with: by a range whole files are passed over.
-WHERE call_id >= $call_id AND call_id <= $call_id || chr(1114111)
-ORDER BY call_id <> $call_id, call_id
-LIMIT 2
+WHERE
+    call_id = $call_id
+    -- Files are sorted by key and time, so that these two find the rows to read.
+    AND key = $key
+    AND started_at = make_timestamp($started_us::BIGINT)

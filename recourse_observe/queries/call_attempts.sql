@@ -1,5 +1,5 @@
 -- The attempts of one call, in launch order.
--- Parameters: $call_id.
+-- Parameters: $call_id, $key, $started_us (of the call).
 SELECT
     attempt,
     hedge_index,
@@ -26,5 +26,9 @@ SELECT
     peer,
     attributes
 FROM attempts
-WHERE call_id = $call_id
+WHERE
+    call_id = $call_id
+    -- Files are sorted by key and time, so that these two find the rows to read.
+    AND key = $key
+    AND started_at >= make_timestamp($started_us::BIGINT)
 ORDER BY started_at, attempt, hedge_index

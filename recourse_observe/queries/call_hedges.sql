@@ -1,5 +1,5 @@
 -- The hedges of one call, spawned or denied, in order.
--- Parameters: $call_id.
+-- Parameters: $call_id, $key, $started_us (of the call).
 SELECT
     attempt,
     hedge_index,
@@ -10,5 +10,9 @@ SELECT
     result,
     cancel_reason
 FROM hedges
-WHERE call_id = $call_id
+WHERE
+    call_id = $call_id
+    -- Files are sorted by key and time, so that these two find the rows to read.
+    AND key = $key
+    AND spawned_at >= make_timestamp($started_us::BIGINT)
 ORDER BY spawned_at, attempt, hedge_index
