@@ -1,5 +1,6 @@
--- How calls fared, per key and bin: lost, hurt (lost, or a failed attempt), slow (a success that
--- took longer than the key's limit), hedged.
+-- How calls fared, per key and bin: lost, hurt (lost, or a failed attempt), stopped (by a budget,
+-- a breaker or the want of a policy), slow (a success that took longer than the key's limit),
+-- hedged.
 -- Parameters: those of members.sql, $bin_us, $keys and $slow_us (lists of equal length).
 WITH tried AS (
     SELECT
@@ -22,6 +23,9 @@ SELECT
     sum(m.sample_weight)::BIGINT AS calls,
     count(*) FILTER (WHERE m.lost) AS lost,
     count(*) FILTER (WHERE m.lost OR coalesce(t.failed, false)) AS hurt,
+    count(*) FILTER (
+        WHERE m.disposition IN ('budget_denied', 'circuit_open', 'policy_denied')
+    ) AS stopped,
     count(*) FILTER (WHERE coalesce(t.won_us > l.slow_us, false)) AS slow,
     count(*) FILTER (WHERE m.hedges > 0) AS hedged
 FROM members AS m

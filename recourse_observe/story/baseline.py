@@ -17,6 +17,7 @@ _SHARE_LEVEL: Final = 0.15
 _PARTS: Final = 60
 _LEAST: Final = 20  # calls that make a share worth looking at
 _FLOOR: Final = 0.001
+_ROUNDS: Final = 4  # a low quantile of small blocks is too low: what belongs to it raises it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,12 @@ def usual_share(counts: Iterable[tuple[int, int]]) -> float:
     shares = sorted(bad / count for count, bad in blocks)
     level = _quantile(shares, _SHARE_LEVEL)
     size = sum(count for count, _ in blocks) / len(blocks)
-    spread = math.sqrt(max(level, 1 / size) * (1 - level) / size)
-    good = [(count, bad) for count, bad in blocks if bad / count <= level + 3 * spread]
-    count, bad = sum(c for c, _ in good), sum(b for _, b in good)
+    count = bad = 0
+    for _ in range(_ROUNDS):
+        spread = math.sqrt(max(level, 1 / size) * (1 - level) / size)
+        good = [(n, worse) for n, worse in blocks if worse / n <= level + 3 * spread]
+        count, bad = sum(n for n, _ in good), sum(worse for _, worse in good)
+        level = bad / count
     return max(_FLOOR, min(0.9, (bad + 0.25) / (count + 1) if count < 10 * _LEAST else bad / count))
 
 

@@ -39,17 +39,18 @@ def raised(p0: float) -> float:
     return min(0.98, p0 + 0.05 + 0.3 * math.sqrt(p0 * (1 - p0)))
 
 
-def spells(counts: Sequence[tuple[int, int]], p0: float) -> list[Spell]:
+def spells(counts: Sequence[tuple[int, int]], p0: float, p1: float | None = None) -> list[Spell]:
     """The spells of a series.
 
     Args:
         counts: For each step, how many there were and how many of them were bad.
         p0: The usual share of bad ones, greater than 0.
+        p1: The share that is worth an alarm; see :func:`raised` when it is left out.
 
     >>> spells([(10, 0)] * 5 + [(10, 9)] * 3 + [(10, 0)] * 20, 0.01)[0].first
     5
     """
-    p1 = raised(p0)
+    p1 = raised(p0) if p1 is None else p1
     gain, loss = math.log(p1 / p0), math.log((1 - p0) / (1 - p1))
     found: list[Spell] = []
     total = low = peak = 0.0

@@ -120,7 +120,5 @@ def _fresh(before: Sequence[Edge], during: Sequence[Edge]) -> tuple[frozenset[st
 
 
 def _is_bad(call: Edge, channels: frozenset[str]) -> bool:
-    if channels == {"lost"}:
-        return call.lost
     said = {"hurt": call.hurt, "slow": call.slow, "hedged": call.hedged}
     return call.lost or any(said[name] for name in channels & said.keys())

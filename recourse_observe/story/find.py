@@ -21,6 +21,7 @@ _BLOCK_US: Final = 30_000_000
 _BINS_US: Final = (1_000_000, 2_000_000, 5_000_000, 10_000_000)
 _MOST_BINS: Final = 14_400
 _AROUND_US: Final = 60_000_000
+_LEAST_US: Final = 5_000_000
 _HISTORY_US: Final = 300_000_000
 _TAIL_US: Final = 8_000_000
 
@@ -121,8 +122,10 @@ def _span(
     coverage: Coverage,
 ) -> Span:
     keys = tuple(spell.key for spell in one.culprits)
-    onset, fresh = _onset(archive, one, limits)
-    end = max(onset + 1, _end(archive, one, limits, fresh))
+    onset, signal = _onset(archive, one, limits)
+    end = _end(archive, one, limits, signal)
+    if end - onset < _LEAST_US:  # a few calls place no edge
+        onset, end = min(onset, one.start_us), max(end, one.end_us)
     medians = [usual[key].p50_us for key in keys if key in usual]
     return Span(
         keys=keys,

@@ -13,6 +13,9 @@ _SAME_START_US: Final = 10_000_000
 _SAME_END_US: Final = 45_000_000
 _TIE_US: Final = 2_000_000
 _ONE_PROCESS: Final = 0.8
+_LEAST_ALIKE: Final = 0.75
+_BRIEF: Final = 0.2  # of the longest spell
+_BRIEF_US: Final = 30_000_000
 _PART: Final = 0.3  # of its losses that a key may lay on another
 # How near a complaint is to the root: who cannot connect is nearer than who waited in vain.
 _NEARNESS: Final = ("connect", "transport", "refused", "reset", "503", "500", "429", "timeout")
@@ -20,12 +23,22 @@ _NEARNESS: Final = ("connect", "transport", "refused", "reset", "503", "500", "4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
-    """What most lost calls of a key said; see ``complaints.sql``."""
+    """What most lost calls of a key said, and how many there were; see ``complaints.sql``.
+
+    Attributes:
+        call_us: How long a lost call took, in the median.
+        attempt_us: How long an attempt of it took, waits included.
+    """
 
     key: str
     complaint: str
     instance: str
     instance_share: float
+    service: str = ""
+    calls: int = 0
+    attempts: int = 0
+    call_us: int = 0
+    attempt_us: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +128,24 @@ def _judged(cluster: Sequence[KeySpell], links: Mapping[tuple[str, str], int]) -
             if other != spell.key
         )
     }
-    return _split(list(by_key.values()), victims)
+    return _split(list(by_key.values()), victims | _brief(by_key))
+
+
+def _brief(by_key: Mapping[str, KeySpell]) -> set[str]:
+    """Keys that were in trouble for a moment only, while others of their dependency stayed in it."""
+    longest = {
+        name: max(_length_us(s) for s in by_key.values() if namespace(s.key) == name)
+        for name in map(namespace, by_key)
+    }
+    return {
+        spell.key
+        for spell in by_key.values()
+        if _length_us(spell) < min(_BRIEF_US, _BRIEF * longest[namespace(spell.key)])
+    }
+
+
+def _length_us(spell: KeySpell) -> int:
+    return spell.end_us - spell.start_us
 
 
 def _split(whole: Sequence[KeySpell], victims: set[str]) -> Group:
@@ -138,7 +168,16 @@ def blamed(one: Group, complaints: Mapping[str, Complaint]) -> Group:
     """
     known = [spell for spell in one.culprits if spell.key in complaints]
     several = len({namespace(spell.key) for spell in known}) > 1
-    if one.victims or not several or _common(known, complaints):
+    if one.victims or not several:
+        return one
+    above = {
+        upper.key
+        for upper in known
+        if any(_asks(complaints[upper.key], complaints[lower.key]) for lower in known)
+    }
+    if above:
+        return _split(one.culprits, above)
+    if _common(known, complaints):
         return one
     earliest = min(spell.start_us for spell in known)
     first = min(
@@ -152,6 +191,17 @@ def blamed(one: Group, complaints: Mapping[str, Complaint]) -> Group:
         if namespace(spell.key) != namespace(first.key) and complaints[spell.key].complaint != said
     }
     return _split(one.culprits, victims)
+
+
+def _asks(upper: Complaint, lower: Complaint) -> bool:
+    """Whether what one key asks of its dependency is what another service then asks with the other.
+
+    Each attempt of the upper one is a call of the lower one, and takes at least as long.
+    """
+    if upper.service == lower.service or not upper.attempts:
+        return False
+    as_many = _LEAST_ALIKE <= lower.calls / upper.attempts <= 1 / _LEAST_ALIKE
+    return as_many and upper.attempt_us >= lower.call_us
 
 
 def _common(known: Sequence[KeySpell], complaints: Mapping[str, Complaint]) -> bool:

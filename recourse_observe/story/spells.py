@@ -17,6 +17,11 @@ _BLIP_US: Final = 13 * S_US  # a blip lasts up to 12 s
 _RARE: Final = 50  # calls in the whole archive
 _CROWD: Final = 30  # keys
 _LEAST_BAD: Final = 8.0
+_LEAST_WAITING: Final = 15.0
+_WAITING: Final = ("slow", "hedged")
+_STOPPED: Final = 0.02
+_REST_US: Final = 25 * S_US
+_START_US: Final = 20 * S_US
 _LEAST_RISE: Final = 0.02
 _LEAST_UNHARMED: Final = 0.06
 _LEAST_SLOW: Final = 0.25
@@ -34,6 +39,7 @@ class Bin:
     hurt: int
     slow: int
     hedged: int
+    stopped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +66,7 @@ class KeySpell:
     @property
     def is_failing(self) -> bool:
         """Whether calls or attempts failed; otherwise they only took longer, or were hedged."""
-        return bool({"lost", "hurt"} & set(self.channel.split("+")))
+        return bool({"lost", "hurt", "stopped"} & set(self.channel.split("+")))
 
 
 def gathered(
@@ -107,6 +113,7 @@ def _summed(key: str, rare: Sequence[Sequence[Bin]]) -> list[Bin]:
             hurt=sum(b.hurt for b in same),
             slow=sum(b.slow for b in same),
             hedged=sum(b.hedged for b in same),
+            stopped=sum(b.stopped for b in same),
         )
         for number, same in sorted(by_bin.items())
     ]
@@ -117,6 +124,7 @@ def key_spells(bins: Sequence[Bin], bin_us: int) -> list[KeySpell]:
     failing = [
         *_channel(bins, bin_us, "lost", [(b.calls, b.lost) for b in bins]),
         *_channel(bins, bin_us, "hurt", [(b.calls, b.hurt) for b in bins]),
+        *_channel(bins, bin_us, "stopped", [(b.calls, b.stopped) for b in bins]),
     ]
     waiting = [
         *_channel(bins, bin_us, "slow", [(b.calls, b.slow) for b in bins]),
@@ -150,7 +158,8 @@ def _channel(
     bins: Sequence[Bin], bin_us: int, channel: str, counts: Sequence[tuple[int, int]]
 ) -> list[KeySpell]:
     usual = usual_share(counts)
-    found = spells(counts, usual)
+    # What guards stop is counted exactly and is rare: a small part of the calls is enough.
+    found = spells(counts, usual, usual + _STOPPED if channel == "stopped" else None)
     chains: list[list[Spell]] = []
     for spell in found:
         near = (
@@ -182,10 +191,16 @@ def _spell(  # one place puts a spell together from all that was counted
     lost = sum(b.lost for b in bins[first : last + 1])
     least = _least_rise(channel, usual, harmed=lost >= _LEAST_BAD)
     longest = max(_core_us(bins, bin_us, counts, spell) for spell in chain)
-    blip = longest < _BLIP_US and len(chain) < _MANY
-    # From the first moment to the last there is nothing to compare with.
-    always = first == 0 and last == len(bins) - 1
-    if excess < _LEAST_BAD or rise < least or blip or always:
+    stopped = sum(b.stopped for b in bins[first : last + 1])
+    # After a blip a breaker rests for a while.
+    brief = _REST_US if 2 * stopped >= bad else _BLIP_US
+    blip = longest < brief and len(chain) < _MANY
+    # From the first moment to the last there is nothing to compare with; and whoever is slow from
+    # the first moment on is starting.
+    starting = (bins[first].bin - bins[0].bin) * bin_us < _START_US
+    always = (first == 0 and last == len(bins) - 1) or (starting and channel in _WAITING)
+    enough = _LEAST_WAITING if channel in _WAITING else _LEAST_BAD
+    if excess < enough or rise < least or blip or always:
         return None
     return KeySpell(
         key=bins[first].key,

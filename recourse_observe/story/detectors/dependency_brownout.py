@@ -13,7 +13,9 @@ def suspect(picture: Picture) -> Suspect:
     """How well a slow dependency fits."""
     during = picture.during
     timeouts = during.of_failed("is_timeout") if during.failed else 0.0
-    slow = max(ramp(picture.latency_ratio, 1.5, 3.0), ramp(timeouts, 0.3, 0.7))
+    answered = during.attempts(failed=False) > 0
+    late = ramp(picture.latency_ratio, 1.5, 3.0) if answered else 0.0
+    slow = max(late, ramp(timeouts, 0.3, 0.7))
     margin = share(picture.timeout_us or 0, picture.before.latency.p50_us or 0)
     tight = margin and timeouts > 0.5  # noqa: PLR2004  # most of the failures are timeouts
     # Ordinary successes beside the timeouts: another instance answered as ever.

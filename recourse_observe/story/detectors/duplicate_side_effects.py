@@ -25,7 +25,7 @@ def suspect(picture: Picture) -> Suspect:
         Cause.DUPLICATE_SIDE_EFFECTS,
         Sign(
             kind="conflicts",
-            degree=ramp(again, 0.1, 0.4),
+            degree=ramp(again, 0.05, 0.2),
             weight=2.0,
             values={"conflict_share": again},
         ),
