@@ -3,13 +3,12 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from recourse.errors import PolicyError, RecourseError
 from recourse.executor import Executor
 
 __all__ = [
-    "Anything",
     "BodyNotReplayable",
     "Options",
     "Settings",
@@ -18,12 +17,6 @@ __all__ = [
     "new_idempotency_key",
     "timeout_s",
 ]
-
-if TYPE_CHECKING:
-    # To checkers, what a client asks for, of whichever package that client is.
-    Anything: TypeAlias = Any
-else:
-    Anything = object
 
 # Clients refuse a timeout of nothing at all.
 _SHORTEST_S: Final = 0.001

@@ -18,6 +18,7 @@ from recourse.classify.own import SAID
 from recourse.classify.retry_after import retry_after_s
 from recourse.context import AttemptInfo, current_attempt
 from recourse.errors import AttemptTimeout, DeadlineExceeded, ResultRejected, RetryExhausted
+from recourse.executor import Executor
 from recourse.facade import get_executor
 from recourse.integrations.http import BodyNotReplayable, Settings, StatusError, key_of
 from recourse.outcome import Health, Outcome, OutcomeKind
@@ -60,9 +61,9 @@ class Exchange:
     def __init__(
         self, settings: Settings, request: Any, host: str | None, replay: Replay, key: Any = None
     ) -> None:
-        self.executor = settings.executor or get_executor()
-        self.over = False
-        self.failed_body_bytes = settings.failed_body_bytes
+        self.executor: Executor = settings.executor or get_executor()
+        self.over: bool = False
+        self.failed_body_bytes: int = settings.failed_body_bytes
         self._as_client = settings.errors == "client"
         self._request = request
         self._replay = replay

@@ -7,20 +7,33 @@ process may hold several of them.
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from recourse.context import AttemptInfo
-from recourse.integrations.http import Anything, Options, Settings, timeout_s
+from recourse.integrations.http import Options, Settings, timeout_s
 from recourse.integrations.http_exchange import Attempt, Exchange, Replay, acall, call
 from recourse.integrations.httpx_streams import afree, aspooled, family, free, replay_of, spooled
 
 __all__ = ["AsyncRecourseTransport", "RecourseTransport"]
 
+if TYPE_CHECKING:
+    import httpx
+    import httpx2
+
+    # To checkers the transports are what either client asks for.
+    class _Sync(httpx.BaseTransport, httpx2.BaseTransport):
+        def handle_request(self, request: Any) -> Any: ...
+
+    class _Async(httpx.AsyncBaseTransport, httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: Any) -> Any: ...
+else:
+    _Sync = _Async = object
+
 _KEY: Final = "recourse.key"
 _TIMEOUTS: Final = ("connect", "read", "write", "pool")
 
 
-class _Governed(Anything):  # type: ignore[misc]  # a transport of whichever httpx
+class _Governed:
     """What both transports are."""
 
     def __init__(self, transport: Any, **options: Unpack[Options]) -> None:
@@ -35,7 +48,7 @@ class _Governed(Anything):  # type: ignore[misc]  # a transport of whichever htt
         return Exchange(self._settings, request, host, replay, key)
 
 
-class RecourseTransport(_Governed):
+class RecourseTransport(_Governed, _Sync):
     """Governs every request that goes through another transport.
 
     A request's policy key is its extension ``recourse.key``, else what ``key_func`` gives, else
@@ -94,7 +107,7 @@ class RecourseTransport(_Governed):
                 del error  # its traceback holds this frame: it would be part of a cycle
 
 
-class AsyncRecourseTransport(_Governed):
+class AsyncRecourseTransport(_Governed, _Async):
     """As :class:`RecourseTransport`, for the client's asynchronous side."""
 
     async def handle_async_request(self, request: Any) -> Any:

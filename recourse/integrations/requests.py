@@ -3,18 +3,23 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from recourse.context import AttemptInfo
-from recourse.integrations.http import Anything, Options, Settings, timeout_s
+from recourse.integrations.http import Options, Settings, timeout_s
 from recourse.integrations.http_exchange import Attempt, Exchange, Replay, call
+
+if TYPE_CHECKING:
+    from requests.adapters import BaseAdapter
+else:
+    BaseAdapter = object
 
 __all__ = ["RecourseAdapter"]
 
 _CHUNK: Final = 8192
 
 
-class RecourseAdapter(Anything):  # type: ignore[misc]  # an adapter, without importing requests
+class RecourseAdapter(BaseAdapter):
     """Governs every request that goes through another adapter.
 
     A request's policy key is what ``key_func`` gives, else ``host.METHOD``. An attempt ends when
@@ -32,8 +37,23 @@ class RecourseAdapter(Anything):  # type: ignore[misc]  # an adapter, without im
     def __repr__(self) -> str:
         return f"RecourseAdapter({self._adapter!r})"
 
-    def send(self, request: Any, **options: Any) -> Any:
+    def send(
+        self,
+        request: Any,
+        stream: bool = False,  # noqa: FBT001, FBT002  # the signature of requests
+        timeout: Any = None,
+        verify: Any = True,  # noqa: FBT002  # likewise
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> Any:
         """The response to a prepared request, after as many attempts as its policy allows."""
+        options = {
+            "stream": stream,
+            "timeout": timeout,
+            "verify": verify,
+            "cert": cert,
+            "proxies": proxies,
+        }
         replay, limit = _replay(request), self._settings.spool_body_bytes
         if limit and replay is Replay.NEVER:
             request, replay = _spooled(request, limit)
@@ -99,7 +119,7 @@ def _limited(options: dict[str, Any], attempt: AttemptInfo) -> dict[str, Any]:
     remaining_s = attempt.remaining_s()
     if remaining_s is None:
         return options
-    connect_s, read_s = _timeouts(options.get("timeout"))
+    connect_s, read_s = _timeouts(options["timeout"])
     limits = (timeout_s(connect_s, remaining_s), timeout_s(read_s, remaining_s))
     return {**options, "timeout": limits}
 

@@ -95,7 +95,7 @@ def in_tasks(client: Any, url: str, calls: int) -> collections.Counter[str]:
 
     async def work() -> None:
         for number in left:
-            task = asyncio.create_task(client.asend("GET", url))
+            task = asyncio.create_task(client.send_async("GET", url))
             if number % 50 == 0:
                 asyncio.get_running_loop().call_later(0.002, task.cancel)
             try:

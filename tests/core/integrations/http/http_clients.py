@@ -94,10 +94,10 @@ class Async:
         return self._runner.run(main(), context=contextvars.copy_context())
 
     def send(self, method: str, url: str, **request: Any) -> Reply:
-        reply: Reply = self.run(lambda: self.asend(method, url, **request))
+        reply: Reply = self.run(lambda: self.send_async(method, url, **request))
         return reply
 
-    async def asend(self, method: str, url: str, **request: Any) -> Reply:
+    async def send_async(self, method: str, url: str, **request: Any) -> Reply:
         raise NotImplementedError
 
     async def aclose(self) -> None:
@@ -124,7 +124,7 @@ class AsyncHTTPX(Async):
         self.timeout_error = self.package.TimeoutException
         self.transport_error = self.package.TransportError
 
-    async def asend(self, method: str, url: str, **request: Any) -> Reply:
+    async def send_async(self, method: str, url: str, **request: Any) -> Reply:
         response = await self.client.request(method, url, **request)
         return Reply(response.status_code, response.content)
 
@@ -150,7 +150,9 @@ class AioHTTP(Async):
 
         self.client = self.run(opened)
 
-    async def asend(self, method: str, url: str, *, content: Any = None, **request: Any) -> Reply:
+    async def send_async(
+        self, method: str, url: str, *, content: Any = None, **request: Any
+    ) -> Reply:
         if "timeout" in request:
             request["timeout"] = aiohttp.ClientTimeout(total=request["timeout"])
         async with self.client.request(method, url, data=content, **request) as response:

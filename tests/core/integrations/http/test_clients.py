@@ -313,7 +313,7 @@ def test_a_caller_who_cancels_ends_the_request_and_the_pool_lives_on(
 
     async def cancelled() -> str:
         with recourse.record_timeline() as capture:
-            task = asyncio.create_task(client.asend("GET", server.url))
+            task = asyncio.create_task(client.send_async("GET", server.url))
             while len(server.hits) < 2:  # noqa: ASYNC110  # the server is in a thread of its own
                 await asyncio.sleep(0.001)  # noqa: TID251  # as above
             task.cancel()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import recourse
-from recourse import BudgetRef, ByResult, HTTPClassifier
+from recourse import BudgetRef, ByResult, HedgePolicy, HTTPClassifier
 
 
 def denying_retries(governing: Any) -> Any:
@@ -116,3 +116,24 @@ def test_a_response_that_is_rejected_to_the_last_is_what_the_caller_gets(
 
     assert client.send("GET", server.url) == (202, b"later")
     assert len(server.hits) == 3
+
+
+@pytest.mark.slow
+def test_a_last_response_is_closed_when_the_hedge_beside_it_wins(
+    name: str, server: Any, opened: Any, governing: Any, answer: Any
+) -> None:
+    failed = answer(status=500, body=b"x" * 1_000_000, late_s=0.2)
+    server.answers(failed, answer(late_s=0.35))
+    executor = governing(
+        hedge=HedgePolicy(hedge_delay_s=0.03, max_hedges=1),
+        retry={"max_attempts": 1},
+        options={"sync_timeout": "thread"},
+    )
+    client = opened(name, executor=executor, pool=2)
+
+    with recourse.record_timeline() as capture:
+        assert client.send("GET", server.url) == (200, b"fine")
+
+    reasons = [attempt.outcome.reason for attempt in capture.timelines[-1].attempts]
+    assert sorted(reasons) == ["http_500", "success"]
+    assert client.send("GET", server.url) == (200, b"fine")
