@@ -70,9 +70,9 @@ class ClientInterceptor:
 
         key = self._key_of(details)
         if details.timeout is None:
-            return executor.call(key, attempt)
+            return _call_of(executor.call(key, attempt))
         with deadline(details.timeout, clock=executor.clock):
-            return executor.call(key, attempt)
+            return _call_of(executor.call(key, attempt))
 
     def intercept_unary_stream(
         self, continuation: Callable[[Any, Any], Any], details: Any, request: Any
@@ -108,6 +108,26 @@ class ClientInterceptor:
 
         call.add_done_callback(over)
         return call
+
+
+class Scripted:
+    """What stands for the call when a test has scripted its response."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The response."""
+        del timeout
+        return self._response
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        # Metadata, status, details: a script tells of none.
+        return lambda *_: None
+
+
+def _call_of(value: Any) -> Any:
+    return value if callable(getattr(value, "result", None)) else Scripted(value)
 
 
 def _with_timeout(details: Any, timeout_s: float | None) -> CallDetails:

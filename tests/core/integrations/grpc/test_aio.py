@@ -19,6 +19,7 @@ from recourse import (
 )
 from recourse.errors import CircuitOpenError
 from recourse.integrations.grpc import aio_interceptors, without_own_retries
+from recourse.testing import script
 
 pytestmark = pytest.mark.anyio
 
@@ -74,7 +75,7 @@ async def test_a_final_status_is_not_retried(server: Any) -> None:
     assert server.hits == 1
 
 
-async def test_an_attempt_that_takes_too_long_is_cut_by_grpc_and_retried(server: Any) -> None:
+async def test_an_attempt_that_takes_too_long_is_cut_and_retried(server: Any) -> None:
     server.script = ["SLOW"]
     executor = executor_of(RetryPolicy(timeout_per_attempt_s=0.15, initial_backoff_s=0.001))
 
@@ -82,8 +83,10 @@ async def test_an_attempt_that_takes_too_long_is_cut_by_grpc_and_retried(server:
         await channel.unary_unary(CHARGE)(b"1", timeout=5)
 
     assert capture.timeline is not None
-    reasons = [each.outcome.reason for each in capture.timeline.attempts]
-    assert reasons == ["grpc_DEADLINE_EXCEEDED", "success"]
+    first, second = capture.timeline.attempts
+    # gRPC's own timer is a little earlier; on a busy machine ours may be heard first.
+    assert first.outcome.reason in {"grpc_DEADLINE_EXCEEDED", "attempt_timeout"}
+    assert (second.outcome.reason, server.deadlines_s[0] < 0.15) == ("success", True)
 
 
 async def test_a_budget_denies_the_retry_and_a_breaker_the_call(server: Any) -> None:
@@ -143,6 +146,14 @@ async def test_a_cancelled_call_ends_at_the_server_and_is_not_retried(
 
 async def _given(call: Any) -> Any:
     return await call
+
+
+async def test_a_test_may_script_what_the_server_says(server: Any) -> None:
+    async with channel_of(server, executor_of()) as channel:
+        with script(KEY, [ConnectionError(), b"scripted"]):
+            assert await channel.unary_unary(CHARGE)(b"1") == b"scripted"
+
+    assert server.hits == 0
 
 
 async def test_streams_pass_through_and_are_told_as_one_attempt(server: Any) -> None:

@@ -4,6 +4,7 @@ import grpc
 import pytest
 
 from recourse import Executor, Policy, RetryPolicy
+from recourse.classify import ClassifierRegistry
 from recourse.errors import AttemptTimeout, CircuitOpenError, PolicyError
 from recourse.integrations.grpc import GRPCClassifier
 from recourse.integrations.grpc.classifier import CODES
@@ -134,3 +135,7 @@ def test_a_policy_names_it_grpc() -> None:
         Executor(policies=[policy], missing_classifier="deny").call("payments.Charge", refused)
 
     assert len(runs) == 1
+
+
+def test_policies_find_it_by_name() -> None:
+    assert isinstance(ClassifierRegistry().find("grpc"), GRPCClassifier)

@@ -20,7 +20,7 @@ from recourse import (
 )
 from recourse.errors import CircuitOpenError, DeadlineExceeded
 from recourse.integrations.grpc import ClientInterceptor, without_own_retries
-from recourse.testing import VirtualClock
+from recourse.testing import VirtualClock, script
 
 CHARGE = "/payments.Payments/Charge"
 KEY = "payments.Payments.Charge"
@@ -301,6 +301,17 @@ def test_the_process_s_own_executor_carries_out_what_names_none(server: Any) -> 
 
     assert capture.timeline is not None
     assert capture.timeline.key == "ours.Charge"
+
+
+def test_a_test_may_script_what_the_server_says(server: Any) -> None:
+    with channel_of(server, executor_of()) as channel:
+        method = channel.unary_unary(CHARGE)
+        with script(KEY, [ConnectionError(), b"scripted"]):
+            response, call = method.with_call(b"1")
+        with script(KEY, [b"scripted"]):
+            assert method(b"1", timeout=1) == b"scripted"
+
+    assert (response, call.trailing_metadata(), server.hits) == (b"scripted", None, 0)
 
 
 def test_streams_pass_through_and_are_told_as_one_attempt(server: Any) -> None:

@@ -2,6 +2,7 @@ import pytest
 import redis.exceptions as errors
 
 from recourse import Policy
+from recourse.classify import ClassifierRegistry
 from recourse.errors import CircuitOpenError
 from recourse.integrations.redis import RedisClassifier
 from recourse.outcome import SUCCESS, Outcome, OutcomeKind
@@ -51,3 +52,7 @@ def test_values_groups_and_causes_are_judged_like_everywhere() -> None:
     assert classifier.classify(None, group).kind is FINAL
     assert classifier.classify(None, told).reason == "said"
     assert classifier.bound_to(Policy("cache").normalize()) is classifier
+
+
+def test_policies_find_it_by_name() -> None:
+    assert isinstance(ClassifierRegistry().find("redis"), RedisClassifier)

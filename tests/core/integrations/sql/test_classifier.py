@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy.exc
 
 from recourse import Policy
+from recourse.classify import ClassifierRegistry
 from recourse.errors import CircuitOpenError
 from recourse.integrations.sql import SQLStateClassifier
 from recourse.integrations.sql.classifier import Phase
@@ -114,3 +115,7 @@ def test_values_groups_and_other_errors_are_judged_like_everywhere() -> None:
     assert classifier.classify(None, ValueError()).kind is RETRYABLE
     refused = CircuitOpenError("a", "open", "circuit_open", None)
     assert classifier.classify(None, refused).kind is OutcomeKind.ABORT
+
+
+def test_policies_find_it_by_name() -> None:
+    assert isinstance(ClassifierRegistry().find("sqlstate"), SQLStateClassifier)
