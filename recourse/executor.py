@@ -1,5 +1,6 @@
 """The executor: configuration, and which driver runs what."""
 
+import itertools
 import os
 import random as random_module
 from collections.abc import (
@@ -201,11 +202,12 @@ class Executor:
             info.limit(began_s + bound.limit_s)
         token = AMBIENT.set(info)
         try:
-            value = op(*args, **kwargs)
+            # Without keywords, which cost a dictionary even when there are none.
+            value = op(*args, **kwargs) if kwargs else op(*args)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         except Exception as error:  # noqa: BLE001  # judged outside this block
             failed: Exception | None = error
         else:
-            if value.__class__ in PLAIN and bound.circuit.calm is lease:
+            if type(value) in PLAIN and bound.circuit.calm is lease:
                 return value
             failed = misuse_in_call(op, value)
             if failed is None:
@@ -254,7 +256,8 @@ class Executor:
         token = AMBIENT.set(info)
         try:
             result = op(*args, **kwargs)
-            if result.__class__ is CoroutineType or not is_plain(result):
+            kind: type[object] = type(result)
+            if kind is CoroutineType or not is_plain(result):
                 value = await result
                 if bound.circuit.calm is not lease:
                     self._well(bound, info, began_s, lease, ambient)
@@ -309,7 +312,8 @@ class Executor:
         """Decorate a function, coroutine function or generator function: every call is governed."""
 
         def decorate(function: F) -> F:
-            wrapped: F = guarded(lambda: self, key, function)
+            # Gives the executor without a frame of its own.
+            wrapped: F = guarded(itertools.repeat(self).__next__, key, function)
             return wrapped
 
         return decorate

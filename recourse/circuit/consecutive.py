@@ -1,10 +1,14 @@
 """The breaker that opens after failures in a row."""
 
+from typing import Final
+
 from recourse.outcome import Health
 from recourse.policy.model import CircuitPolicy
 from recourse.reasons import CircuitCause
 
 __all__ = ["ConsecutiveFailures"]
+
+_UNHEALTHY: Final = Health.UNHEALTHY
 
 
 class ConsecutiveFailures:
@@ -24,11 +28,11 @@ class ConsecutiveFailures:
 
     def is_bad(self, health: Health, duration_s: float) -> bool:  # noqa: ARG002  # the shape of every tally
         """Whether it was unhealthy."""
-        return health is Health.UNHEALTHY
+        return health is _UNHEALTHY
 
     def add(self, health: Health, duration_s: float, at_s: float) -> bool:  # noqa: ARG002  # likewise
         """Count one result; whether the threshold is reached."""
-        self.quiet = health is not Health.UNHEALTHY
+        self.quiet = health is not _UNHEALTHY
         self._failures = 0 if self.quiet else self._failures + 1
         return self._failures >= self._threshold
 

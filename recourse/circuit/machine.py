@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from typing import assert_never
+from typing import Final, assert_never
 
 from recourse.circuit.consecutive import ConsecutiveFailures
 from recourse.circuit.cooldown import Cooldown
@@ -20,6 +20,11 @@ from recourse.policy.model import CircuitKind, CircuitPolicy
 from recourse.reasons import BreakerState, CircuitCause, CircuitReason
 
 __all__ = ["CircuitBreaker"]
+
+# Looked up once: a member of an enumeration costs as much to find as the lock that guards it.
+_CLOSED: Final = BreakerState.CLOSED
+_HEALTHY: Final = Health.HEALTHY
+_NEUTRAL: Final = Health.NEUTRAL
 
 
 class CircuitBreaker:
@@ -104,15 +109,15 @@ class CircuitBreaker:
         One of an earlier generation is ignored, and so is a probe that was settled before.
         ``origin`` is handed on to the listeners of a transition that this causes.
         """
-        if health is Health.HEALTHY and self.calm is not None:
+        if health is _HEALTHY and self.calm is not None:
             return
-        if admission.probe is None and health is Health.NEUTRAL:
+        if admission.probe is None and health is _NEUTRAL:
             return
         with self._mutex.lock:
             if admission.generation == self.generation:
-                if self.state is BreakerState.CLOSED:
+                if self.state is _CLOSED:
                     self._count(health, duration_s, now_s, origin)
-                elif self._probes.settle(admission.probe) and health is not Health.NEUTRAL:
+                elif self._probes.settle(admission.probe) and health is not _NEUTRAL:
                     self._judge(health, duration_s, now_s, origin)
         if self._outbox.pending:
             self._outbox.deliver()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from recourse.backoff import backoff_s
 from recourse.context import Ambient, AttemptInfo, LaterAttempt
@@ -16,6 +16,12 @@ from recourse.plan.opening import follow
 from recourse.reasons import BudgetReason
 
 __all__ = ["Unheard"]
+
+# An enumeration's member costs more to look up than a call of this module's costs otherwise.
+_RETRYABLE: Final = OutcomeKind.RETRYABLE
+_UNHEALTHY: Final = Health.UNHEALTHY
+_HEALTHY: Final = Health.HEALTHY
+_NO_BUDGET: Final = BudgetReason.NO_BUDGET
 
 
 class Unheard(Past):
@@ -81,12 +87,12 @@ class Unheard(Past):
         ):
             return None
         outcome = run.given = classified(bound, run)
-        if outcome.kind is not OutcomeKind.RETRYABLE or outcome.retry_after_s is not None:
+        if outcome.kind is not _RETRYABLE or outcome.retry_after_s is not None:
             return None
         breaker, admission = bound.breaker, run.admission
         if breaker is not None and admission is not None:
             run.admission = None
-            health = outcome.health or Health.UNHEALTHY
+            health = outcome.health or _UNHEALTHY
             breaker.settle(admission, health, run.ended_s - run.started_s, run.ended_s, self)
             if breaker.free_pass is None:
                 return None
@@ -112,7 +118,7 @@ class Unheard(Past):
         run = self.run = Run(LaterAttempt(last.info), last.attempt + 1, 0, now_s)
         run.waited_before_s = self.waited_s
         run.admission = admission
-        run.budget_reason = BudgetReason.NO_BUDGET
+        run.budget_reason = _NO_BUDGET
         self.is_over = False
         return run
 
@@ -121,7 +127,7 @@ class Unheard(Past):
         run, breaker = self.run, self.bound.breaker
         if breaker is not None and run.admission is not None:
             took_s = run.ended_s - run.started_s
-            breaker.settle(run.admission, Health.HEALTHY, took_s, run.ended_s, self)
+            breaker.settle(run.admission, _HEALTHY, took_s, run.ended_s, self)
         for earlier in self.before:
             earlier.error = None  # its traceback holds frames that hold this call
         return run.value
