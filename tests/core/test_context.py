@@ -1,6 +1,7 @@
 import contextvars
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from recourse import Executor, Policy, PolicyError, RetryPolicy, current_attempt
 from recourse.clock import Clock
 from recourse.context import AMBIENT, Ambient, AttemptInfo, Deadline, Overrides
 from recourse.errors import DeadlineExceeded
-from recourse.testing import VirtualClock
+from recourse.testing import VirtualClock, disable, instant, limit_attempts
 
 KEY = "svc.Op"
 
@@ -87,6 +88,33 @@ def test_a_deadline_of_the_system_clock_bounds_calls_on_a_virtual_one() -> None:
         executor.call(KEY, operation)
 
     assert left == [pytest.approx(3600.0, abs=20.0)]
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        (nullcontext, [False, False, True]),
+        (lambda: limit_attempts(2), [False, True]),
+        (lambda: limit_attempts(9), [False, False, True]),
+        (disable, [True]),
+        (instant, [False, False, True]),
+    ],
+    ids=["plain", "two", "nine", "disabled", "instant"],
+)
+def test_an_attempt_knows_that_it_is_the_last(block: Callable[[], Any], expected: Any) -> None:
+    executor = Executor([Policy(KEY, retry=RetryPolicy(max_attempts=3))], clock=VirtualClock())
+    seen: list[bool] = []
+
+    def operation() -> None:
+        info = current_attempt()
+        assert info is not None
+        seen.append(info.is_last)
+        raise ConnectionError
+
+    with block(), pytest.raises(ConnectionError):
+        executor.call(KEY, operation)
+
+    assert seen == expected
 
 
 def test_a_deadline_is_left_when_its_block_raises() -> None:
@@ -188,6 +216,7 @@ class Nowhere:
 
     key = KEY
     policy_id = "p"
+    max_attempts = 1
     clock: Clock = VirtualClock()
 
     def new_call_id(self) -> str:

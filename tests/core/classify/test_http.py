@@ -187,12 +187,22 @@ def test_an_error_that_is_not_of_http_is_final_and_says_nothing_of_the_dependenc
         ({"method": "POST", "idempotent": True}, ("retryable", "attempt_timeout")),
         ({"method": "GET", "idempotent": False}, ("non_retryable", "http_non_idempotent")),
         ({"method": 7, "idempotent": "yes"}, ("retryable", "attempt_timeout")),
+        ({"method": "PUT", "replayable": False}, ("non_retryable", "http_body_not_replayable")),
+        ({"method": "PUT", "replayable": True}, ("retryable", "attempt_timeout")),
     ],
 )
 def test_r16_an_attempt_timeout_is_judged_by_what_the_operation_noted(
     annotations: dict[str, object], expected: tuple[str, str]
 ) -> None:
     assert verdict(AttemptTimeout(1.0, annotations)) == expected
+
+
+def test_an_error_that_says_itself_what_it_means_is_believed() -> None:
+    error = ConnectionError()
+    said = Outcome(OutcomeKind.NON_RETRYABLE, "http_body_not_replayable")
+    error.__dict__["recourse_outcome"] = said
+
+    assert HTTPClassifier().classify(None, error) is said
 
 
 def test_a_nested_call_out_of_time_is_judged_like_a_timeout(http_error: Any) -> None:
