@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +51,7 @@ def prune(path: str | os.PathLike[str], before: datetime, *, dry_run: bool = Fal
     """
     root = Path(path)
     moment = before if before.tzinfo is not None else before.replace(tzinfo=UTC)
-    with alone(root):
+    with nullcontext() if dry_run else alone(root):
         found = survey(root)
         old = _over(root, list(found.paths.values()), moment)
         if not dry_run and old:

@@ -30,6 +30,7 @@ def archive(tmp_path: Path) -> Path:
 def test_files_go_whole_when_their_last_row_is_older(archive: Path) -> None:
     before = AT + timedelta(hours=24, minutes=5)
     would = prune(archive, before, dry_run=True)
+    assert not (archive / "_live").exists()
 
     done = prune(archive, before.replace(tzinfo=None))
 
