@@ -139,3 +139,16 @@ def test_the_unlimited_budget_allows_everything_and_holds_nothing() -> None:
 
     assert tuple(decision) == (True, BudgetReason.ALLOWED, None, None)
     assert repr(Unlimited()) == "Unlimited()"
+
+
+def test_one_release_leaves_what_others_hold() -> None:
+    budget = InflightRatio(min_concurrency=5)
+    first, second = (
+        budget.ask(Ask("a.B", 1, BudgetKind.RETRY, cost, 0.0)).release for cost in (1, 3)
+    )
+    assert first is not None
+    assert second is not None
+
+    first()
+
+    assert "held=3" in repr(budget)

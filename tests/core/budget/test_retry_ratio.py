@@ -151,3 +151,11 @@ def test_a_ratio_shows_its_state() -> None:
         "RetryRatio(ratio=0.5, min_retries_per_s=2, ttl_s=5, "
         "balance=SlidingSum(window_s=5, total=3000))"
     )
+
+
+def test_a_ratio_of_nothing_counts_its_reserve_in_whole_retries() -> None:
+    budget = RetryRatio(0, 0.15, 10.0)
+
+    decision = budget.ask(Ask("a.B", 1, BudgetKind.RETRY, 1, 0.0))
+
+    assert (decision.allowed, decision.balance_after) == (True, 0.0)

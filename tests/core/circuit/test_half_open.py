@@ -236,3 +236,27 @@ def test_settling_a_refusal_does_nothing(drive: Drive) -> None:
     driven.breaker.settle(without_slot, BAD, 0.1, 10.0)
 
     assert driven.path == ["closed>open", "open>half_open"]
+
+
+def test_r60_every_transition_names_what_caused_it(drive: Drive) -> None:
+    driven = drive(threshold=1, cooldown_s=10.0)
+
+    def attempt(health: Health, now_s: float, origin: str) -> None:
+        admission = driven.breaker.admit(now_s, origin)
+        driven.breaker.settle(admission, health, 0.1, now_s, origin)
+
+    attempt(Health.UNHEALTHY, 0.0, "first")
+    attempt(Health.UNHEALTHY, 20.0, "second")
+    attempt(Health.HEALTHY, 40.0, "third")
+
+    assert [told.origin for told in driven.heard] == [
+        *("first", "second", "second"),
+        *("third", "third"),
+    ]
+
+
+def test_r58_a_probe_without_any_limit_lasts_as_long_as_a_cooldown(drive: Drive) -> None:
+    driven = drive(cooldown_s=0.5).opened()
+    driven.breaker.admit(1.0)
+
+    assert [driven.breaker.admit(now_s).allowed for now_s in (1.4, 1.5)] == [False, True]

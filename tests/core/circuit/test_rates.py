@@ -165,3 +165,16 @@ def test_r62_another_window_starts_empty(drive: Drive, changed: dict[str, Any]) 
 
     assert "counters={'failures': 0, 'calls': 0}" in shown
     assert states(driven, "BBB") == "cco"
+
+
+def test_a_rate_has_counted_nothing_at_first_and_after_a_reset(drive: Drive) -> None:
+    driven = drive(kind="failure_rate", window_calls=10, min_calls=5)
+
+    driven.breaker.isolate()
+    driven.breaker.reset()
+    driven.attempt(Health.UNHEALTHY)
+    driven.breaker.reset()
+    driven.breaker.isolate()
+
+    nothing = {"failures": 0, "calls": 0}
+    assert [told.counters for told in driven.heard] == [nothing, {}, nothing]

@@ -269,3 +269,20 @@ def test_a_policy_may_be_given_its_key_as_a_key() -> None:
     from recourse.key import PolicyKey
 
     assert Policy(PolicyKey("a.B")) == Policy("a.B")
+
+
+def test_r04_an_attempt_may_not_last_longer_than_its_call() -> None:
+    policy = normalized(retry=RetryPolicy(timeout_per_attempt_s=9.0, overall_timeout_s=4.0))
+
+    assert policy.retry.timeout_per_attempt_s == 4.0
+    assert changes(policy)["retry.timeout_per_attempt_s"] == (9.0, 4.0, Why.INCONSISTENT)
+
+
+def test_a_probe_lasts_a_cooldown_where_attempts_have_no_limit() -> None:
+    policy = normalized(circuit=CircuitPolicy(cooldown_s=0.5))
+
+    assert policy.circuit.probe_ttl_s == 0.5
+
+
+def test_what_is_normalised_keeps_its_key() -> None:
+    assert normalized().key == "a.B"
