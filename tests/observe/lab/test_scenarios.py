@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recourse_observe.lab import Outage, Poison, Scenario, Slowdown
+from recourse_observe.lab import Outage, Poison, PolicyChange, Scenario, Slowdown
 from recourse_observe.lab.labels import read_labels
 from recourse_observe.lab.scenarios import make
 from recourse_observe.lab.scenarios.catalogue import CATALOGUE, ROUND
@@ -148,7 +148,7 @@ def test_policies_are_edited_where_they_stand_and_where_they_are_rolled_out() ->
     calm = edited(draft.scenario, [key], lambda policy: retried(policy, max_attempts=7))
 
     found = [spec.policy for spec in calm.keys if spec.key == key]
-    found += [fault.policy for fault in calm.faults if hasattr(fault, "policy")]
+    found += [fault.policy for fault in calm.of(PolicyChange)]
     assert {p.retry.max_attempts for p in found if p is not None and p.retry is not None} >= {7}
 
 
