@@ -23,9 +23,12 @@ from recourse_observe.whatif.trace import Ending
 __all__ = ["Fitted", "Fitting", "fit"]
 
 _PER_RUN: Final = 8_000
+# Runs of more attempts are too dear for a thorough search.
+_HEAVY: Final = 20_000
 _ALL_RUNS: Final = 60_000
 _LEAST_WORKERS: Final = 6
 _KEPT: Final = 7
+_FEWER: Final = 3
 _NEARBY: Final = (0.88, 1.12)
 # How much more than the least it must the dependency can take; 0: as much as you like.
 _ROOM: Final = (1.1, 1.35, 1.8, 2.8, 0.0)
@@ -89,7 +92,7 @@ def fit(record: Record, rules: Rules, run: Runner) -> Fitted:
     if seen.suffered:
         found = bench.search()
         close = [one for one in found if one.distance <= 1.35 * found[0].distance + 0.01]
-        kept = _unlike(close)[:_KEPT]
+        kept = _unlike(close)[: _FEWER if sum(series.attempts) > thin * _HEAVY else _KEPT]
         kept = kept if len(kept) > 1 else _unlike(found)[:2]
         mechanisms = (*mechanisms, *_told(record.onset_s, kept[0].guess))
     else:
@@ -115,7 +118,7 @@ class _Bench:
     def search(self) -> list[Fitting]:
         """What was found that may stand behind the record, the best first."""
         rng = random.Random(7)  # noqa: S311  # a search, no secret
-        runs = max(6, min(18, _ALL_RUNS * self.thin // (1 + sum(self.series.attempts))))
+        runs = max(3, min(18, _ALL_RUNS // (1 + self._per_run)))
         found = self._levelled() if self.seen.full is None else self.scored(_filled(self.seen))
         found += self.scored([_drawn(self, rng) for _ in range(runs)])
         for width in (0.3, 0.15):
@@ -137,6 +140,8 @@ class _Bench:
         """
         from_s, to_s = self.seen.edges
         wanted = sum(self.series.cut_off)
+        heavy = self._per_run > _HEAVY
+        rooms, halvings = (_ROOM[::2], 2) if heavy else (_ROOM, _HALVINGS)
         bounds = [
             (
                 0.0,
@@ -144,12 +149,12 @@ class _Bench:
                     min(self.seen.most_slowdown, 1.6 * _plain_slowdown(self.record, self.seen))
                 ),
             )
-        ] * len(_ROOM)
+        ] * len(rooms)
         found: list[Fitting] = []
-        for _ in range(_HALVINGS):
+        for _ in range(halvings):
             guesses = [
                 Guess(room * self._least(), math.inf, math.exp((low + high) / 2), from_s, to_s)
-                for room, (low, high) in zip(_ROOM, bounds, strict=True)
+                for room, (low, high) in zip(rooms, bounds, strict=True)
             ]
             fittings, cut = self._tried(guesses)
             found += fittings
@@ -158,6 +163,11 @@ class _Bench:
                 for made, (low, high) in zip(cut, bounds, strict=True)
             ]
         return found
+
+    @property
+    def _per_run(self) -> int:
+        """Attempts that one run makes."""
+        return sum(self.series.attempts) // self.thin
 
     def _least(self) -> float:
         """Requests per second that it can take at least."""

@@ -145,8 +145,10 @@ def _slack(grounds: Grounds, measure: Measure, middle: float) -> float:
     bias = abs(median(measure.of(one.measured) for one in grounds.before) - was)
     moved = abs(middle - was)
     share = moved / (moved + was) if moved + was else 0.0
-    chance = 1.6 * (middle**0.5) if measure.unit in {Unit.CALLS, Unit.ATTEMPTS} else 0.0
-    return share * (bias + 0.2 * max(middle, was) + chance) + 0.05 * middle
+    counts = measure.unit in {Unit.CALLS, Unit.ATTEMPTS}
+    chance = 1.6 * middle**0.5 if counts else 0.0
+    least = 1.0 + 0.3 * chance if counts else 0.0
+    return share * (bias + 0.2 * max(middle, was) + chance) + 0.05 * middle + least
 
 
 def load_points(
