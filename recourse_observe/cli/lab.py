@@ -65,9 +65,14 @@ def run_scenario(*, scenario: str, seed: int, out: Path, policy_file: str | None
     _demand_new(out)
     from recourse_observe.lab.recording import record
     from recourse_observe.lab.scenarios.make import made
+    from recourse_observe.lab.scenarios.measure import NotShownError
 
     _say(f"drawing {scenario!r} until it shows what it is about")
-    one = made(scenario, seed)
+    try:
+        one = made(scenario, seed)
+    except NotShownError as problem:
+        message = f"scenario {scenario!r} with seed {seed} never shows ({problem}); try another"
+        raise click.ClickException(message) from None
     if policy_file is None:
         done = record(one.scenario, out)
         one.labels.write(out)

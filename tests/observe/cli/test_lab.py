@@ -60,6 +60,20 @@ def test_a_misspelled_kind_is_answered_with_the_near_one(
     assert "'xyz' is not known; see recourse lab list" in capsys.readouterr().err
 
 
+def test_a_seed_that_shows_nothing_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_vain(name: str, seed: int) -> None:
+        message = f"{name} {seed}: it is a blip"
+        raise NotShownError(message)
+
+    monkeypatch.setattr(make, "made", in_vain)
+
+    assert run(["lab", "run", KIND, "--seed", "5", "--out", str(tmp_path / "a")]) == 1
+
+    assert "with seed 5 never shows (poison_requests 5: it is a blip)" in capsys.readouterr().err
+
+
 def test_a_directory_with_something_in_it_is_left_alone(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
