@@ -5,6 +5,7 @@ import gc
 import random
 import weakref
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, Final
 
 import pytest
@@ -223,16 +224,11 @@ def test_r60_the_transition_that_it_causes_is_told_as_its_own(alone: Alone) -> N
     executor, heard = alone.executor(circuit=CircuitPolicy(threshold=1)), Heard()
 
     def failing() -> BaseException:
-        tap.__enter__()
+        listening.enter_context(TAPS.added(heard))
         return OSError("gone")
 
-    with TAPS.added(Heard()):
-        tap = TAPS.added(heard)
-    try:
-        with pytest.raises(OSError, match="gone") as caught:
-            alone(executor, [failing])
-    finally:
-        tap.__exit__(None, None, None)
+    with ExitStack() as listening, pytest.raises(OSError, match="gone") as caught:
+        alone(executor, [failing])
 
     timeline = timeline_of(caught.value)
     assert timeline is not None
