@@ -18,6 +18,7 @@ _PARTS: Final = 60
 _LEAST: Final = 20  # calls that make a share worth looking at
 _FLOOR: Final = 0.001
 _ROUNDS: Final = 4  # a low quantile of small blocks is too low: what belongs to it raises it
+_CHRONIC: Final = 0.05  # below it a little more is not more of the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ def usual_share(counts: Iterable[tuple[int, int]]) -> float:
     level = _quantile(shares, _SHARE_LEVEL)
     size = sum(count for count, _ in blocks) / len(blocks)
     count = bad = 0
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if level >= _CHRONIC else 1):
         spread = math.sqrt(max(level, 1 / size) * (1 - level) / size)
         good = [(n, worse) for n, worse in blocks if worse / n <= level + 3 * spread]
         count, bad = sum(n for n, _ in good), sum(worse for _, worse in good)

@@ -230,6 +230,11 @@ class Phase:
         return share(attempts, sum(row.admitted for row in self.calls_rows))
 
     @property
+    def retries_per_call(self) -> float:
+        """Retries per admitted call."""
+        return share(self.retries, sum(row.admitted for row in self.calls_rows))
+
+    @property
     def hedges_per_call(self) -> float:
         """Hedges per call."""
         return share(self.hedges, self.calls)

@@ -42,7 +42,8 @@ def suspect(picture: Picture) -> Suspect:
         ),
         Sign(
             kind="failed_quickly",
-            degree=ramp(during.of_failed("shed") * during.failed_share, 0.5, 0.2),
+            # What its queues cannot hold a dependency refuses at once.
+            degree=0.5 + 0.5 * ramp(during.of_failed("shed") * during.failed_share, 0.5, 0.2),
             values={"quick_share": during.of_failed("shed")},
         ),
     )

@@ -19,11 +19,12 @@ def storminess(picture: Picture) -> float:
     """How much it looks as if our own attempts kept the dependency down."""
     during = picture.during
     most = picture.policy.max_attempts if picture.policy is not None else 0
-    near = share(during.amplification, most) if most else ramp(during.amplification, 1.5, 3.0)
+    tried = 1 + during.retries_per_call  # hedges are another matter
+    near = share(tried, most) if most else ramp(tried, 1.5, 3.0)
     return (
         ramp(during.failed_share, 0.5, 0.8)
         * ramp(during.retry_success, 0.3, 0.1)
-        * ramp(during.amplification, 1.6, 2.6)
+        * ramp(tried, 1.6, 2.6)
         * ramp(near, 0.35, 0.6)
         * ramp(picture.laboured_share, 0.4, 0.8)
         * ramp(picture.minutes, 0.4, 1.0)
