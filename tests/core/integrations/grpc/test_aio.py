@@ -1,6 +1,7 @@
 """Against a real server: what an aio channel does under policies."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -180,3 +181,22 @@ async def test_streams_pass_through_and_are_told_as_one_attempt(server: Any) -> 
         ("payments.Payments.Upload", 1, "success"),
     ]
     assert server.hits == 4
+
+
+@pytest.mark.slow
+async def test_many_calls_with_faults_leave_no_task_and_no_file_behind(server: Any) -> None:
+    faults = ["OK", "UNAVAILABLE", "NOT_FOUND", "RESOURCE_EXHAUSTED:1", "OK", "INTERNAL"]
+    server.script = faults * 150
+
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async with channel_of(server, executor_of()) as channel:
+        method = channel.unary_unary(CHARGE)
+        await asyncio.gather(*(method(b"1") for _ in range(4)), return_exceptions=True)
+        tasks, files = len(asyncio.all_tasks()), open_files()
+        for _ in range(100):
+            await asyncio.gather(*(method(b"1") for _ in range(4)), return_exceptions=True)
+
+        assert len(asyncio.all_tasks()) == tasks
+        assert open_files() <= files + 2
