@@ -1,6 +1,7 @@
 """The console."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -10,6 +11,7 @@ from textual.widgets import TextArea
 from recourse_tui.app import RecourseApp
 from recourse_tui.lines import Lines
 from recourse_tui.screens import sql
+from recourse_tui.widgets.sql_editor import SqlEditor, completion
 
 AppOn: TypeAlias = Callable[..., RecourseApp]
 Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
@@ -145,7 +147,7 @@ async def test_a_row_leads_to_its_call_or_its_key(app_on: AppOn, settled: Settle
             assert app.session.place.view == view
             await pilot.press("9")
             await settled(app, pilot)
-        assert "this row names no call_id and no key" in text
+        assert "this row names no call_id, no key and no moment" in text
 
 
 async def test_the_link_has_the_query_with_the_brush_written_out(
@@ -162,3 +164,87 @@ async def test_the_link_has_the_query_with_the_brush_written_out(
 
         assert app.clipboard.startswith("recourse sql ")
         assert "$brush" not in app.clipboard
+
+
+@pytest.mark.parametrize(
+    ("before", "rest"),
+    [("SEL", "ECT"), ("SELECT call", "_id"), ("FROM att", "empts"), ("WHERE $br", "ush"), ("x", ""),
+     ("", ""), ("WHERE key = 'pay", "ments'"), ("zzzz", "")],
+)  # fmt: skip
+def test_a_word_is_completed_from_what_the_archive_has(before: str, rest: str) -> None:
+    words = ("SELECT", "attempts", "call_id", "$brush", "'payments'")
+
+    assert completion(before, words) == rest
+
+
+async def test_snippets_tables_moments_and_kept_queries(
+    opened: Callable[[str], Any], settled: Settled, tmp_path: Path
+) -> None:
+    app = RecourseApp(str(tmp_path), reader=lambda: opened("one-row"), screen="sql")
+    async with app.run_test(size=(120, 40)) as pilot:
+
+        async def press(*keys: str) -> str:
+            await pilot.press(*keys)
+            return await settled(app, pilot)
+
+        await settled(app, pilot)
+        editor = app.screen.query_one(SqlEditor)
+        editor.text = "SELECT started_at, $a AS a FROM calls"
+        editor.focus()
+        text = await press("ctrl+j")
+        assert "row 1 of 1 · 2 columns" in text
+        await press("escape")
+        text = await press("enter")
+        assert app.session.place.view == "calls", text
+        assert app.session.place.scope.span_us == 60_000_000
+        await press("9")
+        await press("colon")
+        app.screen.query_one("Prompt").value = "save mine"  # type: ignore[attr-defined]
+        assert "query kept" in await press("enter")
+        editor.text = ""
+        assert "mine: 1 of 9" in await press("ctrl+g")
+        assert editor.text == "SELECT started_at, $a AS a FROM calls"
+        assert "keys: 2 of 9" in await press("ctrl+g")
+        assert "sample_weight" in editor.text
+        assert "payments.Charge" in await press("ctrl+j")
+        assert "policy_normalized_fields" in await press("ctrl+t")
+        await press("escape")
+        await press("ctrl+e")
+        app.screen.query_one("Prompt").value = str(tmp_path / "rows.csv")  # type: ignore[attr-defined]
+        assert "written: " in await press("enter")
+
+    assert (tmp_path / "rows.csv").read_text().startswith("key,calls,")
+
+
+async def test_a_word_is_completed_and_a_query_of_one_line_is_asked(
+    opened: Callable[[str], Any], settled: Settled
+) -> None:
+    app = RecourseApp("a", reader=lambda: opened("one-row"), screen="sql")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("f5")
+        await settled(app, pilot)
+        editor = app.screen.query_one(SqlEditor)
+        editor.focus()
+        editor.text = "SELECT cal"
+        editor.move_cursor((0, 10))
+        await pilot.press("l")
+        await settled(app, pilot)
+        assert editor.suggestion == "s"
+        await pilot.press("right")
+        await settled(app, pilot)
+        assert editor.text == "SELECT calls"
+
+
+async def test_a_query_of_one_line_is_asked_from_any_screen(
+    opened: Callable[[str], Any], settled: Settled
+) -> None:
+    app = RecourseApp("a", reader=lambda: opened("one-row"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("semicolon")
+        await settled(app, pilot)
+        app.screen.query_one("Prompt").value = "SELECT 42 AS answer"  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        assert "answer" in await settled(app, pilot)
+        assert app.screen.query_one(SqlEditor).text == "SELECT 42 AS answer"

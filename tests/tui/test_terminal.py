@@ -1,6 +1,7 @@
 """The TUI in a real pseudo-terminal: it starts, answers, survives its window, and leaves everything as it was."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -12,9 +13,11 @@ import sys
 import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
+
+from recourse_observe.archive import write_archive
 
 pytestmark = pytest.mark.slow
 ESCAPE = re.compile(
@@ -22,6 +25,66 @@ ESCAPE = re.compile(
     re.DOTALL,
 )
 PATIENCE = 200  # looks of a tenth of a second
+
+
+ATTACKS = (
+    "\x1b]52;c;T1dORUQ=\x07OWNED", "\x1b]0;OWNED\x07", "\x1b[2J\x1b[HOWNED", "\x1b[31mOWNED\x1b[0m", "\x1b[?1049lOWNED",
+    "\x1bPOWNED\x1b\\", "\x9b31mOWNED", "\x9d52;c;T1dORUQ=\x9cOWNED", "\x1b_GOWNED\x1b\\", "\x1b[6nOWNED",
+    "OWNED\r\n\x08\x08\x7fOWNED", "\u202eDENWO\u2066", "[link=http://evil]OWNED[/link] [/red]",
+)  # fmt: skip
+"""Clipboard, title, clearing, colour, leaving the screen, device strings, 8-bit forms, graphics, a question to the
+terminal, moving back, turned writing, markup."""
+HARM = (
+    r"\x1b\][0-9]+;(?:OWNED|c;)", r"\x1b\[31mOWNED", r"\x1b\[2J\x1b\[HOWNED", r"\x1bPOWNED", r"[\x80-\x9f]", r"\x1b_G",
+    r"\x1b\[6n", r"\x08|\x7f", "[\u202a-\u202e\u2066-\u2069]", r"\x1b\]8;",
+)  # fmt: skip
+
+
+def attacked() -> dict[str, list[dict[str, Any]]]:
+    """A call for each attack, which stands in every text of its rows."""
+    tables: dict[str, list[dict[str, Any]]] = {"calls": [], "attempts": [], "policies": [], "budget_decisions": [],
+                                               "circuit_transitions": []}  # fmt: skip
+    for number, text in enumerate(ATTACKS):
+        at = 1_795_255_200_000_000 + number * 1_000_000
+        own = {"call_id": f"{number}{text}", "key": text}
+        said = dict.fromkeys(("policy_version", "error_type", "error_message", "trace_id"), text)
+        tables["calls"].append(
+            {**own, **said, "started_at": at, "duration_us": 90_000, "success": False, "disposition": "exhausted",
+             "final_reason": text, "final_outcome": "retryable", "policy_id": text, "method": text, "retries": 1,
+             "attempts_run": 2}
+        )  # fmt: skip
+        for attempt in range(2):
+            tables["attempts"].append(
+                {**own, **said, "attempt": attempt, "started_at": at + attempt * 50_000, "duration_us": 40_000,
+                 "reason": text, "outcome": "retryable", "peer": text, "budget_name": text}
+            )  # fmt: skip
+        tables["policies"].append(
+            {"key": text, "applied_at": at, "policy_version": text, "budget_name": text}
+        )
+        tables["budget_decisions"].append(
+            {
+                **own,
+                "decided_at": at + 50_000,
+                "attempt": 1,
+                "budget_name": text,
+                "reason": text,
+                "allowed": False,
+            }
+        )
+        tables["circuit_transitions"].append(
+            {
+                "key": text,
+                "changed_at": at,
+                "from_state": "closed",
+                "to_state": "open",
+                "cause": text,
+            }
+        )
+    return tables
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class Terminal:
@@ -34,6 +97,7 @@ class Terminal:
         usual = {"TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none", "LANG": "C.UTF-8"}
         self.program = subprocess.Popen(
             argv, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            preexec_fn=_take_terminal,  # noqa: PLW1509  # what a shell does for what it starts
             env={k: v for k, v in os.environ.items() if k != "NO_COLOR"} | usual | environ,
         )  # fmt: skip
         self.theirs = theirs
@@ -71,6 +135,11 @@ class Terminal:
                 return code
             self.listen()
         raise AssertionError("it did not end")
+
+    def state(self) -> str:
+        """One letter: ``T`` is stopped."""
+        with open(f"/proc/{self.program.pid}/stat", encoding="ascii") as file:  # noqa: PTH123  # a process, no path
+            return file.read().rpartition(")")[2].split()[0]
 
     def close(self) -> None:
         if self.program.poll() is None:
@@ -131,6 +200,50 @@ def test_from_verdict_to_waterfall_and_out_again(terminal: Opens, archive_path: 
     assert window.end() == 0
     assert is_restored(window)
     assert "Traceback" not in window.text()
+
+
+def test_it_is_put_aside_and_taken_up_again(terminal: Opens, archive_path: PathOf) -> None:
+    window = terminal(archive_path("one-row"))
+    window.wait_for("payments.Charge")
+    window.press("5")
+    window.wait_for("CRITICAL PATH")
+
+    os.kill(window.program.pid, signal.SIGTSTP)
+    while window.state() != "T":
+        window.listen()
+    assert is_restored(window)
+    since = len(window.written)
+    os.kill(window.program.pid, signal.SIGCONT)
+    window.wait_for("CRITICAL PATH", since)
+    assert not is_restored(window)
+
+    window.press("q")
+    assert window.end() == 0
+    assert is_restored(window)
+
+
+def test_thirteen_attacks_in_every_field_reach_no_terminal(terminal: Opens, tmp_path: Path) -> None:
+    write_archive(tmp_path / "a", attacked(), service=ATTACKS[0], region=ATTACKS[1])
+    (tmp_path / "a" / "notes.jsonl").write_text(
+        "".join(
+            json.dumps({"kind": "note", "text": attack, "name": attack}) + "\n"
+            for attack in ATTACKS
+        )
+    )
+    window = terminal(str(tmp_path / "a"))
+    window.wait_for("CALLS")
+    for key, words in (
+        ("2", "story/1"), ("3", "one cell"), ("4", "SHAPE"), ("v", "by start"), ("\r", "CRITICAL"),
+        ("6", "CHANGE"), ("7", "EVENTS"), ("0", "MOMENT"), ("1", "per-row"),
+    ):  # fmt: skip
+        since = window.press(key)
+        window.wait_for(words, since)
+    window.press("q")
+
+    assert window.end() == 0
+    ours = window.written.decode("utf-8", "replace")
+    assert "OWNED" in ours
+    assert [mark for mark in HARM if re.search(mark, ours)] == []
 
 
 def test_hostile_text_reaches_no_real_terminal(terminal: Opens, archive_path: PathOf) -> None:

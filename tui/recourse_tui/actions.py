@@ -297,9 +297,23 @@ _ACTIONS: Final = {
     "run": Action(
         label="run", help="run the query", keys=("ctrl+j", "f5"), screens=("sql",), handler="run"
     ),
+    "snippet": Action(
+        label="snippets",
+        help="the next kept query, or one of those behind the screens",
+        keys=("ctrl+g",),
+        screens=("sql",),
+        handler="snippet",
+    ),
+    "schema": Action(
+        label="tables",
+        help="the tables and their columns",
+        keys=("ctrl+t",),
+        screens=("sql",),
+        handler="schema",
+    ),
     "open_row": Action(
         label="call or key",
-        help="the call or the key of the marked row",
+        help="the call, the key or the minute of the marked row",
         keys=("enter",),
         screens=("sql",),
         handler="open",

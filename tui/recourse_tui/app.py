@@ -124,7 +124,13 @@ class RecourseApp(App[None], inherit_bindings=False):
         """Paint first; then read."""
         if self._first != "triage":
             self.session.jump(Place(view=self._first))
+        self.app_resume_signal.subscribe(self, self._paint_again)
         self.call_after_refresh(self._open_archive)
+
+    def _paint_again(self, _: object) -> None:
+        """After ctrl+z and fg the terminal is empty, which Textual does not know."""
+        for widget in self.screen.walk_children():
+            widget.refresh()
 
     @work(thread=True, exclusive=True, group="open", exit_on_error=False)
     def _open_archive(self) -> None:

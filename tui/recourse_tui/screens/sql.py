@@ -1,8 +1,8 @@
 """SQL: a query of one's own over the archive's tables, with the brush and the key of the other screens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -11,11 +11,14 @@ from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widgets import TextArea
 
+from recourse_observe.archive.schema import TABLES
 from recourse_observe.queries.console import ask
-from recourse_observe.text import count, plural, printable
+from recourse_observe.queries.statements import literal
+from recourse_observe.text import count, moment, plural, printable
 from recourse_tui.lines import Ink, Lines, Span, inked
-from recourse_tui.screens.session import Place, Session
+from recourse_tui.screens.session import Opened, Place, Session
 from recourse_tui.screens.view import View
+from recourse_tui.widgets.sql_editor import SqlEditor
 from recourse_tui.widgets.table import ArrowRows, Column, Table
 
 if TYPE_CHECKING:
@@ -34,6 +37,23 @@ _LIMIT: Final = 10_000
 _PATIENCE_S: Final = 30.0
 _SAMPLE_ROWS: Final = 200
 _WIDEST: Final = 40
+_MINUTE_US: Final = 60_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_HELP: Final = " ctrl+j run · → completes · ctrl+g snippets · ctrl+t tables · ctrl+e export · esc"
+_SNIPPETS: Final = (
+    "keys",
+    "shapes",
+    "calls",
+    "reasons",
+    "levels",
+    "dimensions",
+    "policies",
+    "gaps",
+)
+_VALUES: Final[Mapping[str, object]] = {
+    "bucket_us": _MINUTE_US, "origin_us": 0, "limit": 50, "offset": 0, "sort": "start", "sign": 1,
+    "least_us": 30_000_000,
+}  # fmt: skip
 _TABLES: Final = (
     "calls attempts budget_decisions hedges circuit_transitions policies rollups recorder"
 )
@@ -46,6 +66,8 @@ class Answer:
     rows: ArrowRows
     names: tuple[str, ...]
     is_cut: bool
+    keys: tuple[str, ...]
+    table: Any  # a pyarrow.Table, which has no types
 
 
 class SqlView(View):
@@ -68,37 +90,50 @@ class SqlView(View):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._alarm: Timer | None = None
+        self._snippet = -1
 
     def panels(self) -> ComposeResult:
         """Editor, answer, and what there is to ask for."""
         with Vertical():
-            yield TextArea(_FIRST_QUERY, id="editor", show_line_numbers=False, soft_wrap=False)
+            yield SqlEditor(_FIRST_QUERY, id="editor")
             yield Lines(id="help", can_focus=False)
             yield Lines(id="rows")
             yield Lines(id="schema", can_focus=False)
 
+    def enter(self, place: Place, *, keep: bool = False) -> None:
+        """A query that comes from elsewhere stands in the editor."""
+        editor = self.query_one(SqlEditor)
+        if place.query and editor.text != place.query:
+            editor.text = place.query
+        super().enter(place, keep=keep)
+
     def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
         """The rows of the query."""
-        params = {"key": place.scope.key or "", "call": place.call_id}
+        params: dict[str, object] = {"key": place.scope.key or "", "call": place.call_id}
+        params |= dict(zip("ab", map(_moment, self.session.marks), strict=True))
         reply = ask(archive, place.query or _FIRST_QUERY, place.scope, params=params, limit=_LIMIT)
+        keys = archive.sql("SELECT DISTINCT key FROM calls ORDER BY key LIMIT 1000")
         yield Answer(
-            rows=ArrowRows(reply.table), names=tuple(reply.table.column_names), is_cut=reply.is_cut
-        )
+            rows=ArrowRows(reply.table), names=tuple(reply.table.column_names), is_cut=reply.is_cut,
+            keys=tuple(keys.column("key").to_pylist()), table=reply.table,
+        )  # fmt: skip
 
     def draw(self) -> None:
         """The answer as a table."""
         if self.answer is None:
             return
+        tables = {name: table.names for name, table in TABLES.items()}
+        self.query_one(SqlEditor).know(tables, map(printable, self.answer.keys))
         table = Table(self.answer.rows, _columns(self.answer), width=self.width)
         self.lines("rows").show(table, head=[table.head], stops=range(len(table)))
 
     def redraw(self) -> None:
         """What stands around the answer, or why there is none."""
-        self.lines("help").show([inked(Span(" ctrl+j run · esc leave the editor", Ink.DIM))])
+        self.lines("help").show([inked(Span(_HELP, Ink.DIM))])
         self.lines("schema").show(
             [
                 inked(Span(" TABLES ", Ink.HEAD), Span(_TABLES, Ink.DIM)),
-                inked(Span(" VARS   ", Ink.HEAD), Span("$brush $key $call", Ink.DIM)),
+                inked(Span(" VARS   ", Ink.HEAD), Span("$brush $key $call $a $b", Ink.DIM)),
             ]
         )
         if self.trouble:
@@ -158,12 +193,55 @@ class SqlView(View):
             self.visit(replace(self.place, view="call", call_id=call_id, ordinal=-1))
         elif isinstance(key := values.get("key"), str):
             self.visit(replace(self.place, view="key", scope=self.place.scope.of(key)))
+        elif moments := [value for value in values.values() if isinstance(value, datetime)]:
+            start = (moments[0].replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+            scope = self.place.scope.during(start, start + _MINUTE_US)
+            self.visit(replace(self.place, view="calls", scope=scope))
         else:
-            self.say("this row names no call_id and no key")
+            self.say("this row names no call_id, no key and no moment")
+
+    def action_snippet(self) -> None:
+        """The next of the kept queries and of those behind the screens."""
+        kept = [(n.name, n.text) for n in self.session.notebook.notes if n.kind == "query"]
+        known = [*kept, *((name, literal(name, self.place.scope, **_VALUES)) for name in _SNIPPETS)]
+        self._snippet = (self._snippet + 1) % len(known)
+        name, text = known[self._snippet]
+        self.query_one(SqlEditor).text = text
+        self.say(f"{printable(name)}: {self._snippet + 1} of {len(known)}; ctrl+j runs it")
+
+    def action_schema(self) -> None:
+        """The tables and their columns, over the screen."""
+        from recourse_tui.screens.help import Overlay
+
+        rows = [
+            line
+            for name, table in TABLES.items()
+            for line in (
+                inked(" ", Span(name, Ink.HEAD)),
+                *(
+                    inked("   ", f"{column.name:<26}", Span(column.kind.sql, Ink.DIM))
+                    for column in table.columns
+                ),
+            )
+        ]
+        self.app.push_screen(Overlay("TABLES", rows))
+
+    def save(self, name: str) -> None:
+        """Keep the query of the editor under a name."""
+        self.keep_query(name, self.query_one(SqlEditor).text)
+
+    def rows(self, book: Opened, place: Place) -> Any:
+        """The answer as it is shown."""
+        del book, place
+        return None if self.answer is None else self.answer.table
 
     def _lose_patience(self) -> None:
         if self.is_asking:
             self.session.archive.store.interrupt()
+
+
+def _moment(at_us: int | None) -> datetime | None:
+    return None if at_us is None else moment(at_us).replace(tzinfo=None)
 
 
 def _columns(answer: Answer) -> list[Column[dict[str, Any]]]:
