@@ -11,6 +11,7 @@ import pytest
 
 import recourse
 from recourse import BudgetRef, CircuitOpenError, CircuitPolicy, HedgePolicy, TokenBucket
+from recourse.testing import VirtualClock
 from recourse.timeline import Timeline
 
 ASYNC = ("httpx async", "aiohttp")
@@ -182,6 +183,21 @@ def test_retry_after_is_read_in_both_forms(
     assert reply.status == 429
     assert told(capture).disposition == "retry_after_too_long"
     assert told(capture).attempts[0].outcome.retry_after_s == 120.0
+
+
+@pytest.mark.parametrize("name", ["httpx", "requests"])
+def test_what_the_server_asks_for_is_waited_and_no_less(
+    name: str, server: Any, opened: Any, governing: Any, answer: Any
+) -> None:
+    clock = VirtualClock(start_unix_ns=1_893_456_000 * 10**9)  # 2030-01-01
+    dated = answer(status=503, headers={"Retry-After": "Tue, 01 Jan 2030 00:00:10 GMT"})
+    server.answers(answer(status=429, headers={"Retry-After": "2"}), dated)
+    client = opened(name, executor=governing(options={"clock": clock}))
+
+    assert client.send("GET", server.url) == (200, b"fine")
+    assert clock.sleeps[0] == pytest.approx(2.0, rel=0.1)
+    assert sum(clock.sleeps) == pytest.approx(10.0, rel=0.1)
+    assert sum(clock.sleeps) >= 10.0
 
 
 @pytest.mark.parametrize("name", EVERY)
