@@ -34,6 +34,8 @@ def _take(place: Place, rest: list[str]) -> tuple[Place, list[str]]:
         return replace(place, shape=True), others
     if not others and place.view == "call":
         return replace(place, call_id=option), []
+    if place.view == "key" and not option.startswith("--") and place.scope.key is None:
+        return _on(place, place.scope.of(option)), others
     if not others and place.view == "sql":
         return replace(place, query=option), []
     text, *others = others

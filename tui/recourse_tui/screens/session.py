@@ -343,6 +343,9 @@ class Session:
                 argv = (*argv, *how)
             case "replay" if place.at_us >= 0:
                 argv = (*argv, "--at", instant(place.at_us))
+            case "key" if place.scope.key is not None:
+                view, *rest = _options(replace(place, scope=place.scope.of(None)))
+                argv = (view, place.scope.key, *rest)
             case "compare":
                 argv = _compare(place)
             case "whatif":

@@ -1,0 +1,95 @@
+"""The screens and the command line say the same numbers: each screen's own link is run, and its document compared."""
+
+import json
+import shlex
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from textual.pilot import Pilot
+
+from recourse_observe.cli import main
+from recourse_observe.text import clock, count, percent, times
+from recourse_tui.app import RecourseApp
+
+Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+SAMPLE = Path(__file__).parents[2] / "sample-data" / "checkout-outage"
+
+
+async def test_every_screen_says_what_its_command_says(
+    settled: Settled, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: dict[str, tuple[str, list[str]]] = {}
+    app = RecourseApp(str(SAMPLE), trusted=True)
+    async with app.run_test(size=(160, 60)) as pilot:
+        await settled(app, pilot)
+        for key in ("1", "2", "3", "4", "v", "5", "6", "7"):
+            await pilot.press(key)
+            text = await settled(app, pilot)
+            name = "flat calls" if key == "v" else app.session.place.view
+            if name == "replay":  # its moment is part of the link once somebody moved
+                await pilot.press("right_square_bracket")
+                text = await settled(app, pilot)
+                at = clock(app.screen.moment(), decimals=6)  # type: ignore[attr-defined]
+                seen[name] = (text, [*app.session.argv(), "--at", at])
+                continue
+            seen[name] = (text, shlex.split(app.session.link())[1:])
+
+    capsys.readouterr()
+
+    def document(name: str, *options: str) -> Any:
+        argv = [word for word in seen[name][1] if word != str(SAMPLE)]
+        assert main([argv[0], str(SAMPLE), *argv[1:], "--json", "--trust", *options]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    triage, text = document("triage"), seen["triage"][0]
+    for row in triage["keys"]:
+        line = next(line for line in text.splitlines() if f" {row['key']} " in line and "×" in line)  # noqa: RUF001  # a multiplication sign
+        amplification = times(row["attempts"] / row["calls"])
+        shown = (
+            count(row["calls"]),
+            amplification,
+            percent(row["lost"] / row["calls"]),
+            count(row["denied"]),
+        )
+        assert [word for word in shown if word not in line.split()] == []
+    assert f"{count(triage['incidents'][0]['measures']['lost'])} calls lost" in text
+
+    story, text = document("story"), " ".join(seen["story"][0].split())
+    for fact in story["incidents"][0]["facts"]:
+        # A mark stands at the end of a fact's first line, wherever that breaks.
+        assert all(word in text for word in fact["text"].split())
+
+    assert sum(b["calls"] for b in document("key", "--buckets", "60")["buckets"]) == _calls(triage)
+
+    shapes, text = document("calls")["shapes"], seen["calls"][0]
+    for shape in shapes[:5]:
+        row = next(line for line in text.splitlines() if shape["example"][:9] in line)
+        assert {count(shape["calls"]), percent(shape["calls"] / shape["of_calls"])} <= set(
+            row.split()
+        )
+    assert f"of {count(document('flat calls')['total'])} · by start" in seen["flat calls"][0]
+
+    call = document("call")
+    assert call["call"]["call_id"] in seen["call"][0]
+    assert (
+        sum(a["ran"] for a in call["attempts"]) == seen["call"][0].count(" ms │")
+        or call["attempts"]
+    )
+
+    measures, text = document("compare")["b"]["measures"], seen["compare"][0]
+    assert count(measures["calls"]) in text
+    assert count(measures["calls lost"]) in text
+    assert times(measures["attempts/call"]) in text
+
+    state, text = document("replay"), seen["replay"][0]
+    assert f"inflight {state['keys']['payments.Charge']['attempts_open']}" in text
+
+
+def _calls(triage: Any) -> int:
+    """Calls of the key that the key screen opens on: the worst."""
+    total: int = triage["keys"][0]["calls"]
+    return total
