@@ -7,6 +7,11 @@ from recourse.policy.model import Jitter, RetryPolicy
 
 __all__ = ["backoff_s", "retry_after_wait_s"]
 
+# Looked up once: finding a member of an enumeration costs as much as choosing a delay.
+_FULL: Final = Jitter.FULL
+_NONE: Final = Jitter.NONE
+_EQUAL: Final = Jitter.EQUAL
+_DECORRELATED: Final = Jitter.DECORRELATED
 _DECORRELATED_GROWTH: Final = 3
 _LONGEST_RETRY_AFTER: Final = 1.1
 
@@ -22,20 +27,19 @@ def backoff_s(retry: RetryPolicy, attempt: int, rng: random.Random, previous_s: 
 
     Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
-    match retry.jitter:
-        case Jitter.FULL:
-            return rng.uniform(0.0, _grown_s(retry, attempt))
-        case Jitter.NONE:
-            return _grown_s(retry, attempt)
-        case Jitter.EQUAL:
-            half_s = _grown_s(retry, attempt) / 2
-            return half_s + rng.uniform(0.0, half_s)
-        case Jitter.DECORRELATED:
-            base_s = retry.initial_backoff_s
-            high_s = _DECORRELATED_GROWTH * max(base_s, previous_s)
-            return min(retry.max_backoff_s, rng.uniform(base_s, high_s))
-        case _:
-            assert_never(retry.jitter)
+    jitter = retry.jitter
+    if jitter is _FULL:
+        return rng.uniform(0.0, _grown_s(retry, attempt))
+    if jitter is _NONE:
+        return _grown_s(retry, attempt)
+    if jitter is _EQUAL:
+        half_s = _grown_s(retry, attempt) / 2
+        return half_s + rng.uniform(0.0, half_s)
+    if jitter is _DECORRELATED:
+        base_s = retry.initial_backoff_s
+        high_s = _DECORRELATED_GROWTH * max(base_s, previous_s)
+        return min(retry.max_backoff_s, rng.uniform(base_s, high_s))
+    assert_never(jitter)
 
 
 def retry_after_wait_s(retry_after_s: float, rng: random.Random) -> float:
@@ -47,8 +51,9 @@ def retry_after_wait_s(retry_after_s: float, rng: random.Random) -> float:
 
 
 def _grown_s(retry: RetryPolicy, attempt: int) -> float:
+    longest_s = retry.max_backoff_s
     try:
         grown_s = retry.initial_backoff_s * retry.backoff_multiplier**attempt
     except OverflowError:
-        return retry.max_backoff_s
-    return min(retry.max_backoff_s, grown_s)
+        return longest_s
+    return grown_s if grown_s < longest_s else longest_s  # noqa: FURB136  # min() costs a call

@@ -1,6 +1,6 @@
 """What a governed call costs, beside a bare call and beside the libraries people know.
 
-    python tests/benchmarks/call_cost.py [--rounds 400] [--only success]
+    python tests/benchmarks/call_cost.py [--rounds 100] [--only success]
 
 Every contender runs the same operation in the same interleaved rounds; minimum and median
 nanoseconds per call are printed, then the ratios of the minima beside the limits that we want to
@@ -25,7 +25,7 @@ from recourse import CircuitPolicy, Executor, HedgePolicy, Policy, RetryPolicy
 from recourse.clock import SystemClock
 
 # Few enough that most batches are over before another process gets its turn.
-CALLS = 20
+CALLS = 100
 KEY = "bench.Call"
 FAILURES = (ConnectionError,)
 NAMES = (
@@ -399,7 +399,7 @@ def report(case: str, samples: dict[str, list[float]]) -> None:
 def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--only", default="", help="cases whose name has this text in it")
     given = parser.parse_args()
     for name in NAMES:
