@@ -34,6 +34,7 @@ CODES: Final = (
     "UNAUTHENTICATED",
 )
 PUSHBACK: Final = "grpc-retry-pushback-ms"
+_MOST_DIGITS: Final = 15
 _DEADLINE: Final = "DEADLINE_EXCEEDED"
 _MAY_PASS: Final = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED"})
 _BROKEN: Final = frozenset({"UNKNOWN", "INTERNAL", "DATA_LOSS", _DEADLINE})
@@ -160,7 +161,10 @@ def _pushback(error: Exception | None) -> str | None:
 def _asked_s(text: str) -> float | None:
     """Seconds to wait; ``None`` means: do not retry. What nobody can read means that too."""
     digits = text.strip()
-    return int(digits) / 1000 if digits.isascii() and digits.isdigit() else None
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    # Longer than any wait, and int() refuses thousands of digits.
+    return int(digits[:_MOST_DIGITS]) / 1000
 
 
 def _was_not_sent(error: Exception | None) -> bool:

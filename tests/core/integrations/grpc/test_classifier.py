@@ -2,6 +2,7 @@ from typing import Any
 
 import grpc
 import pytest
+from hypothesis import given, strategies as st
 
 from recourse import Executor, Policy, RetryPolicy
 from recourse.classify import ClassifierRegistry
@@ -84,6 +85,18 @@ def test_a_push_back_is_obeyed_and_a_negative_one_stops(
     outcome = judged(failed("UNAVAILABLE", ("a", "b"), ("grpc-retry-pushback-ms", asked)))
 
     assert (outcome.kind, outcome.retry_after_s) == (kind, wait_s)
+
+
+@given(
+    asked=st.text(max_size=6) | st.just("9" * 5000),
+    code=st.sampled_from(CODES),
+    safe=st.booleans(),
+)
+def test_no_push_back_at_all_breaks_the_classifier(asked: str, code: str, *, safe: bool) -> None:
+    outcome = judged(failed(code, ("grpc-retry-pushback-ms", asked)), replay_safe=safe)
+
+    assert outcome.kind is not OutcomeKind.SUCCESS
+    assert outcome.retry_after_s is None or outcome.retry_after_s >= 0
 
 
 def test_a_push_back_does_not_make_a_final_status_pass() -> None:
