@@ -22,7 +22,7 @@ def test_the_mean_wait_is_that_of_pollaczek_and_khinchine(per_s: float, sigma: f
     world = Scenario(
         name="one worker",
         seed=5,
-        duration_s=400.0,
+        duration_s=200.0,
         dependencies=(
             DependencySpec(
                 name="clerk", instances=1, workers=1, queue=100_000, median_s=median_s, sigma=sigma
@@ -42,4 +42,4 @@ def test_the_mean_wait_is_that_of_pollaczek_and_khinchine(per_s: float, sigma: f
     told_s = [call.ended_s - call.started_s for call in run(world).calls]
 
     expected_s = 0.02 + mean_wait_s(per_s=per_s, median_s=median_s, sigma=sigma)
-    assert sum(told_s) / len(told_s) == pytest.approx(expected_s, rel=0.1)
+    assert sum(told_s) / len(told_s) == pytest.approx(expected_s, rel=0.12)
