@@ -27,6 +27,8 @@ SEEDS: Final = {
     "dependency_brownout": 185,
     "dependency_outage": 60,
     "duplicate_side_effects": 47,
+    "hedge_runaway": 51,
+    "key_cardinality": 127,
     "load_surge": 42,
     "partial_instance_failure": 123,
     "poison_requests": 39,
