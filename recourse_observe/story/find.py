@@ -22,6 +22,7 @@ _BINS_US: Final = (1_000_000, 2_000_000, 5_000_000, 10_000_000)
 _MOST_BINS: Final = 14_400
 _AROUND_US: Final = 60_000_000
 _LEAST_US: Final = 5_000_000
+_LEAST_FELLOWS: Final = 6
 _HISTORY_US: Final = 300_000_000
 _TAIL_US: Final = 8_000_000
 
@@ -54,6 +55,7 @@ def find(archive: Archive) -> Found:
     groups = [
         _blamed(archive, one) for one in group(found, _links(archive, found), coverage.last_unix_us)
     ]
+    groups = [_with_fellows(archive, one) for one in groups]
     groups = [_spread(one, members) for one in groups]
     spans = [_span(archive, one, limits, usual, coverage) for one in groups]
     spans.sort(key=lambda span: (span.onset_us, span.keys))
@@ -112,6 +114,18 @@ def _blamed(archive: Archive, one: Group) -> Group:
     scope = Scope(start_unix_us=one.start_us, end_unix_us=one.end_us)
     told = archive.rows(Complaint, "complaints", scope, keys=keys)
     return blamed(one, {row.key: row for row in told})
+
+
+def _with_fellows(archive: Archive, one: Group) -> Group:
+    """The group with keys too seldom called to be found alone, whose calls ended as its own did."""
+    louder = max(one.culprits, key=lambda spell: spell.bad)
+    scope = Scope(start_unix_us=max(0, one.start_us - _HISTORY_US), end_unix_us=one.end_us)
+    keys = [spell.key for spell in one.spells]
+    found = archive.ask(
+        "fellows", scope, keys=keys, onset_us=one.start_us, fewest=_LEAST_FELLOWS
+    ).to_pylist()
+    fellows = tuple(replace(louder, key=row["policy_key"], bad=0.0) for row in found)
+    return Group(culprits=one.culprits + fellows, victims=one.victims)
 
 
 def _span(

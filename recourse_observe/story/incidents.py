@@ -1,7 +1,7 @@
 """From spells of keys to incidents: which belong together, and who is to blame. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from recourse_observe.story.spells import TOUCH_US, KeySpell, gap_us, joined
@@ -173,7 +173,9 @@ def blamed(one: Group, complaints: Mapping[str, Complaint]) -> Group:
     above = {
         upper.key
         for upper in known
-        if any(_asks(complaints[upper.key], complaints[lower.key]) for lower in known)
+        if any(
+            _asks(_together(upper.key, known, complaints), complaints[lower.key]) for lower in known
+        )
     }
     if above:
         return _split(one.culprits, above)
@@ -191,6 +193,14 @@ def blamed(one: Group, complaints: Mapping[str, Complaint]) -> Group:
         if namespace(spell.key) != namespace(first.key) and complaints[spell.key].complaint != said
     }
     return _split(one.culprits, victims)
+
+
+def _together(
+    key: str, known: Sequence[KeySpell], complaints: Mapping[str, Complaint]
+) -> Complaint:
+    """What a key and others of its dependency told, with all of their attempts."""
+    alike = [complaints[s.key] for s in known if namespace(s.key) == namespace(key)]
+    return replace(complaints[key], attempts=sum(one.attempts for one in alike))
 
 
 def _asks(upper: Complaint, lower: Complaint) -> bool:

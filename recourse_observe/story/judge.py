@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from recourse_observe.story.calibration import calibrated
 from recourse_observe.story.detectors import (
     bad_policy_rollout,
     budget_missing,
@@ -90,7 +91,13 @@ def rank(found: tuple[Suspect, ...]) -> tuple[Ranked, ...]:
     weights[Cause.UNKNOWN] = _UNKNOWN**_SHARPNESS
     total = sum(weights.values())
     ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
-    shares = [(cause, min(_SURE, weight / total)) for cause, weight in ordered]
+    first = min(_SURE, ordered[0][1] / total)
+    # What the first gains or loses by experience, the others lose or gain.
+    rest = (1 - calibrated(first)) / (1 - first)
+    shares = [
+        (cause, calibrated(first) if i == 0 else min(calibrated(first), rest * weight / total))
+        for i, (cause, weight) in enumerate(ordered)
+    ]
     return tuple(
         Ranked(cause=cause, confidence=round(share, 2))
         for i, (cause, share) in enumerate(shares)

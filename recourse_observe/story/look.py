@@ -23,7 +23,7 @@ _BEFORE_US: Final = 300_000_000
 _AFTER_US: Final = 120_000_000
 _QUICK: Final = 1.5
 _SHED: Final = 0.5
-_LEAST_QUICK_US: Final = 10_000
+_LEAST_QUICK_US: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

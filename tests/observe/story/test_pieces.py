@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 
 from recourse_observe.story import narrate
 from recourse_observe.story.baseline import slow_limit_us, usual_latency, usual_share
+from recourse_observe.story.calibration import calibrated
 from recourse_observe.story.cusum import edge_after_low, edge_at_peak, raised, spells
 from recourse_observe.story.detectors.signs import Sign, ramp, weigh
 from recourse_observe.story.findings import (
@@ -18,7 +19,7 @@ from recourse_observe.story.findings import (
     RetryEffect,
     StoryDocument,
 )
-from recourse_observe.story.incidents import Complaint, blamed, group
+from recourse_observe.story.incidents import Complaint, Group, blamed, group
 from recourse_observe.story.judge import rank
 from recourse_observe.story.render import as_json, as_markdown, as_text
 from recourse_observe.story.spells import Bin, KeySpell, key_spells
@@ -321,3 +322,58 @@ def test_findings_are_told_without_what_is_not_known() -> None:
         "confidence": 0.5,
     }
     assert [str(effect) for effect in RetryEffect] == ["helped", "neutral", "harmed"]
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_confidence_grows_with_weight_and_stays_below_certainty(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+
+    assert 0 <= calibrated(low) <= calibrated(high) < 1
+
+
+def test_whoever_is_asked_by_the_attempts_of_others_is_the_deeper_one() -> None:
+    upper = [spell("front.Get", 100, 200, bad=400), spell("front.Put", 100, 200, bad=300)]
+    lower = spell("deep.Load", 100, 200, bad=2000)
+    told = {
+        "front.Get": told_by("front.Get", service="web", calls=400, attempts=1200, us=50_000),
+        "front.Put": told_by("front.Put", service="web", calls=300, attempts=900, us=50_000),
+        "deep.Load": told_by("deep.Load", service="back", calls=2050, attempts=4000, us=20_000),
+    }
+
+    found = blamed(Group(culprits=(*upper, lower)), told)
+
+    assert [one.key for one in found.culprits] == ["deep.Load"]
+    assert {one.key for one in found.victims} == {"front.Get", "front.Put"}
+
+
+def test_two_services_that_ask_for_different_amounts_are_not_one_above_the_other() -> None:
+    one, other = spell("a.Get", 100, 200, bad=400), spell("b.Get", 100, 200, bad=300)
+    told = {
+        "a.Get": told_by("a.Get", service="web", calls=400, attempts=400, us=50_000),
+        "b.Get": told_by("b.Get", service="back", calls=4000, attempts=4000, us=50_000),
+    }
+
+    assert blamed(Group(culprits=(one, other)), told).victims == ()
+
+
+def test_a_key_that_was_in_trouble_for_a_moment_beside_a_lasting_one_is_a_victim() -> None:
+    (found,) = group(
+        [spell("a.Get", 100, 500, bad=900), spell("a.Put", 100, 110, bad=20)], {}, 10**12
+    )
+
+    assert [one.key for one in found.culprits] == ["a.Get"]
+    assert [one.key for one in found.victims] == ["a.Put"]
+
+
+def told_by(key: str, *, service: str, calls: int, attempts: int, us: int) -> Complaint:
+    return Complaint(
+        key=key,
+        complaint="exhausted http_503",
+        instance="pod-0",
+        instance_share=0.3,
+        service=service,
+        calls=calls,
+        attempts=attempts,
+        call_us=us,
+        attempt_us=us,
+    )
