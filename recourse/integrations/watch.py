@@ -202,38 +202,43 @@ class WatchedCall:
         """Tell the end of the attempt that was held back, and the wait that followed it."""
         held, self._held = self._held, None
         assert held is not None  # noqa: S101 -- both callers have looked
-        info, outcome = self.info, held.outcome
         waited_s = max(0.0, now_s - held.ended_s)
-        delay_s = 0.0
         if again:
+            held.outcome = _retried(held.outcome)
             delay_s = waited_s if held.delay_s is None else held.delay_s
-            outcome = _retried(outcome)
-        first = self._attempt == 0
-        facts = (
-            self._attempt,
-            0,
-            True,
-            held.started_s,
-            held.ended_s,
-            outcome,
-            held.error,
-            self._waited_s,
-            self._timeout_s,
-            delay_s,
-            "policy" if again else None,
-            False,
-            0.0,
-            None,
-            "",
-            True,
-            BudgetReason.FIRST_ATTEMPT if first else BudgetReason.NO_BUDGET,
-            {**self._facts, **held.facts},
-        )
-        self._tell(events.AttemptEnd(info, info.seq(), held.ended_s, *facts))
-        if again:
-            wait = (self._attempt, delay_s, "policy", delay_s, Jitter.NONE.value, None)
+            self._tell(self._end_of(held, delay_s, "policy"))
+            info, jitter = self.info, Jitter.NONE.value
+            wait = (self._attempt, delay_s, "policy", delay_s, jitter, None)
             self._tell(events.RetryScheduled(info, info.seq(), held.ended_s, *wait))
+        else:
+            self._tell(self._end_of(held, 0.0, None))
         self._waited_s = waited_s
+
+    def _end_of(self, held: "_Ended", delay_s: float, source: str | None) -> events.AttemptEnd:
+        is_first = self._attempt == 0
+        return events.AttemptEnd(
+            call=self.info,
+            seq=self.info.seq(),
+            at_s=held.ended_s,
+            attempt=self._attempt,
+            hedge_index=0,
+            ran=True,
+            started_s=held.started_s,
+            ended_s=held.ended_s,
+            outcome=held.outcome,
+            error=held.error,
+            waited_before_s=self._waited_s,
+            timeout_s=self._timeout_s,
+            backoff_s=delay_s,
+            backoff_source=source,
+            late=False,
+            overrun_s=0.0,
+            cancel_reason=None,
+            budget_name="",
+            budget_allowed=True,
+            budget_reason=BudgetReason.FIRST_ATTEMPT if is_first else BudgetReason.NO_BUDGET,
+            annotations={**self._facts, **held.facts},
+        )
 
     def _tell(self, event: Event) -> None:
         self._told.append(event)
