@@ -18,6 +18,7 @@ from recourse import (
 )
 from recourse.events import CallEnd, HedgeCancel, HedgeSpawn
 from recourse.policy.model import Jitter
+from recourse.testing import VirtualClock
 
 KEY: Final = "svc.Op"
 HEDGE: Final = HedgePolicy(hedge_delay_s=0.5, max_hedges=3)
@@ -402,3 +403,30 @@ def test_r77_a_policy_fetch_is_let_go_after_the_grace(meanwhile: Meanwhile) -> N
 
     assert isinstance(error_of(told), ExecutorClosed)
     assert ends(side) == [("cancelled", 4.0)]
+
+
+def test_r77_a_run_that_ends_just_before_a_close_gives_its_value() -> None:
+    clock = VirtualClock()
+    hedge = HedgePolicy(hedge_delay_s=9.0)
+    executor = Executor([Policy(KEY, hedge=hedge)], clock=clock)
+
+    async def main() -> str:
+        gate = asyncio.Event()
+
+        async def operation() -> str:
+            await gate.wait()
+            return "value"
+
+        async def closing() -> None:
+            await gate.wait()
+            executor.close(0.0)
+
+        call = asyncio.create_task(executor.acall(KEY, operation))
+        await asyncio.sleep(1.0)  # noqa: TID251  # on the virtual loop
+        after = asyncio.create_task(closing())
+        await asyncio.sleep(1.0)  # noqa: TID251  # likewise
+        gate.set()
+        await after
+        return await call
+
+    assert clock.run(main()) == "value"
