@@ -154,7 +154,7 @@ def _under(scenario: "Scenario", policy_file: str, out: Path) -> "tuple[Run, Run
         found = told.policy(spec.key) or told.default
         used = spec.policy if found is None else replace(found, key=spec.key)
         specs.append(replace(spec, policy=used))
-    if not {str(policy.key) for policy in told.policies} & {spec.key for spec in scenario.keys}:
+    if all(new.policy is old.policy for new, old in zip(specs, scenario.keys, strict=True)):
         known = ", ".join(spec.key for spec in scenario.keys)
         _say(f"{policy_file!r} has a policy for none of this scenario's keys: {known}")
     changed = {new.key for new, old in zip(specs, scenario.keys, strict=True) if new != old}
@@ -163,7 +163,7 @@ def _under(scenario: "Scenario", policy_file: str, out: Path) -> "tuple[Run, Run
         for fault in scenario.faults
         if not (isinstance(fault, PolicyChange) and str(fault.policy.key) in changed)
     )
-    other = replace(scenario, keys=tuple(specs), faults=faults)
+    other = replace(scenario, keys=tuple(specs), faults=faults, budget_file=told)
     return run(scenario), record(other, out)
 
 

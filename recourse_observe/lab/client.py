@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
 from recourse import Executor, Policy, RetryRatio, TokenBucket
+from recourse.budget.kinds import budgets_of
 from recourse.budget.protocol import Budget
 from recourse.classify.auto import AutoClassifier
 from recourse.classify.http import HTTPClassifier
@@ -268,6 +269,8 @@ class Process:
         for policy in self._followed.values():
             self.policies.publish(policy)
         budgets = {b.name: _budget(b) for b in scenario.budgets if b.name not in missing_budgets}
+        if scenario.budget_file is not None:
+            budgets |= budgets_of(scenario.budget_file)
         born = Incarnation(self.service.name, self.index, name, loop.now_s, self._skew_s)
         self.executor = Executor(
             provider=self.policies,

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias, TypeVar
 
 from recourse import Policy
+from recourse.policy.parse import PolicyFile
 from recourse_observe.lab.faults import Fault
 
 __all__ = [
@@ -237,6 +238,7 @@ class Scenario:
         drain_s: How long the run goes on after the last arrival.
         start_unix_ns: Wall time at second 0.
         sample: Of the calls that go well, recorders keep one in so many in detail.
+        budget_file: A policy file whose budgets every process registers as well.
     """
 
     name: str
@@ -251,6 +253,7 @@ class Scenario:
     drain_s: float = 10.0
     start_unix_ns: int = START_UNIX_NS
     sample: int = 1
+    budget_file: PolicyFile | None = None
 
     def __post_init__(self) -> None:
         problem = next(_problems(self), None)

@@ -12,6 +12,7 @@ from recourse_observe import open_archive
 from recourse_observe.lab.labels import read_labels
 from recourse_observe.lab.recording import record
 from recourse_observe.lab.scenarios.make import draft_of
+from recourse_observe.story.findings import Cause
 from recourse_observe.story.render import as_markdown
 from recourse_observe.story.tell import tell
 
@@ -63,6 +64,10 @@ def test_a_sample_is_made_again_by_its_seed(tmp_path: Path) -> None:
 
     kept = SAMPLES / GENERATOR.folder_of(name)
     assert all(rows(tmp_path, table) == rows(kept, table) for table in ("calls", "attempts"))
+
+
+def test_every_cause_has_a_sample() -> None:
+    assert set(NAMES) == set(Cause) - {Cause.UNKNOWN}
 
 
 def test_the_samples_are_small() -> None:

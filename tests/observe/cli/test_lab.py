@@ -10,7 +10,17 @@ from recourse_observe.lab.scenarios import make
 from recourse_observe.lab.scenarios.measure import NotShownError
 
 KIND = "poison_requests"
-POLICY = "[default.retry]\nmax_attempts = 1\n"
+POLICY = """
+[default.retry]
+max_attempts = 2
+budget = "few"
+
+[budgets.few]
+kind = "token_bucket"
+capacity = 1
+refill_per_s = 0.01
+"""
+STRANGE = '[policies."no.Such.Key".retry]\nmax_attempts = 2\n'
 
 
 def test_the_kinds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,13 +51,17 @@ def test_a_scenario_is_run_and_run_again_under_another_policy(
     other = ["--policy", str(policy), "--out", str(tmp_path / "b")]
     assert run(["lab", "run", KIND, "--seed", "5", *other]) == 0
     second = capsys.readouterr()
+    policy.write_text(STRANGE)
+    other[-1] = str(tmp_path / "c")
+    assert run(["lab", "run", KIND, "--seed", "5", *other]) == 0
 
     assert "1 incident; labels.json says what really happened" in first.out
     assert first.err == f"drawing '{KIND}' until it shows what it is about\n"
     assert (tmp_path / "a" / "labels.json").exists()
     assert not (tmp_path / "b" / "labels.json").exists()
     assert second.out.splitlines()[1].split()[:4] == ["KEY", "LOST", "WITH", "FILE"]
-    assert "has a policy for none of this scenario's keys" in second.err
+    assert second.err == first.err
+    assert "has a policy for none of this scenario's keys" in capsys.readouterr().err
 
 
 def test_a_misspelled_kind_is_answered_with_the_near_one(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from recourse import BudgetRef, CircuitPolicy, HedgePolicy, Policy, RetryPolicy
+from recourse.policy.load import loads
 from recourse_observe.lab import (
     BudgetSpec,
     CapacityChange,
@@ -406,6 +407,17 @@ def test_a_budget_can_be_a_share_of_the_calls(world: World) -> None:
     attempts = [a.attempt for a in run(scenario).attempts if a.key == KEY]
 
     assert 0.02 < sum(map(bool, attempts)) / attempts.count(0) < 0.15
+
+
+def test_budgets_of_a_policy_file_are_registered_in_every_process(world: World) -> None:
+    file = loads('[budgets.few]\nkind = "token_bucket"\ncapacity = 2\nrefill_per_s = 0\n', "p.toml")
+    retry = RetryPolicy(max_attempts=3, budget=BudgetRef("few"))
+    outage = Outage(start_s=0.0, end_s=60.0, dependency="stock")
+
+    done = run(world(key={"policy": Policy(KEY, retry=retry)}, faults=(outage,), budget_file=file))
+
+    retried = Counter(a.process for a in done.attempts if a.attempt and a.key == KEY)
+    assert retried == {0: 2, 1: 2, 2: 2}
 
 
 def test_new_code_of_a_classifier_takes_other_errors_for_final(world: World) -> None:
