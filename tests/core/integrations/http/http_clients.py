@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Self
 
 import aiohttp
-import httpx  # before httpxyz, which would take its name
+import httpcore  # before httpxyz, which would take its name, as that of httpx
+import httpx
 import httpx2
 import httpxyz
 import requests
@@ -17,6 +18,7 @@ from recourse.integrations.httpx import AsyncRecourseTransport, RecourseTranspor
 from recourse.integrations.requests import RecourseAdapter
 
 FAMILY: dict[str, Any] = {"httpx": httpx, "httpx2": httpx2, "httpxyz": httpxyz}
+assert (httpx.__name__, httpcore.__name__) == ("httpx", "httpcore")
 
 
 class Reply(NamedTuple):
