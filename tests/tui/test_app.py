@@ -346,6 +346,6 @@ async def test_a_growing_archive_is_followed_until_f_is_pressed_again(
         text = await settled(app, pilot)
         assert "not following" in text
         assert app._following is None
-        app.post_message(app.ArchiveGrown())
+        app.post_message(app.ArchiveGrown(app.session.book))
         await settled(app, pilot)
         assert app.session.edition == 1

@@ -168,7 +168,7 @@ async def test_the_link_has_the_query_with_the_brush_written_out(
 
 @pytest.mark.parametrize(
     ("before", "rest"),
-    [("SEL", "ECT"), ("SELECT call", "_id"), ("FROM att", "empts"), ("WHERE $br", "ush"), ("x", ""),
+    [("SELE", "CT"), ("SELECT call", "_id"), ("FROM att", "empts"), ("WHERE $br", "ush"), ("x", ""),
      ("", ""), ("WHERE key = 'pay", "ments'"), ("zzzz", "")],
 )  # fmt: skip
 def test_a_word_is_completed_from_what_the_archive_has(before: str, rest: str) -> None:
