@@ -123,6 +123,7 @@ def ask(  # noqa: PLR0913  # one argument per part of the question
         if not check.passed:
             return replace(answer, check=check, refusal=_missed(check), sweep_field=_field(sweep))
         tell("running the candidate")
+        answer = replace(answer, sweep_field=_field(sweep))
         answer = _modelled(question, grounds, check, answer, candidates, run)
         if not suggest:
             return answer
@@ -213,7 +214,8 @@ def _prefix_rows(question: Question, candidate: Candidate | None) -> tuple[Row, 
     table = candidate.budgets.get(after.retry.budget.name)
     if table is None or table["kind"] not in {"token_bucket", "retry_ratio"}:
         return ()
-    return prefix_rows(budget_prefix(question.record, after, candidate.budgets))
+    counted = budget_prefix(question.record, after, candidate.budgets)
+    return prefix_rows(counted, bounds=False)
 
 
 def _replay_rows(question: Question, candidate: Candidate | None) -> tuple[Row, ...]:

@@ -115,9 +115,15 @@ def _own(
     return processes[name]
 
 
-def prefix_rows(found: Prefix) -> tuple[Row, ...]:
-    """The counts as rows: what is exact of the record, and what bounds the candidate."""
-    return (
+def prefix_rows(found: Prefix, *, bounds: bool = True) -> tuple[Row, ...]:
+    """The counts as rows: what is exact of the record, and what bounds the candidate.
+
+    Args:
+        found: The counts.
+        bounds: Whether they bound anything. Under a budget they do not: what one call leaves of it,
+            another one takes.
+    """
+    exact = (
         Row(
             name="recorded_attempts_kept",
             recorded=found.attempts,
@@ -138,6 +144,11 @@ def prefix_rows(found: Prefix) -> tuple[Row, ...]:
             unit=Unit.CALLS,
             note="of the recorded rescues, those by an attempt that the candidate takes away",
         ),
+    )
+    if not bounds:
+        return exact
+    return (
+        *exact,
         Row(
             name="failed_calls",
             recorded=found.failed,

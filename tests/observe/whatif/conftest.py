@@ -32,10 +32,10 @@ def scenario(name: str, *faults: Fault, **retry: Any) -> Scenario:
     return Scenario(
         name=name,
         seed=5,
-        duration_s=110.0,
+        duration_s=75.0,
         dependencies=(
             DependencySpec(
-                name="shipping", instances=1, workers=3, queue=60, median_s=0.16, sigma=0.3
+                name="shipping", instances=1, workers=3, queue=50, median_s=0.2, sigma=0.3
             ),
         ),
         keys=(
@@ -43,7 +43,7 @@ def scenario(name: str, *faults: Fault, **retry: Any) -> Scenario:
                 key=KEY,
                 dependency="shipping",
                 policy=Policy(KEY, retry=RetryPolicy(**given), idempotent=True),
-                traffic=Poisson(per_s=10.0),
+                traffic=Poisson(per_s=8.0),
             ),
         ),
         budgets=(BudgetSpec(name="own", capacity=100.0, refill_per_s=5.0),) if budget else (),
@@ -54,18 +54,18 @@ def scenario(name: str, *faults: Fault, **retry: Any) -> Scenario:
 
 @pytest.fixture(scope="session")
 def storm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve slow seconds, after which the retries keep the dependency down."""
+    """Ten slow seconds, after which the retries keep the dependency down."""
     path = tmp_path_factory.mktemp("whatif") / "storm"
-    slow = Slowdown(start_s=45.0, end_s=57.0, dependency="shipping", factor=6.0)
+    slow = Slowdown(start_s=25.0, end_s=35.0, dependency="shipping", factor=6.0)
     record(scenario("storm", slow), path)
     return path
 
 
 @pytest.fixture(scope="session")
 def outage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """For half a minute two requests in three fail at once, whatever the load is."""
+    """For twenty seconds two requests in three fail at once, whatever the load is."""
     path = tmp_path_factory.mktemp("whatif") / "outage"
-    fault = Outage(start_s=45.0, end_s=75.0, dependency="shipping", share=0.66)
+    fault = Outage(start_s=25.0, end_s=45.0, dependency="shipping", share=0.66)
     record(scenario("outage", fault, max_attempts=2, budget=BudgetRef("own")), path)
     return path
 
