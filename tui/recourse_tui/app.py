@@ -21,12 +21,11 @@ from textual.worker import Worker, WorkerState
 
 from recourse_tui.actions import VIEWS, of_screen
 from recourse_tui.lines import Barrier
-from recourse_tui.screens.session import Opened, Place, Session, read
+from recourse_tui.screens.session import Opened, Place, Session, looked_at, read
 from recourse_tui.screens.view import View
 from recourse_tui.theme import ANSI_VARIABLES, DARK, THEMES, AsciiOnly
 
 if TYPE_CHECKING:
-    from recourse_observe.archive.follow import Follower
     from recourse_observe.queries.archive import Archive
     from recourse_observe.scope import Scope
 
@@ -64,7 +63,11 @@ class RecourseApp(App[None], inherit_bindings=False):
             self.scope = scope
 
     class ArchiveGrown(Message):
-        """There are new calls."""
+        """There is something new; the archive shows it from the next question on."""
+
+        def __init__(self, opened: Opened) -> None:
+            super().__init__()
+            self.opened = opened
 
     class OpeningFailed(Message):
         """The archive cannot be opened; the text says why."""
@@ -91,7 +94,6 @@ class RecourseApp(App[None], inherit_bindings=False):
         self._first = screen or "triage"
         self._takes_mouse = True
         self._following: Timer | None = None
-        self._follower: Follower | None = None
         self._looking = threading.Lock()
         self._filters_of_ours: tuple[LineFilter, ...] = (
             Barrier(),
@@ -230,6 +232,8 @@ class RecourseApp(App[None], inherit_bindings=False):
 
     async def action_reload(self) -> None:
         """Read the archive again."""
+        if (before := self.session.opened) is not None:
+            self.run_worker(before.archive.close, thread=True, group="close", exit_on_error=False)
         self.session.forget()
         await self._arrive()
         self._open_archive()
@@ -248,25 +252,26 @@ class RecourseApp(App[None], inherit_bindings=False):
     @work(thread=True, group="follow", exit_on_error=False)
     def _look(self) -> None:
         from recourse_observe.archive.errors import ArchiveError
-        from recourse_observe.archive.follow import Follower
+        from recourse_observe.duck import QueryError, Superseded
 
         if not self._looking.acquire(blocking=False):
             return  # the look before has not ended yet
         try:
-            if self._follower is None:
-                self._follower = Follower(self.session.path, tables=("calls",))
-            grown = self._follower.poll()
-        except (ArchiveError, OSError):
-            grown = {}  # what cannot be read now may be read at the next look
+            archive = self.session.archive
+            grown = looked_at(archive) if archive.refresh() else None
+        except (ArchiveError, QueryError, Superseded, OSError):
+            grown = None  # what cannot be read now may be read at the next look
         finally:
             self._looking.release()
-        if grown:
-            self.post_message(self.ArchiveGrown())
+        if grown is not None:
+            self.post_message(self.ArchiveGrown(grown))
 
     @on(ArchiveGrown)
-    def _grown(self) -> None:
+    async def _grown(self, message: ArchiveGrown) -> None:
         if self._following is not None:
-            self._open_archive()
+            self.session.opened = message.opened
+            self.session.edition += 1
+            await self._arrive()
 
     def action_mouse(self) -> None:
         """Take the mouse, or leave it to the terminal so that one can select text."""

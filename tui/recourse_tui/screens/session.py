@@ -431,7 +431,11 @@ def read(path: str, *, trusted: bool = False) -> Opened:
     """
     from recourse_observe import open_archive  # it brings DuckDB and Arrow
 
-    archive = open_archive(path, trusted=trusted)
+    return looked_at(open_archive(path, trusted=trusted))
+
+
+def looked_at(archive: "Archive") -> Opened:
+    """An open archive with what every screen's frame needs; asks, so only in a worker."""
     whole = archive.within(EVERYTHING)
     bucket_us = max(1, -(-whole.span_us // _HISTOGRAM_BUCKETS))
     lost: list[float | None] = [None] * _HISTOGRAM_BUCKETS
