@@ -25,7 +25,7 @@ _MANY: Final = 64
 """Beyond so many files, opening each for every question costs more than pyarrow's detour."""
 _NEIGHBOURS: Final = 32
 _FIRST_BOUND: Final = "started_at"
-_FEW_ROWS: Final = 200_000
+_FEW_ROWS: Final = 50_000
 """Up to so many, a locked database copies a table: that takes a moment, and answers fastest."""
 _ARROW_TROUBLE: Final = "reading the stream registered as"
 # What held against every attack tried: nothing outside is reachable, and nothing can be changed back.
