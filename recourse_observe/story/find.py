@@ -55,7 +55,7 @@ def find(archive: Archive) -> Found:
     groups = [
         _blamed(archive, one) for one in group(found, _links(archive, found), coverage.last_unix_us)
     ]
-    groups = [_with_fellows(archive, one) for one in groups]
+    groups = _with_fellows(archive, groups)
     groups = [_spread(one, members) for one in groups]
     spans = [_span(archive, one, limits, usual, coverage) for one in groups]
     spans.sort(key=lambda span: (span.onset_us, span.keys))
@@ -116,16 +116,38 @@ def _blamed(archive: Archive, one: Group) -> Group:
     return blamed(one, {row.key: row for row in told})
 
 
-def _with_fellows(archive: Archive, one: Group) -> Group:
-    """The group with keys too seldom called to be found alone, whose calls ended as its own did."""
-    louder = max(one.culprits, key=lambda spell: spell.bad)
+def _with_fellows(archive: Archive, groups: Sequence[Group]) -> list[Group]:
+    """The groups with keys whose calls ended as their own did.
+
+    Some are called too seldom to be found alone, and some were taken for another incident.
+    """
+    made: list[Group] = []
+    for one in groups:
+        if any(_overlap(one, other) and _is_in(one, other) for other in made):
+            continue
+        names = _fellows(archive, one)
+        others = [o for o in groups if o is not one and _overlap(one, o)]
+        found = {s.key: s for o in others for s in o.culprits if s.key in names}
+        louder = max(one.culprits, key=lambda spell: spell.bad)
+        fellows = tuple(found.get(name, replace(louder, key=name, bad=0.0)) for name in names)
+        made.append(Group(culprits=one.culprits + fellows, victims=one.victims))
+    return made
+
+
+def _fellows(archive: Archive, one: Group) -> list[str]:
     scope = Scope(start_unix_us=max(0, one.start_us - _HISTORY_US), end_unix_us=one.end_us)
     keys = [spell.key for spell in one.spells]
-    found = archive.ask(
-        "fellows", scope, keys=keys, onset_us=one.start_us, fewest=_LEAST_FELLOWS
-    ).to_pylist()
-    fellows = tuple(replace(louder, key=row["policy_key"], bad=0.0) for row in found)
-    return Group(culprits=one.culprits + fellows, victims=one.victims)
+    values = {"keys": keys, "onset_us": one.start_us, "fewest": _LEAST_FELLOWS}
+    return [row["policy_key"] for row in archive.ask("fellows", scope, **values).to_pylist()]
+
+
+def _overlap(one: Group, other: Group) -> bool:
+    return max(one.start_us, other.start_us) < min(one.end_us, other.end_us)
+
+
+def _is_in(one: Group, other: Group) -> bool:
+    """Whether the culprits of a group are all among those of another."""
+    return {spell.key for spell in one.culprits} <= {spell.key for spell in other.culprits}
 
 
 def _span(

@@ -17,6 +17,7 @@ _BLIP_US: Final = 13 * S_US  # a blip lasts up to 12 s
 _RARE: Final = 50  # calls in the whole archive
 _CROWD: Final = 30  # keys
 _LEAST_BAD: Final = 8.0
+_SURE: Final = 25.0  # nats
 _LEAST_WAITING: Final = 15.0
 _WAITING: Final = ("slow", "hedged")
 _STOPPED: Final = 0.02
@@ -200,7 +201,9 @@ def _spell(  # one place puts a spell together from all that was counted
     starting = (bins[first].bin - bins[0].bin) * bin_us < _START_US
     always = (first == 0 and last == len(bins) - 1) or (starting and channel in _WAITING)
     enough = _LEAST_WAITING if channel in _WAITING else _LEAST_BAD
-    if excess < enough or rise < least or blip or always:
+    # Failures that nobody noticed may be chance: they need more evidence than lost calls do.
+    faint = channel == "hurt" and lost < _LEAST_BAD and sum(s.score for s in chain) < _SURE
+    if excess < enough or rise < least or blip or always or faint:
         return None
     return KeySpell(
         key=bins[first].key,

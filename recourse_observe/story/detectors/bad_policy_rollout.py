@@ -32,7 +32,7 @@ CONTENT = (
     "circuit_threshold",
     "circuit_cooldown_us",
 )
-_EARLY_US = 30_000_000
+_EARLY_US = 120_000_000
 _LOOK_S = 12
 _STAGED_US = 4_000_000
 
