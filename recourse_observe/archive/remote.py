@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
 from recourse_observe.archive import errors
@@ -18,6 +19,14 @@ from recourse_observe.duck import QueryError, Superseded
 
 __all__ = ["RemoteStore", "WorkerLostError"]
 
+_HOME: Final = Path(__file__).resolve().parents[2]
+# Where we lie comes last on its path, so that it hides nothing; the current directory is not on it.
+_WORKER: Final = """\
+import sys
+sys.path.append(sys.argv.pop(1))
+from recourse_observe.archive.worker import main
+sys.exit(main(sys.argv[1:]))
+"""
 _MOST_FILES_TO_LOSE: Final = 100
 _RETRIES: Final = 2
 _ENDING_S: Final = 2.0
@@ -71,7 +80,7 @@ class RemoteStore:
     ) -> None:
         self._path = os.fspath(path)
         self._limits = limits or Limits(memory_bytes=min(Limits().memory_bytes, half_of_memory()))
-        self._command = command or (sys.executable, "-P", "-m", "recourse_observe.archive.worker")
+        self._command = command or (sys.executable, "-P", "-c", _WORKER, os.fspath(_HOME))
         self._starting = threading.RLock()
         self._lock = threading.Lock()
         self._writing = threading.Lock()

@@ -1,7 +1,7 @@
 """The query worker: a process that reads a foreign archive, so that its owner need not.
 
-Started by :mod:`recourse_observe.archive.remote` as ``python -P -m recourse_observe.archive.worker``. It reads
-messages from its standard input and answers on its standard output, until either is closed.
+Started by :mod:`recourse_observe.archive.remote` in an interpreter of its own. It reads messages from
+its standard input and answers on its standard output, until either is closed.
 """
 
 import os
@@ -204,7 +204,3 @@ def _private_streams() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(nowhere, 1)
     os.close(nowhere)
     return source, sink
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
