@@ -28,9 +28,9 @@ def page() -> Iterator[str]:
     yield from (_row(action) for action in everywhere)
     for screen in ANYWHERE:
         own = [a for a in ACTIONS.values() if screen in a.screens and a not in everywhere]
-        title = "In a list that opens over a screen" if screen == "help" else screen.capitalize()
-        yield from ("", f"## {title}", "", "| keys | what they do |", "|---|---|")
-        yield from (_row(action) for action in own)
+        if own:
+            yield from ("", f"## {screen.capitalize()}", "", "| keys | what they do |", "|---|---|")
+            yield from (_row(action) for action in own)
 
 
 def _row(action: Any) -> str:
