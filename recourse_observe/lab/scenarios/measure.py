@@ -4,6 +4,7 @@ Every number here is a comparison of the same calls, drawn alike, in two runs: w
 fault, with and without retries, with and without the remedy. A claim that does not show is refused.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -25,7 +26,7 @@ _AFFECTED_SHARE: Final = 0.05
 _CULPRIT_SHARE: Final = 0.03
 _SLOWER: Final = 2.5
 _SLOWER_S: Final = 0.005
-_NEXT: Final = 10
+_NEAR: Final = 6.0
 _WINDOW_S: Final = 20.0
 _SLOW_TIMES: Final = 5.0
 _BLIP_S: Final = 13.0
@@ -262,13 +263,12 @@ class _Trial:
         self._demand(sum(flags) >= _LEAST_CALLS, f"only {sum(flags)} calls are harmed")
         first, last = flags.index(True), len(flags) - 1 - flags[::-1].index(True)
         share = sum(flags) / (last + 1 - first)
-        enough = max(2.0, 0.4 * share * _NEXT)
+        # Rare harm lies far apart, and rarer still while one process of many has begun.
+        reach = math.ceil(_NEAR / share)
         near = range(first, last + 1)
-        low = next(i for i in near if flags[i] and sum(flags[i : i + _NEXT]) >= enough)
+        low = next((i for i in near if flags[i] and any(flags[i + 1 : i + 1 + reach])), last)
         high = next(
-            i
-            for i in reversed(near)
-            if flags[i] and sum(flags[max(0, i + 1 - _NEXT) : i + 1]) >= enough
+            (i for i in reversed(near) if flags[i] and any(flags[max(0, i - reach) : i])), first
         )
         self._demand(high > low, "the harmed calls lie apart")
         return low, high
