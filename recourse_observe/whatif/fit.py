@@ -27,6 +27,8 @@ _PER_RUN: Final = 8_000
 _HEAVY: Final = 20_000
 _ALL_RUNS: Final = 60_000
 _LEAST_WORKERS: Final = 6
+_FEWEST_WORKERS: Final = 3
+_MANY: Final = 100_000
 _KEPT: Final = 7
 _FEWER: Final = 3
 _NEARBY: Final = (0.88, 1.12)
@@ -329,7 +331,8 @@ def _thin(rules: Rules, seen: Seen, attempts: int) -> int:
     counts = any(p.circuit.enabled or p.retry.budget or p.hedge.enabled for p in rules.policies)
     if counts:
         return 1
-    most = max(1, int(seen.peak_per_s * seen.mean_s / _LEAST_WORKERS))
+    least = _LEAST_WORKERS if attempts < _MANY else _FEWEST_WORKERS
+    most = max(1, int(seen.peak_per_s * seen.mean_s / least))
     return max(1, min(most, attempts // _PER_RUN))
 
 
