@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from recourse import (
+    BudgetRef,
     CircuitPolicy,
     Event,
     Executor,
@@ -21,8 +22,10 @@ from recourse import (
     record_timeline,
     timeline_of,
 )
+from recourse.budget.protocol import Ask, Decision
 from recourse.context import TAPS
 from recourse.events import CircuitState
+from recourse.reasons import BudgetKind
 from recourse.testing import VirtualClock
 
 KEY: Final = "svc.Op"
@@ -142,6 +145,7 @@ def test_its_last_error_knows_all_attempts(alone: Alone) -> None:
         "  attempt=1 retryable reason=retryable_error budget=no_budget error=ValueError\n"
         "  attempt=2 retryable reason=retryable_error budget=no_budget error=KeyError"
     )
+    assert timeline.attempts_run == 3
     waits = [(one.waited_before_s, one.backoff_s) for one in timeline.attempts]
     assert waits == [(0.0, 0.05), (pytest.approx(0.05), 0.1), (pytest.approx(0.1), 0.0)]
 
@@ -362,3 +366,43 @@ def test_r26_a_plain_value_under_a_limit_is_refused() -> None:
     clock.run(executor.acall(KEY, warm))
     with pytest.raises(TypeError, match="use call"):
         clock.run(executor.acall(KEY, lambda: 7))  # type: ignore[arg-type, return-value]
+
+
+def test_r74_delays_that_follow_one_another_are_those_of_a_call_that_is_heard() -> None:
+    slept = []
+
+    for observers in ((), (Heard(),)):
+        clock = VirtualClock()
+        retry = RetryPolicy(max_attempts=6, jitter="decorrelated")
+        executor = Executor(
+            [Policy(KEY, retry=retry)],
+            clock=clock,
+            random=random.Random(3),  # noqa: S311  # no secret
+            observers=observers,
+        )
+        executor.call(KEY, lambda: 1)
+        with pytest.raises(ZeroDivisionError):
+            executor.call(KEY, lambda: 1 // 0)
+        slept.append(clock.sleeps)
+
+    assert slept[0] == slept[1]
+    assert len(set(slept[0])) == 5
+
+
+def test_r36_a_budget_is_asked_beforehand_about_the_moment_of_the_retry() -> None:
+    clock, asked = VirtualClock(), list[Ask]()
+
+    class Asked:
+        def ask(self, request: Ask) -> Decision:
+            return Decision(allowed=True)
+
+        def peek(self, request: Ask) -> bool:
+            asked.append(request)
+            return True
+
+    retry = RetryPolicy(jitter="none", budget=BudgetRef("b", cost=2))
+    executor = Executor([Policy(KEY, retry=retry)], budgets={"b": Asked()}, clock=clock)
+    steps = iter([1, 0])
+
+    assert executor.call(KEY, lambda: 1 if not next(steps) else 1 // 0) == 1
+    assert asked == [Ask(KEY, 1, BudgetKind.RETRY, 2, 0.05)]
