@@ -80,6 +80,10 @@ def suspect(picture: Picture) -> Suspect:
     """How well a bad policy fits."""
     early = picture.onset_us - _EARLY_US
     taken = [c for c in changes(picture) if early <= c.at_us < picture.end_us - 3_000_000]
+    nearest = min(taken, key=lambda c: abs(c.at_us - picture.onset_us), default=None)
+    if nearest is not None:  # going back to what was before is no second change
+        version = nearest.later.policy_version
+        taken = [c for c in taken if c.later.policy_version == version]
     first: dict[str, Change] = {}
     for change in taken:
         first.setdefault(change.instance, change)
@@ -89,7 +93,7 @@ def suspect(picture: Picture) -> Suspect:
     spread = max((c.at_us for c in near), default=0) - min((c.at_us for c in near), default=0)
     onset = min((abs(c.at_us - picture.onset_us) for c in near), default=_EARLY_US)
     matched = max((_match(picture, change) for change in near), default=0.0)
-    innocent = _trouble_without(picture, first)
+    innocent = _trouble_without(picture, _taken_at(picture, first))
     return weigh(
         Cause.BAD_POLICY_ROLLOUT,
         Sign(
@@ -140,11 +144,21 @@ def _response(picture: Picture, change: Change) -> float:
     return share(bad, calls) - share(bad_before, calls_before)
 
 
-def _trouble_without(picture: Picture, first: dict[str, Change]) -> float:
+def _taken_at(picture: Picture, first: dict[str, Change]) -> dict[str, int]:
+    """When each process took the change; one that was started later began with it."""
+    versions = {change.later.policy_version for change in first.values()}
+    found = {instance: change.at_us for instance, change in first.items()}
+    for row in picture.policies:
+        if row.event == "applied" and row.instance and row.policy_version in versions:
+            found.setdefault(row.instance, row.applied_unix_us)
+    return found
+
+
+def _trouble_without(picture: Picture, taken_at: dict[str, int]) -> float:
     """Of the calls of processes that had not taken the change yet, or never did, those gone bad."""
     calls = bad = calls_before = bad_before = 0
     for instance in picture.instances:
-        until = first[instance].at_us if instance in first else picture.end_us
+        until = taken_at.get(instance, picture.end_us)
         until = min(until - 1_000_000, picture.end_us)
         more, worse = _bad(picture, instance, picture.onset_us, until)
         calls, bad = calls + more, bad + worse
