@@ -109,7 +109,7 @@ def suspect(picture: Picture) -> Suspect:
             values={"spread_s": spread / 1e6},
         ),
         Sign(
-            kind="at_the_change",
+            kind="at_the_change" if near else "no_change",
             degree=ramp(onset, 10_000_000, 3_000_000),
             values={"onset_s": onset / 1e6},
         ),
