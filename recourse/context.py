@@ -230,8 +230,8 @@ class AttemptInfo:
     """
 
     # Defaults stand on the class, so that a first attempt sets only what is its own.
-    only_captures = False
-    is_bare = False
+    only_captures: bool = False
+    is_bare: bool = False
     attempt: int = 0
     hedge_index: int = 0
     deadline: float | None = None
@@ -249,7 +249,7 @@ class AttemptInfo:
         deadline: float | None = None,
         outer: "Ambient | AttemptInfo | None" = None,
     ) -> None:
-        self.bearings = bearings
+        self.bearings: Bearings = bearings
         self._call = call
         self._outer = outer
         self.attempt = attempt
@@ -353,17 +353,17 @@ class FirstAttempt(AttemptInfo):
     The executor makes it by ``object.__new__`` and gives it its bearings: it has nothing else.
     """
 
-    is_bare = True
+    is_bare: bool = True
 
 
 class LaterAttempt(AttemptInfo):
     """A further attempt of a call that nobody hears: it shares what the one before it knows."""
 
-    is_bare = True
+    is_bare: bool = True
 
     def __init__(self, before: AttemptInfo) -> None:
-        self.bearings = before.bearings
-        self.attempt = before.attempt + 1
+        self.bearings: Bearings = before.bearings
+        self.attempt: int = before.attempt + 1
         self._before = before
 
     @property

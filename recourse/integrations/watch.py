@@ -114,7 +114,7 @@ class WatchedCall:
         self._listeners = watch.observers
         ambient = AMBIENT.get()
         self._capture = None if ambient is None else ambient.capture
-        self.info = CallInfo(watch.ids, key, clock.monotonic_s(), clock.time_unix_ns())
+        self.info: CallInfo = CallInfo(watch.ids, key, clock.monotonic_s(), clock.time_unix_ns())
         if ambient is not None and ambient.running is not None:
             self.info.parent_call_id = ambient.running.call_id
         self.info.policy = policy

@@ -99,11 +99,11 @@ class Past:
     __slots__ = ("is_over", "previous_s", "run", "waited_s", "woke")
 
     def __init__(self, run: Run) -> None:
-        self.run = run
+        self.run: Run = run
         self.previous_s: float | None = None
         self.waited_s: float = 0.0
         self.woke: BaseException | None = None
-        self.is_over = False
+        self.is_over: bool = False
 
 
 class Call:

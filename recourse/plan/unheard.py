@@ -62,15 +62,15 @@ class Unheard(Past):
         ambient: Ambient | AttemptInfo | None,
         run: Run,
     ) -> None:
-        self.run = run
-        self.previous_s = None
-        self.waited_s = 0.0
-        self.woke = None
-        self.is_over = False
-        self.runtime = runtime
-        self.bound = bound
+        self.run: Run = run
+        self.previous_s: float | None = None
+        self.waited_s: float = 0.0
+        self.woke: BaseException | None = None
+        self.is_over: bool = False
+        self.runtime: Runtime = runtime
+        self.bound: Bound = bound
         self.operation: Callable[[], Any] = operation
-        self.is_async = False
+        self.is_async: bool = False
         self.before: list[Run] = []
         self._ambient = ambient
         self._call: Call | None = None

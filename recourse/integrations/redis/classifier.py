@@ -42,7 +42,7 @@ class RedisClassifier:
     errors_only: Final = True
 
     def __init__(self, replay_safe: bool | None = None) -> None:  # noqa: FBT001 -- as HTTPClassifier takes it
-        self.replay_safe = replay_safe
+        self.replay_safe: bool | None = replay_safe
         self._otherwise = AutoClassifier(HTTPClassifier(replay_safe=replay_safe))
 
     def bound_to(self, policy: EffectivePolicy) -> "RedisClassifier":

@@ -35,7 +35,7 @@ class Exchange:
 
     def __init__(self, do: Any, fail: Callable[..., Any], *, counts: bool) -> None:
         self.doing: Doing = doing(do)
-        self.is_busy = False
+        self.is_busy: bool = False
         self._fail = fail
         self._counts = counts
         self._failures = 0
