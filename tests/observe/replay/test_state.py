@@ -45,7 +45,10 @@ def test_several_processes_are_added_and_the_worst_breaker_is_told() -> None:
     state = State(
         at_us=0,
         keys={"a": KeyCounts(calls=1, attempts=2), "b": KeyCounts(calls=1)},
-        budgets={("b", "1"): Budget(3.0, allowed=True, empty_since_us=None), ("b", "2"): Budget(None, allowed=False, empty_since_us=7)},
+        budgets={
+            ("b", "1"): Budget(3.0, allowed=True, empty_since_us=None),
+            ("b", "2"): Budget(None, allowed=False, empty_since_us=7),
+        },
         breakers={("k", "1"): "closed", ("k", "2"): "half_open"},
     )
 
