@@ -5,7 +5,7 @@ what there is to see is private to them: what cannot be seen is not complained o
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from recourse.integrations.botocore import own_attempts
 from recourse.integrations.doctor.complaints import Complaint, Needs
@@ -188,14 +188,10 @@ def _grpc(options: Any, name: str, _: Needs) -> Iterator[Complaint]:
 
 
 def _is_grpc(thing: Any) -> bool:
-    return (
-        isinstance(thing, list | tuple)
-        and bool(thing)
-        and all(
-            name.startswith("grpc.")
-            for name, _ in thing  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] -- anything
-        )
-    )
+    if not isinstance(thing, list | tuple) or not thing:
+        return False
+    options = cast("Any", thing)  # whatever it holds
+    return all(name.startswith("grpc.") for name, _ in options)
 
 
 def _module(thing: Any) -> str:

@@ -39,12 +39,18 @@ def test_a_service_is_looked_at_as_a_whole(capsys: pytest.CaptureFixture[str]) -
     out, err = capsys.readouterr()
     assert code == 3
     assert out.splitlines() == [
-        "no_budget: policy shop.Pay retries up to 3 times without a budget; name one in "
-        "retry.budget, or an outage gets that many times the load",
-        "stacked_retries: shop_clients:pool makes 4 attempts of its own; with 4 of a policy they "
-        "are 16; make it with retries=False",
-        "no_timeout: shop_clients:pool waits for ever when a server does not answer; make it with "
-        "timeout=…",
+        (
+            "no_budget: policy shop.Pay retries up to 3 times without a budget; name one in "
+            "retry.budget, or an outage gets that many times the load"
+        ),
+        (
+            "stacked_retries: shop_clients:pool makes 4 attempts of its own; with 4 of a policy they "
+            "are 16; make it with retries=False"
+        ),
+        (
+            "no_timeout: shop_clients:pool waits for ever when a server does not answer; make it with "
+            "timeout=…"
+        ),
     ]
     assert "3 complaints; looked at the installation, 2 clients, the policies of" in err
 
