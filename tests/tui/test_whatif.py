@@ -93,6 +93,14 @@ def test_a_policy_is_told_field_by_field_with_a_mark_where_it_changes() -> None:
     assert "not recorded" in text(policy_lines(None, (), 0))
 
 
+def test_a_new_duration_has_its_unit() -> None:
+    edit = Edit(path="retry.timeout_per_attempt_s", before=0.8, after=1.6)
+
+    assert "attempt timeout     300 ms                 1.60 s" in text(
+        policy_lines(policy(), [edit], 1)
+    )
+
+
 def test_every_number_says_of_what_kind_it_is_the_certain_first() -> None:
     lines = text(measure_lines([MODEL, BOUND, EXACT, UNKNOWN], 100)).splitlines()
 

@@ -135,7 +135,7 @@ def _section(title: str, texts: Sequence[str], width: int, ink: Ink) -> list[Lin
 def _policy_line(name: str, recorded: str, edits: Sequence[Edit]) -> Line:
     texts = [
         printable(
-            f"{edit.path.rpartition('.')[2]} {edit.after}" if len(edits) > 1 else f"{edit.after}"
+            f"{edit.path.rpartition('.')[2]} {_after(edit)}" if len(edits) > 1 else _after(edit)
         )
         for edit in edits
     ]
@@ -145,6 +145,12 @@ def _policy_line(name: str, recorded: str, edits: Sequence[Edit]) -> Line:
         Span(f"{cell(candidate, _COLUMN + 4)} ", Ink.STRONG if edits else Ink.DIM),
         Span("◀" if edits else "", Ink.WARN),
     )
+
+
+def _after(edit: Edit) -> str:
+    """The new value; a duration with its unit, as the recorded one stands beside it."""
+    is_seconds = edit.path.endswith("_s") and isinstance(edit.after, int | float)
+    return duration(round(edit.after * 1e6)) if is_seconds else f"{edit.after}"
 
 
 def _recorded(name: str, policy: PolicyRow | None) -> str:
