@@ -1,6 +1,8 @@
 """Against a real server: whole transactions under policies."""
 
 import asyncio
+import itertools
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -381,3 +383,42 @@ def test_two_transactions_that_wait_for_each_other_both_succeed(accounts: str) -
 
     with psycopg.connect(accounts) as connection:
         assert connection.execute("SELECT balance FROM accounts").fetchall() == [(100,), (100,)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_many_transactions_with_faults_leave_no_connection_behind(accounts: str) -> None:
+    """``RECOURSE_TRANSACTIONS=10000`` makes it a longer look."""
+    count = int(os.environ.get("RECOURSE_TRANSACTIONS", "300"))
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(accounts),
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=5,
+    )
+    turns = itertools.count(1)
+
+    @transactional(KEY, engine.begin, executor=executor_of())
+    def transfer(connection: Any) -> None:
+        turn = next(turns)
+        connection.execute(sqlalchemy.text("UPDATE accounts SET balance = balance + 1"))
+        if turn % 5 == 0:
+            state = ("40001", "40P01", "55P03", "23505")[turn // 5 % 4]
+            raising = f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$"
+            connection.execute(sqlalchemy.text(raising))
+
+    lost = 0
+    for _ in range(count):
+        try:
+            transfer()
+        except sqlalchemy.exc.DBAPIError:
+            lost += 1
+
+    assert balance(accounts) == 100 + count - lost
+    assert 0 < lost < count / 10
+    assert engine.pool.status().endswith("Current Checked out connections: 0")
+    with psycopg.connect(accounts) as connection:
+        mine = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        assert connection.execute(mine).fetchone() == (2,)  # the pool's, and this one
+    engine.dispose()
