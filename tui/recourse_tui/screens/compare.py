@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from recourse_observe.queries.archive import Archive
+from recourse_observe.queries.compare import just_before, summed
 from recourse_observe.queries.contrast import Contrast, contrast
 from recourse_observe.queries.rows import KeyRow
 from recourse_observe.scope import Scope
@@ -72,13 +73,13 @@ class CompareView(View):
         baseline = place.scope.baseline or "before"
         place = replace(place, scope=place.scope.of(key))
         everything = archive.dimensions(b.of(None))
-        before = _before(archive, b)
+        before = just_before(archive, b)
         in_a = archive.dimensions(before) if before.span_us else ()
         found = contrast(in_a, archive.dimensions(b), everything)
         keys = archive.keys(b.of(None), buckets=1)
         if baseline == "others":
             found = tuple(replace(one, share_a=one.share_others or 0.0) for one in found)
-            measures_a = _sum([row for row in keys if row.key != key])
+            measures_a = summed([row for row in keys if row.key != key])
         else:
             measures_a = _only(archive.keys(before, buckets=1)) if before.span_us else None
             found = found if in_a else ()
@@ -178,35 +179,8 @@ class CompareView(View):
         return keys[0].key if keys else None
 
 
-def _before(archive: Archive, scope: Scope) -> Scope:
-    """As long a stretch just before, as far as the archive reaches."""
-    start = max(archive.coverage().first_unix_us, scope.start_unix_us - scope.span_us)
-    return scope.during(min(start, scope.start_unix_us), scope.start_unix_us)
-
-
 def _only(rows: Sequence[KeyRow]) -> KeyRow | None:
     return rows[0] if rows else None
-
-
-def _sum(rows: Sequence[KeyRow]) -> KeyRow | None:
-    """All keys as one; quantiles do not add up."""
-    if not rows:
-        return None
-    return KeyRow(
-        key="other keys",
-        calls=sum(row.calls for row in rows),
-        lost=sum(row.lost for row in rows),
-        attempts=sum(row.attempts for row in rows),
-        retries=sum(row.retries for row in rows),
-        rescued=sum(row.rescued for row in rows),
-        hedges=sum(row.hedges for row in rows),
-        denied=sum(row.denied for row in rows),
-        rejected=sum(row.rejected for row in rows),
-        failed_attempts=sum(row.failed_attempts for row in rows),
-        p50_us=None,
-        p99_us=None,
-        call_p99_us=None,
-    )
 
 
 def _swapped(one: Contrast) -> Contrast:
