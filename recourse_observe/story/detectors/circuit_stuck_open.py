@@ -12,6 +12,7 @@ __all__ = ["stuck_instances", "suspect"]
 
 _LONG_US = 25_000_000
 _MOST_FAILED = 0.9
+_STRAY = 0.02
 
 
 def suspect(picture: Picture) -> Suspect:
@@ -63,8 +64,18 @@ def _last_failure_us(picture: Picture) -> int:
         for _ in range(beat.attempts - beat.successes)
         if picture.onset_us <= beat.beat * 500_000 < picture.end_us
     ]
+    if share(len(failed), picture.during.attempts()) < _STRAY and not _closed(picture):
+        return picture.onset_us  # whoever was let through was served
     # A stray failure now and then is ordinary.
     return failed[int(_MOST_FAILED * (len(failed) - 1))] if failed else picture.onset_us
+
+
+def _closed(picture: Picture) -> bool:
+    """Whether a breaker closed meanwhile: then it was not stuck, whoever was served."""
+    return any(
+        row.to_state == "closed" and picture.onset_us < row.changed_unix_us < picture.end_us
+        for row in picture.transitions
+    )
 
 
 def _last(picture: Picture) -> Mapping[str, TransitionRow]:

@@ -268,6 +268,28 @@ def test_an_open_breaker_is_stuck_when_its_cooldown_has_long_gone() -> None:
     assert circuit_stuck_open.suspect(shown).score > 0.9
 
 
+def test_a_breaker_that_refuses_while_others_are_served_is_stuck_despite_a_stray_failure() -> None:
+    during = phase(calls(900, "circuit_open", admitted=0), calls(900), attempts(900))
+    beats = [Beat(beat=b, attempts=9, firsts=9, successes=9, shed=0) for b in range(200, 400)]
+    beats[-8] = Beat(beat=392, attempts=9, firsts=9, successes=7, shed=0)
+    closed = TransitionRow(
+        changed_unix_us=150 * S,
+        key="a.B",
+        instance="pod-1",
+        from_state="half_open",
+        to_state="closed",
+        cause="probe_succeeded",
+        generation=1,
+        call_id=None,
+    )
+
+    stuck = circuit_stuck_open.suspect(picture(during, beats=beats))
+    moving = circuit_stuck_open.suspect(picture(during, beats=beats, transitions=(closed,)))
+
+    assert stuck.score > 0.7
+    assert moving.score < 0.2
+
+
 def test_answers_are_understood_by_status_or_by_reason() -> None:
     assert attempts(1, "retryable", reason="http_429").is_limited
     assert attempts(1, "retryable", reason="grpc_RESOURCE_EXHAUSTED").is_limited
