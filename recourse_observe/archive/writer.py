@@ -228,15 +228,11 @@ class ArchiveObserver:
         with self._starting:
             if self._thread is not None or self._closed:
                 return
-            try:
-                self._thread = self._clock.spawn(self._run, "recourse-archive")
-            except (
-                RuntimeError
-            ):  # no thread to be had: a fuller queue asks again, and so does the end
-                return
-        if not self._hooked:
-            self._hooked = True
-            atexit.register(self._at_exit)
+            if not self._hooked:
+                atexit.register(self._at_exit)
+                self._hooked = True  # not before: another thread may fork at any moment
+            with contextlib.suppress(RuntimeError):  # no thread to be had: a fuller queue asks
+                self._thread = self._clock.spawn(self._run, "recourse-archive")  # again, or the end
         for name in _FORKERS:  # their children run these at their end, and no exit handlers
             util = sys.modules.get(name)
             if util is not None:

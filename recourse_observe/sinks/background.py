@@ -22,6 +22,7 @@ __all__ = ["BackgroundObserver", "Counts", "Drop"]
 
 _LOG: Final = logging.getLogger("recourse.background")
 _EXIT_S: Final = 5.0
+_FORKERS: Final = ("multiprocessing.util", "billiard.util")  # billiard is Celery's
 _LOG_EVERY_S: Final = 10.0
 
 
@@ -197,11 +198,12 @@ class BackgroundObserver:
         except RuntimeError:  # no thread to be had: the next event asks again
             return
         if not self._hooked:
-            self._hooked = True
             atexit.register(self.close)
-        util = sys.modules.get("multiprocessing.util")
-        if util is not None:  # its children run these at their end, and no exit handlers
-            util.Finalize(None, self.close, exitpriority=0)
+            self._hooked = True  # not before: another thread may fork at any moment
+        for name in _FORKERS:  # their children run these at their end, and no exit handlers
+            util = sys.modules.get(name)
+            if util is not None:
+                util.Finalize(None, self.close, exitpriority=0)
 
     def _run(self) -> None:
         changed = self._changed

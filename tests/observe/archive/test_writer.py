@@ -454,6 +454,31 @@ def test_a_forked_child_is_an_instance_of_its_own_and_does_not_keep_its_parent_a
 
 
 @pytest.mark.slow
+def test_a_child_forked_while_its_parent_begins_to_record_writes_at_its_end(root: Path) -> None:
+    run(
+        root,
+        """
+        register = atexit.register
+
+        def fork_first(function):
+            atexit.register = register
+            child = os.fork()  # another thread could, at this very moment
+            if child == 0:
+                executor.call("a.B", lambda: 1)
+                sys.exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+            return register(function)
+
+        atexit.register = fork_first
+        executor.call("a.B", lambda: 2)
+        """,
+        interval=30,
+    )
+
+    assert answers(root, DISPOSITIONS) == [("success", 2)]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "forkserver"])
 def test_children_of_multiprocessing_write_at_their_end(root: Path, method: str) -> None:
     body = f"""
