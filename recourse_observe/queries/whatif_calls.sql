@@ -1,10 +1,12 @@
 -- The calls of one key as they were made and as they ended, in the order of their making.
+-- Each is placed where every other count places it, so that a call on an incident's first
+-- microsecond is in it here, too.
 -- Parameters: those of members.sql.
 SELECT
     m.call_id,
     m.instance,
     m.policy_version,
-    epoch_us(c.started_at) AS started_us,
+    m.member_us AS started_us,
     m.duration_us,
     c.deadline_us,
     m.lost,
@@ -16,4 +18,4 @@ SELECT
     m.sample_weight
 FROM members AS m
 INNER JOIN calls AS c ON m.call_id = c.call_id
-ORDER BY c.started_at, m.call_id
+ORDER BY m.member_us, m.call_id

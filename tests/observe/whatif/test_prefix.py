@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from recourse import HedgePolicy, Policy, RetryPolicy
 from recourse.policy.model import BudgetRef
+from recourse_observe.archive.build import write_archive
 from recourse_observe.queries.archive import open_archive
 from recourse_observe.whatif.answer import Kind
 from recourse_observe.whatif.prefix import budget_prefix, only_cuts, prefix, prefix_rows
-from recourse_observe.whatif.record import load_record
+from recourse_observe.whatif.record import load_record, recorded_measures
 
 KEY = "shipping.Resolve"
 T0 = 1_795_255_200_000_000
@@ -50,6 +51,23 @@ def test_a_prefix_is_what_a_direct_count_gives(
     assert (found.kept, found.given_up) == (direct["kept"], direct["given_up"])
     unlimited = Policy(KEY, retry=RetryPolicy(max_attempts=most)).normalize()
     assert budget_prefix(record, unlimited, {}) == found
+
+
+def test_a_call_whose_first_attempt_is_the_incident_is_counted_in_the_record_and_in_the_prefix(
+    tmp_path: Path,
+) -> None:
+    onset_us = T0 + 20_000_000
+    lost = {"success": False, "disposition": "exhausted"}
+    call = {"call_id": "1", "key": KEY, "started_at": onset_us - 70, "duration_us": 30_000, **lost}
+    bad = {"outcome": "retryable", "reason": "http_503"}
+    tried = {"call_id": "1", "key": KEY, "started_at": onset_us, "duration_us": 20_000, **bad}
+    path = write_archive(tmp_path, {"calls": [call], "attempts": [tried]})
+
+    with open_archive(path, trusted=True) as archive:
+        record = load_record(archive, KEY, WINDOW, (onset_us, T0 + 40_000_000))
+        counted = prefix(archive, record, 3)
+
+    assert (recorded_measures(record).failed, counted.failed) == (1, 1)
 
 
 def test_a_budget_is_asked_in_the_recorded_order_each_process_its_own(
