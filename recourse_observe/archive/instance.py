@@ -41,7 +41,7 @@ def _safe(text: str, longest: int) -> str:
 
 def _boot() -> str:
     try:
-        return _BOOT_ID.read_text(encoding="ascii")[:8]
+        return _BOOT_ID.read_text(encoding="utf-8")[:8]
     except (OSError, ValueError):
         return "0"
 

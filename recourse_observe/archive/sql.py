@@ -1,7 +1,6 @@
 """``recourse.sql``: views and macros that let any DuckDB read an archive, without us."""
 
 from collections.abc import Collection
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,9 @@ from recourse_observe.archive.schema import TABLES, VERSION, Table
 __all__ = ["SQL", "recourse_sql", "write_sql"]
 
 SQL: Final = "recourse.sql"
+# Not by importlib.resources, which imports more at its first use: a child that is forked in the
+# middle of an import waits for ever for the thread that was importing.
+_MACROS: Final = Path(__file__).with_name("macros.sql")
 _HEAD: Final = f"""\
 -- A recourse archive, schema {VERSION}. From this directory: duckdb -init {SQL}
 -- SELECT key, count(*) AS calls, avg(attempts_run) FROM calls GROUP BY key;
@@ -27,12 +29,7 @@ def recourse_sql(tables: Collection[str]) -> str:
         tables: Those that have files; the others are empty, because DuckDB refuses a view of none.
     """
     views = [_view(table, is_empty=name not in tables) for name, table in TABLES.items()]
-    macros = (
-        resources.files("recourse_observe.archive")
-        .joinpath("macros.sql")
-        .read_text(encoding="utf-8")
-    )
-    return "\n".join([_HEAD, *views, macros])
+    return "\n".join([_HEAD, *views, _MACROS.read_text(encoding="utf-8")])
 
 
 def _view(table: Table, *, is_empty: bool) -> str:

@@ -479,6 +479,21 @@ def test_a_child_forked_while_its_parent_begins_to_record_writes_at_its_end(root
 
 
 @pytest.mark.slow
+def test_recording_imports_nothing_that_a_forked_child_could_wait_for(root: Path) -> None:
+    run(
+        root,
+        """
+        before = set(sys.modules)
+        executor.call("a.B", lambda: 1)
+        observer.close()
+        assert not set(sys.modules) - before, set(sys.modules) - before
+        """,
+    )
+
+    assert survey(root).segments == ()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "forkserver"])
 def test_children_of_multiprocessing_write_at_their_end(root: Path, method: str) -> None:
     body = f"""
