@@ -4,64 +4,65 @@ A low-cardinality key selects an envelope of retry limits, backoff, timeouts, bu
 circuit breaking; classifiers decide what an outcome means; observers are told everything.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from importlib import import_module
 
-from recourse.budget import (
-    AdaptiveCredit,
-    GrpcThrottle,
-    InflightRatio,
-    RetryRatio,
-    TokenBucket,
-    Unlimited,
-)
-from recourse.circuit import Circuits
-from recourse.classify import (
-    AlwaysRetryOnError,
-    AutoClassifier,
-    ByException,
-    ByResult,
-    HTTPClassifier,
-)
-from recourse.context import AttemptInfo, current_attempt, deadline, record_timeline
-from recourse.errors import (
-    AttemptTimeout,
-    CapacityError,
-    CircuitOpenError,
-    ClassifierError,
-    DeadlineExceeded,
-    ExecutorClosed,
-    KeyCardinalityError,
-    NoPolicyError,
-    PolicyError,
-    PolicyNotFoundError,
-    RecourseError,
-    ResultRejected,
-    RetryExhausted,
-)
-from recourse.events import Event
-from recourse.executor import Executor
-from recourse.facade import acall, astream, call, get_executor, guard, init, stream, using
-from recourse.hedge import FixedDelay, LatencyPercentile
-from recourse.key import PolicyKey
-from recourse.observer import BaseObserver, Observer
-from recourse.outcome import Health, Outcome, OutcomeKind
-from recourse.policy import (
-    BudgetRef,
-    CircuitPolicy,
-    EffectivePolicy,
-    HedgePolicy,
-    Policy,
-    RetryPolicy,
-)
-from recourse.provider.static import StaticProvider
-from recourse.reasons import Disposition
-from recourse.timeline import AttemptRecord, Timeline, timeline_of
-
+# As ``typing`` says it; type checkers know the name, and importing typing would cost as much as
+# starting Python does.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from recourse.budget import (
+        AdaptiveCredit,
+        GrpcThrottle,
+        InflightRatio,
+        RetryRatio,
+        TokenBucket,
+        Unlimited,
+    )
+    from recourse.circuit import Circuits
+    from recourse.classify import (
+        AlwaysRetryOnError,
+        AutoClassifier,
+        ByException,
+        ByResult,
+        HTTPClassifier,
+    )
+    from recourse.context import AttemptInfo, current_attempt, deadline, record_timeline
+    from recourse.errors import (
+        AttemptTimeout,
+        CapacityError,
+        CircuitOpenError,
+        ClassifierError,
+        DeadlineExceeded,
+        ExecutorClosed,
+        KeyCardinalityError,
+        NoPolicyError,
+        PolicyError,
+        PolicyNotFoundError,
+        RecourseError,
+        ResultRejected,
+        RetryExhausted,
+    )
+    from recourse.events import Event
+    from recourse.executor import Executor
+    from recourse.facade import acall, astream, call, get_executor, guard, init, stream, using
+    from recourse.hedge import FixedDelay, LatencyPercentile
+    from recourse.key import PolicyKey
+    from recourse.observer import BaseObserver, Observer
+    from recourse.outcome import Health, Outcome, OutcomeKind
+    from recourse.policy import (
+        BudgetRef,
+        CircuitPolicy,
+        EffectivePolicy,
+        HedgePolicy,
+        Policy,
+        RetryPolicy,
+    )
     from recourse.provider.file import FileProvider
     from recourse.provider.http_source import HTTPSource
     from recourse.provider.remote import RemoteProvider
+    from recourse.provider.static import StaticProvider
+    from recourse.reasons import Disposition
+    from recourse.timeline import AttemptRecord, Timeline, timeline_of
 
 __all__ = [
     "AdaptiveCredit",
@@ -127,16 +128,107 @@ __all__ = [
     "using",
 ]
 
-# Providers that read files or the network bring parsers along; who does not use them does not pay.
-_LAZY: Final = {
-    "FileProvider": "recourse.provider.file",
-    "HTTPSource": "recourse.provider.http_source",
-    "RemoteProvider": "recourse.provider.remote",
+# Whoever imports the package pays for what is used, when it is first used.
+_HOMES = {
+    "budget": (
+        "AdaptiveCredit",
+        "GrpcThrottle",
+        "InflightRatio",
+        "RetryRatio",
+        "TokenBucket",
+        "Unlimited",
+    ),
+    "circuit": ("Circuits",),
+    "classify": (
+        "AlwaysRetryOnError",
+        "AutoClassifier",
+        "ByException",
+        "ByResult",
+        "HTTPClassifier",
+    ),
+    "context": (
+        "AttemptInfo",
+        "current_attempt",
+        "deadline",
+        "record_timeline",
+    ),
+    "errors": (
+        "AttemptTimeout",
+        "CapacityError",
+        "CircuitOpenError",
+        "ClassifierError",
+        "DeadlineExceeded",
+        "ExecutorClosed",
+        "KeyCardinalityError",
+        "NoPolicyError",
+        "PolicyError",
+        "PolicyNotFoundError",
+        "RecourseError",
+        "ResultRejected",
+        "RetryExhausted",
+    ),
+    "events": ("Event",),
+    "executor": ("Executor",),
+    "facade": (
+        "acall",
+        "astream",
+        "call",
+        "get_executor",
+        "guard",
+        "init",
+        "stream",
+        "using",
+    ),
+    "hedge": (
+        "FixedDelay",
+        "LatencyPercentile",
+    ),
+    "key": ("PolicyKey",),
+    "observer": (
+        "BaseObserver",
+        "Observer",
+    ),
+    "outcome": (
+        "Health",
+        "Outcome",
+        "OutcomeKind",
+    ),
+    "policy": (
+        "BudgetRef",
+        "CircuitPolicy",
+        "EffectivePolicy",
+        "HedgePolicy",
+        "Policy",
+        "RetryPolicy",
+    ),
+    "provider.file": ("FileProvider",),
+    "provider.http_source": ("HTTPSource",),
+    "provider.remote": ("RemoteProvider",),
+    "provider.static": ("StaticProvider",),
+    "reasons": ("Disposition",),
+    "timeline": (
+        "AttemptRecord",
+        "Timeline",
+        "timeline_of",
+    ),
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULES = {home.partition(".")[0] for home in _HOMES} | {"clock", "duration", "testing"}
+
+if not TYPE_CHECKING:  # a type checker that saw it would accept any name
+
+    def __getattr__(name: str) -> object:
+        """Find a public name, or a public module, the first time it is asked for."""
+        if name in _MODULES:
+            return import_module(f"recourse.{name}")
+        if name not in _HOME_OF:
+            message = f"module 'recourse' has no attribute {name!r}"
+            raise AttributeError(message)
+        found = getattr(import_module(f"recourse.{_HOME_OF[name]}"), name)
+        globals()[name] = found  # from now on it costs what every attribute costs
+        return found
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        message = f"module 'recourse' has no attribute {name!r}"
-        raise AttributeError(message)
-    return getattr(importlib.import_module(_LAZY[name]), name)
+def __dir__() -> list[str]:
+    """What there is, loaded or not."""
+    return sorted({*globals(), *__all__})
