@@ -403,15 +403,15 @@ class Executor:
             run = _ended(info, began_s, self._now_s(), lease, None)
             Unheard(self._runtime, bound, _nothing, ambient, run).succeeded()
 
-    def close(self, grace_s: float = 5.0) -> None:
+    def close(self, grace_s: float | timedelta = 5.0) -> None:
         """Stop: sleeping calls wake with ``ExecutorClosed``, what runs has ``grace_s`` to end."""
         self._shut()
-        close_runtime(self._runtime, grace_s)
+        close_runtime(self._runtime, seconds("grace_s", grace_s))
 
-    async def aclose(self, grace_s: float = 5.0) -> None:
+    async def aclose(self, grace_s: float | timedelta = 5.0) -> None:
         """As :meth:`close`, without blocking the event loop."""
         self._shut()
-        await aclose_runtime(self._runtime, grace_s)
+        await aclose_runtime(self._runtime, seconds("grace_s", grace_s))
 
     def _shut(self) -> None:
         # In this order: a key that is resolved in between finds the executor closed.

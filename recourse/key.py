@@ -14,7 +14,7 @@ _FORBIDDEN: Final = re.compile(r"[/?=:\s]")
 _UUID: Final = re.compile(
     r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE
 )
-_HEX: Final = re.compile(r"(?=.*\d)[0-9a-f]{8,}", re.IGNORECASE)
+_HEX: Final = re.compile(r"[0-9a-f]{8,}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

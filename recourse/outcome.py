@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
+
+from recourse.duration import seconds
 
 __all__ = ["SUCCESS", "Health", "Outcome", "OutcomeKind"]
 
@@ -51,11 +53,15 @@ class Outcome:
     """How an attempt was classified.
 
     Attributes:
-        kind: What it means for the call; a classifier gives one of the first four kinds.
+        kind: What it means for the call; a classifier gives one of the first four kinds, or its name.
         reason: Why, as a low-cardinality code; empty means the kind's own.
         attributes: Further low-cardinality facts, text to text (``family: 5xx``).
-        retry_after_s: Seconds the server asked to wait, if it did.
-        health: What the breaker should count; ``None`` follows the kind.
+        retry_after_s: Seconds the server asked to wait, if it did; a ``timedelta`` will do.
+        health: What the breaker should count, or its name; ``None`` follows the kind.
+
+    Raises:
+        PolicyError: ``retry_after_s`` is no finite duration.
+        ValueError: ``health`` is none.
     """
 
     kind: OutcomeKind
@@ -65,6 +71,12 @@ class Outcome:
     health: Health | None = None
 
     def __post_init__(self) -> None:
+        if type(self.kind) is not OutcomeKind:
+            object.__setattr__(self, "kind", _kind(self.kind))
+        if self.health is not None:
+            object.__setattr__(self, "health", Health(self.health))
+        if self.retry_after_s is not None:
+            object.__setattr__(self, "retry_after_s", seconds("retry_after_s", self.retry_after_s))
         if not self.reason and self.kind in _DEFAULT_REASONS:
             object.__setattr__(self, "reason", _DEFAULT_REASONS[self.kind])
 
@@ -75,6 +87,14 @@ class Outcome:
 
     def __hash__(self) -> int:
         return hash((self.kind, self.reason, self.retry_after_s, self.health))
+
+
+def _kind(given: Any) -> Any:
+    """The kind of that name; what names none stays as it is, and ends the call that it is given to."""
+    try:
+        return OutcomeKind(given)
+    except ValueError:
+        return given
 
 
 SUCCESS: Final = Outcome(OutcomeKind.SUCCESS)

@@ -82,10 +82,20 @@ class Options:
         if self.missing_policy == "fallback" and self.fallback is None:
             field = "fallback_policy"
             raise PolicyError(field, None, "a policy, because missing_policy is 'fallback'")
+        self._check_values()
+
+    def _check_values(self) -> None:
         for name in ("max_abandoned", "max_keys"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise PolicyError(name, value, "a whole number from 1")
+        if self.resolve_timeout_s < 0:
+            field = "resolve_timeout_s"
+            raise PolicyError(field, self.resolve_timeout_s, "0 or more seconds")
+        for name in ("default_policy", "fallback_policy"):
+            policy = getattr(self, name)
+            if policy is not None and not isinstance(policy, Policy):
+                raise PolicyError(name, policy, "a Policy")
         for observer in self.observers:
             if not callable(getattr(observer, "on_event", None)):
                 field = "observers"

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from recourse.classify.http import HTTPClassifier
 from recourse.classify.http_error import Failure, HTTPFacts, asked_wait_s, facts_of_type
-from recourse.classify.own import is_group, of_leaves, said_outcome
+from recourse.classify.own import SAID, is_group, of_leaves, said_outcome
 from recourse.outcome import SUCCESS, Health, Outcome, OutcomeKind
 from recourse.policy.model import EffectivePolicy
 from recourse.reasons import Reason
@@ -66,7 +66,7 @@ class AutoClassifier:
         return self._judged(facts, asked_wait_s(error))
 
     def _judged_by_type(self, kind: type[Exception]) -> Outcome | None:
-        facts = facts_of_type(kind)
+        facts = None if hasattr(kind, SAID) else facts_of_type(kind)
         return None if facts is None else self._judged(facts, None)
 
     def _judged(self, facts: HTTPFacts, wait_s: float | None) -> Outcome:

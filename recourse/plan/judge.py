@@ -123,7 +123,7 @@ def _outcome(call: Call, bound: Bound, run: Run) -> Outcome:
     if run.given is not None:
         return run.given
     if error is not None and not isinstance(error, Exception):
-        return _CANCELLED if stop_reason(error) is Disposition.CANCELLED else _INTERRUPTED
+        return _stopped(error)
     if run.expired:
         if run.limited_by_call:
             return _LEFT_BY_CALL if run.dropped and not call.is_async else _CUT_BY_CALL
@@ -133,6 +133,10 @@ def _outcome(call: Call, bound: Bound, run: Run) -> Outcome:
     elif isinstance(error, CancelledError):
         return _CANCELLED_INSIDE
     return classified(bound, run)
+
+
+def _stopped(error: BaseException) -> Outcome:
+    return _CANCELLED if stop_reason(error) is Disposition.CANCELLED else _INTERRUPTED
 
 
 def classified(bound: Bound, run: Run) -> Outcome:
@@ -147,6 +151,9 @@ def classified(bound: Bound, run: Run) -> Outcome:
             )
             run.error.__cause__ = problem
         return Outcome(OutcomeKind.ABORT, Reason.CLASSIFIER_ERROR)
+    except BaseException as problem:  # as if the operation had been interrupted
+        run.error = problem
+        return _stopped(problem)
     if _is_known(given):
         return given
     if error is None:
@@ -177,11 +184,12 @@ def severity(run: Run) -> tuple[int, int]:
 
 def verdict(run: Run, max_attempts: int) -> Disposition | None:
     """How the call ends with this run; ``None`` when it may try again."""
-    if run.error is not None and not isinstance(run.error, Exception) and run.given is None:
-        return stop_reason(run.error)
+    kind, error = _outcome_of(run).kind, run.error
+    if kind is OutcomeKind.CANCELLED and error is not None and not isinstance(error, Exception):
+        return stop_reason(error)
     if run.expired and run.limited_by_call:
         return Disposition.DEADLINE_EXCEEDED
-    match _outcome_of(run).kind:
+    match kind:
         case OutcomeKind.SUCCESS:
             return Disposition.SUCCESS
         case OutcomeKind.NON_RETRYABLE:

@@ -20,7 +20,7 @@ class Lookup:
         source: Where the policies are said to come from.
 
     Raises:
-        PolicyError: Two policies are for the same key.
+        PolicyError: Two policies are for the same key, or one is no policy.
     """
 
     __slots__ = ("_default", "_policies")
@@ -29,7 +29,7 @@ class Lookup:
         self, policies: Iterable[Policy], default: Policy | None, source: PolicySource
     ) -> None:
         self._policies: dict[str, EffectivePolicy] = {}
-        for policy in policies:
+        for policy in map(_policy, policies):
             key = str(policy.key)
             if key in self._policies:
                 field = "policies"
@@ -53,3 +53,10 @@ class Lookup:
     def __repr__(self) -> str:
         keys = ", ".join(sorted(self._policies))
         return f"{keys}; default={self._default is not None}"
+
+
+def _policy(given: object) -> Policy:
+    if not isinstance(given, Policy):
+        field = "policies"
+        raise PolicyError(field, given, "values of Policy")
+    return given

@@ -6,9 +6,11 @@ import selectors
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from recourse.clock import Alarm, Mailbox, wake_up
+from recourse.duration import seconds as duration_s
 from recourse.errors import RecourseError
 from recourse.testing.turns import Turns, VirtualMailbox
 
@@ -52,16 +54,17 @@ class VirtualClock:
         """The start plus the seconds that have passed."""
         return self._start_unix_ns + round(self._turns.now_s * NS)
 
-    def advance(self, seconds: float) -> None:
+    def advance(self, seconds: float | timedelta) -> None:
         """Let time pass, as an operation does that takes its time.
 
         Raises:
-            ValueError: ``seconds`` is negative.
+            ValueError: ``seconds`` is negative, or no finite duration.
         """
-        if seconds < 0:
+        passing_s = duration_s("seconds", seconds)
+        if passing_s < 0:
             message = f"advance {seconds!r} would turn the clock back; use 0 or more"
             raise ValueError(message)
-        self.mailbox().take(seconds)
+        self.mailbox().take(passing_s)
 
     def mailbox(self) -> Mailbox:
         """A mailbox whose waits follow this clock."""

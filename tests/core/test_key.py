@@ -61,6 +61,7 @@ def test_r78_a_key_survives_pickling() -> None:
         ("host:8080", "has a character that names of operations do not have: ':'"),
         ("user.123", "has a segment of digits only: '123'"),
         ("user.deadbeef01", "has a hexadecimal segment: 'deadbeef01'"),
+        ("user.deadbeef", "has a hexadecimal segment: 'deadbeef'"),
         ("a" * 129, "is longer than 128 characters"),
     ],
 )

@@ -1,7 +1,9 @@
 import pickle
+from datetime import timedelta
 
 import pytest
 
+from recourse.errors import PolicyError
 from recourse.outcome import SUCCESS, Health, Outcome, OutcomeKind
 
 
@@ -34,6 +36,25 @@ def test_an_unknown_kind_keeps_its_empty_reason() -> None:
     odd = Outcome("sideways")  # type: ignore[arg-type]  # what a careless classifier may give
 
     assert odd.reason == ""
+
+
+def test_r12_names_stand_for_kind_and_health() -> None:
+    told = Outcome("retryable", health="neutral")  # type: ignore[arg-type]  # as many write it
+
+    assert told == Outcome(OutcomeKind.RETRYABLE, "retryable_error", health=Health.NEUTRAL)
+    assert (type(told.kind), type(told.health)) == (OutcomeKind, Health)
+
+
+def test_r12_a_wait_that_was_asked_for_is_seconds_or_a_timedelta() -> None:
+    outcome = Outcome(OutcomeKind.RETRYABLE, retry_after_s=timedelta(minutes=1))  # type: ignore[arg-type]
+
+    assert outcome.retry_after_s == 60.0
+
+
+@pytest.mark.parametrize("wrong", ["5", True, float("nan"), float("inf")])
+def test_r13_a_wait_that_is_no_duration_is_refused(wrong: object) -> None:
+    with pytest.raises(PolicyError, match="retry_after_s"):
+        Outcome(OutcomeKind.RETRYABLE, retry_after_s=wrong)  # type: ignore[arg-type]
 
 
 def test_r78_an_outcome_survives_pickling() -> None:

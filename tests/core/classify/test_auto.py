@@ -230,7 +230,10 @@ def test_an_error_or_its_cause_may_say_itself_what_it_means() -> None:
     odd.__dict__["recourse_outcome"] = "retryable"
     wrapped.__cause__ = error
 
-    judged = [AutoClassifier().classify(None, each) for each in (error, wrapped)]
+    class Gone(Exception):
+        recourse_outcome = said
 
-    assert judged == [said, said]
+    judged = [AutoClassifier().classify(None, each) for each in (error, wrapped, Gone())]
+
+    assert judged == [said, said, said]
     assert AutoClassifier().classify(None, odd).kind is OutcomeKind.RETRYABLE

@@ -35,7 +35,7 @@ class Asked:
         return self.answer(value, error)
 
 
-def raising(error: Exception) -> Callable[[Any, Exception | None], Any]:
+def raising(error: BaseException) -> Callable[[Any, Exception | None], Any]:
     def answer(value: Any, failed: Exception | None) -> Any:
         raise error
 
@@ -94,8 +94,13 @@ def test_r12_an_empty_reason_is_the_one_of_its_kind(
         (lambda *_: Outcome("sideways"), "unknown_outcome", "gave sideways"),  # type: ignore[arg-type]
         (lambda *_: Outcome([], "x"), "unknown_outcome", "gave []"),  # type: ignore[arg-type]
         (lambda *_: Outcome(OutcomeKind.ABANDONED), "unknown_outcome", "gave abandoned"),
+        (
+            lambda *_: Outcome(OutcomeKind.RETRYABLE, retry_after_s="5"),  # type: ignore[arg-type]
+            "classifier_error",
+            "raised PolicyError",
+        ),
     ],
-    ids=["raises", "none", "text", "unknown kind", "unhashable kind", "our own kind"],
+    ids=["raises", "none", "text", "unknown kind", "unhashable kind", "our own kind", "bad wait"],
 )
 def test_r13_a_classifier_that_fails_ends_the_call(
     both: Any, answer: Any, reason: str, problem: str
@@ -113,6 +118,20 @@ def test_r13_a_classifier_that_fails_ends_the_call(
         assert told.timeline.disposition is Disposition.ABORTED
         outcome = told.timeline.attempts[0].outcome
         assert (outcome.kind, outcome.reason) == (OutcomeKind.ABORT, reason)
+
+
+@pytest.mark.parametrize("result", ["done", OSError("the operation's own")])
+def test_r18_an_interrupt_in_a_classifier_ends_the_call_as_one_in_the_operation_does(
+    both: Any, result: Any
+) -> None:
+    interrupt = KeyboardInterrupt()
+
+    told = both([result, "never"], **under(Asked(raising(interrupt))))
+
+    assert told.error is interrupt
+    assert told.timeline.disposition is Disposition.INTERRUPTED
+    assert told.outcomes == [(0, 0, "cancelled", "interrupted")]
+    assert told.names[-2:] == ["AttemptEnd", "CallEnd"]
 
 
 def test_r13_a_classifier_error_is_raised_from_what_the_classifier_raised(both: Any) -> None:

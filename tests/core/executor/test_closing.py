@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -14,6 +15,7 @@ from recourse import (
     Outcome,
     OutcomeKind,
     Policy,
+    PolicyError,
     RetryPolicy,
 )
 from recourse.events import CallEnd, HedgeCancel, HedgeSpawn
@@ -36,12 +38,19 @@ def threads() -> Callable[[], list[str]]:
     return started
 
 
-def close(side: Any, executor: Executor, grace_s: float = 5.0) -> None:
+def close(side: Any, executor: Executor, grace_s: float | timedelta = 5.0) -> None:
     """Close it the way of the side."""
     if side.is_async:
         side.clock.run(executor.aclose(grace_s))
     else:
         executor.close(grace_s)
+
+
+def test_r77_the_grace_may_be_a_timedelta_and_nothing_else_that_is_no_duration(both: Any) -> None:
+    close(both, both.executor(), timedelta(seconds=1))
+
+    with pytest.raises(PolicyError, match="grace_s"):
+        close(both, both.executor(), float("nan"))
 
 
 @pytest.mark.parametrize("listens", [True, False])
