@@ -17,7 +17,7 @@ from recourse_observe.archive.errors import ArchiveEmptyError, ArchiveError
 from recourse_observe.archive.files import LIVE, FileName, Source, name_of, publish_table
 from recourse_observe.archive.hourly import hourly
 from recourse_observe.archive.index import write_index
-from recourse_observe.archive.instance import Lock, segment_name
+from recourse_observe.archive.instance import CHANGING, Lock, segment_name
 from recourse_observe.archive.leftovers import recover
 from recourse_observe.archive.reader import survey, view_of
 from recourse_observe.archive.schema import TABLES, arrow_schema
@@ -27,7 +27,6 @@ from recourse_observe.duck import Store
 
 __all__ = ["Compacted", "CompactionBusyError", "alone", "compact"]
 
-_LOCKS: Final = "_compact"
 _LEVEL: Final = 3
 
 
@@ -133,7 +132,7 @@ def alone(root: Path) -> Iterator[None]:
     Raises:
         ArchiveError: Somebody else is, or it is no directory that may be written to.
     """
-    folder = root / LIVE / _LOCKS
+    folder = root / LIVE / CHANGING
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = Lock(folder)

@@ -11,8 +11,18 @@ from typing import Final
 
 from recourse_observe.archive.files import LIVE, instant
 
-__all__ = ["Lock", "is_alive", "live_folders", "new_instance", "segment_name", "segments_of"]
+__all__ = [
+    "CHANGING",
+    "Lock",
+    "is_alive",
+    "live_folders",
+    "new_instance",
+    "segment_name",
+    "segments_of",
+]
 
+CHANGING: Final = "_compact"
+"""The folder in ``_live`` whose lock is held by whoever removes published files."""
 _LOCK: Final = "lock"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._]+")
 _INSTANCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")

@@ -1,5 +1,7 @@
 """One writer's segments: where they lie, when one ends, and what becomes of it."""
 
+import errno
+import math
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,9 +16,16 @@ from recourse_observe.archive.files import LIVE, Source, write_marker
 from recourse_observe.archive.instance import Lock, new_instance, segment_name, segments_of
 from recourse_observe.archive.segment import SegmentHead, SegmentWriter
 
-__all__ = ["Journal", "JournalOptions"]
+__all__ = ["Ended", "Journal", "JournalOptions", "TooMuchUnpublishedError"]
 
 _HOUR_US: Final = 3_600_000_000
+_NS: Final = 1_000_000_000
+_LARGEST_BYTES: Final = 64 << 20
+"""A segment that is as long ends: whoever publishes it holds it in memory."""
+
+
+class TooMuchUnpublishedError(OSError):
+    """Segments that wait to be published hold as much as they may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +39,12 @@ class JournalOptions:
         rotate_s: Seconds after which a segment with rows is published.
         rotate_rows: Rows after which it is.
         sample: Of the calls that succeed at once, one in so many is kept in detail.
-        synced: Whether each batch is put on the disk, not only handed to the operating system.
+        flush_s: The longest that an event waits for the operating system to have it.
+        sync_s: The longest that a batch which the operating system has waits to be on the disk; 0
+            has none wait, ``None`` leaves it to the operating system.
+        unpublished_bytes: What segments that cannot be published may hold before nothing more is
+            written.
+        keep_s: The age at which what was recorded is removed; ``None`` keeps it.
     """
 
     service: str = ""
@@ -39,7 +53,18 @@ class JournalOptions:
     rotate_s: float = 60.0
     rotate_rows: int = 100_000
     sample: int = 1
-    synced: bool = False
+    flush_s: float = 0.05
+    sync_s: float | None = None
+    unpublished_bytes: int = 1 << 30
+    keep_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A segment that is closed and not yet published."""
+
+    path: Path
+    size_bytes: int
 
 
 class Journal:
@@ -62,7 +87,8 @@ class Journal:
         self._lock: Lock | None = None
         self._segment: SegmentWriter | None = None
         self._sequence = 0
-        self.ended: deque[Path] = deque()
+        self._unsynced_ns: int | None = None  # since when something is not on the disk
+        self.ended: deque[Ended] = deque()
         self.rows = 0
         self.source = Source(service=options.service, instance="", region=options.region)
 
@@ -90,11 +116,33 @@ class Journal:
                 segment.append(batch, self._clock.time_unix_ns(), self._monotonic_ns())
             finally:
                 self.rows += segment.rows - before
-            if self._options.synced:
-                segment.sync()
         except OSError as error:
             self._abandon(lost=isinstance(error, DiskLost))
             raise
+        if self._unsynced_ns is None:
+            self._unsynced_ns = self._monotonic_ns()
+        self.sync_if_due()
+
+    def sync_if_due(self) -> None:
+        """Put on the disk what has waited for it as long as it may.
+
+        Raises:
+            OSError: The disk refused.
+        """
+        if self._segment is None or self.sync_waits_s() > 0:
+            return
+        try:
+            self._segment.sync()
+        except OSError:
+            self._abandon(lost=False)  # to ask again is to be told that all is well
+            raise
+        self._unsynced_ns = None
+
+    def sync_waits_s(self) -> float:
+        """Seconds until something has to be put on the disk."""
+        if self._options.sync_s is None or self._unsynced_ns is None:
+            return math.inf
+        return self._options.sync_s - (self._monotonic_ns() - self._unsynced_ns) / _NS
 
     def is_due(self) -> bool:
         """Whether the current segment should end: it is old, long, or of another hour."""
@@ -104,18 +152,18 @@ class Journal:
         now_ns = self._clock.time_unix_ns()
         if now_ns // 1000 // _HOUR_US != segment.head.wall_ns // 1000 // _HOUR_US:
             return True
-        if segment.rows >= self._options.rotate_rows:
+        if segment.rows >= self._options.rotate_rows or segment.size_bytes >= _LARGEST_BYTES:
             return True
         age_ns = self._monotonic_ns() - segment.head.monotonic_ns
-        return segment.has_detail and age_ns >= self._options.rotate_s * 1e9
+        return segment.has_detail and age_ns >= self._options.rotate_s * _NS
 
     def end_segment(self) -> None:
         """Close the current segment, so that it can be published."""
         if self._segment is not None:
-            segment, self._segment = self._segment, None
             with suppress(OSError):  # its frames tell how far it is whole
-                segment.close()
-            self.ended.append(segment.path)
+                if self.sync_waits_s() < math.inf:
+                    self._segment.sync()
+            self._close_segment(is_kept=True)
 
     def leave(self) -> None:
         """Release the lock, and remove the folder when nothing is left in it."""
@@ -136,9 +184,11 @@ class Journal:
             self._segment.close()
 
     def _begin(self) -> SegmentWriter:
+        self._check_room()
         if not self.source.instance:
             self.source = replace(self.source, instance=self._name(self._options.instance))
-        self._disk.folder(self.folder, durable=self._options.synced)
+        is_synced = self._options.sync_s is not None
+        self._disk.folder(self.folder, durable=is_synced)
         if self._lock is None:
             self._lock = Lock(self.folder)
         write_marker(self._root, self._disk)
@@ -151,17 +201,29 @@ class Journal:
         self._sequence += 1  # also of a segment that fails: a number is used once
         path = self.folder / segment_name(head.sequence)
         segment = SegmentWriter(self._disk, path, head, self._words)
-        if self._options.synced:
+        if is_synced:
             self._disk.sync_path(self.folder)  # or a power cut takes the name, and all with it
         return segment
 
-    def _abandon(self, *, lost: bool) -> None:
+    def _check_room(self) -> None:
+        """Begin nothing while too much waits; the newest may wait for what follows it."""
+        waiting_bytes = sum(one.size_bytes for one in self.ended)
+        if len(self.ended) > 1 and waiting_bytes >= self._options.unpublished_bytes:
+            raise TooMuchUnpublishedError(
+                errno.EDQUOT, f"{waiting_bytes >> 20} MiB wait to be published"
+            )
+
+    def _close_segment(self, *, is_kept: bool) -> None:
         if self._segment is not None:
             segment, self._segment = self._segment, None
-            with suppress(OSError):
+            self._unsynced_ns = None
+            with suppress(OSError):  # its frames tell how far it is whole
                 segment.close()
-            if not lost:
-                self.ended.append(segment.path)
+            if is_kept:
+                self.ended.append(Ended(path=segment.path, size_bytes=segment.size_bytes))
+
+    def _abandon(self, *, lost: bool) -> None:
+        self._close_segment(is_kept=not lost)
         if lost and self._lock is not None:  # the folder is gone, and the lock with it
             lock, self._lock = self._lock, None
             lock.release()

@@ -13,10 +13,8 @@ from recourse_observe.archive.disk import Disk
 from recourse_observe.archive.files import Source
 from recourse_observe.archive.fold import Fold
 from recourse_observe.archive.journal import Journal, JournalOptions
-from recourse_observe.archive.leftovers import recover
-from recourse_observe.archive.publish import publish_segment, settle_in_flight
+from recourse_observe.archive.publisher import Publisher
 from recourse_observe.archive.queue import Counts, EventQueue
-from recourse_observe.archive.segment_data import read_segment
 from recourse_observe.archive.trouble import Trouble
 
 __all__ = ["Recording"]
@@ -52,15 +50,15 @@ class Recording:
         self._root = root
         self._queue = queue
         self._clock = clock
-        self._disk = disk
         self._pause = pause
-        self._sample = options.sample
+        self._options = options
         self._fold = Fold(options.sample)
         self._folding = threading.Lock()
-        self._publishing = threading.Lock()
         self._journal = Journal(root, options, clock, disk, self._fold.words)
+        self._publisher = Publisher(
+            root, self._journal.ended, options.keep_s, clock, disk, self._rest
+        )
         self._trouble = Trouble(f"archive {root} cannot be written")
-        self._unpublished = Trouble(f"archive {root}: segments cannot be published")
         self._rows: dict[str, Rows] = {}  # taken from the fold and not written yet
         self._events = 0  # folded, in rows that are with the fold
         self._ready = 0  # folded, in rows that are with us
@@ -68,7 +66,6 @@ class Recording:
         self._told_dropped = 0
         self._next_heartbeat_s = 0.0
         self._begun = False
-        self._recovered = False
         self._hurries = False
 
     @property
@@ -79,7 +76,8 @@ class Recording:
     def wait_s(self) -> float:
         """Seconds until there is something to do even if nothing happens."""
         now_s = self._clock.monotonic_s()
-        return max(self._trouble.waits_s(now_s), self._next_heartbeat_s - now_s, 0.0)
+        next_s = min(self._next_heartbeat_s - now_s, self._journal.sync_waits_s())
+        return max(self._trouble.waits_s(now_s), next_s, 0.0)
 
     def absorb(self) -> None:
         """Turn what waits into rows, unless somebody does: then it is theirs, or the next step's.
@@ -126,67 +124,29 @@ class Recording:
         self.step()
 
     @property
-    def has_ended(self) -> bool:
-        """Whether there is a segment to publish, and the disk is worth asking.
+    def publishable(self) -> int:
+        """How many segments may be published.
 
-        Not before the next one has begun: until then, calls in flight stand only in this one.
+        Not the newest before the next one has begun: until then, calls in flight stand only there.
         """
-        if self._journal.is_fresh and self._fold.in_flight:
-            return False
-        waits = self._unpublished.waits_s(self._clock.monotonic_s()) > 0
-        return bool(self._journal.ended) and not waits
+        held_back = self._journal.is_fresh and self._fold.in_flight
+        return max(0, len(self._journal.ended) - bool(held_back))
 
     @property
     def has_work_aside(self) -> bool:
         """Whether there is something for :meth:`work_aside`."""
-        return not self._recovered or self.has_ended
+        return self._publisher.has_work(self.publishable)
 
     def work_aside(self) -> None:
         """What may take long, beside the writing: dead writers' segments first, then our own."""
-        self._recover_once()
-        self.publish_ended()
+        self._recover()
+        self._publisher.publish(self.publishable)
+        self._publisher.expire()
 
-    def _recover_once(self) -> None:
-        with self._publishing:
-            if self._recovered:
-                return
-            self._recovered = True
-            try:
-                rows = recover(self._root, self._disk)
-            except OSError:  # it will be seen again when we write ourselves
-                return
-        if rows:
+    def _recover(self) -> None:
+        if rows := self._publisher.recover():
             with self._folding:
                 self._reports.append(("recovered", json.dumps(rows, sort_keys=True)))
-
-    def publish_ended(self, *, is_last: bool = False) -> None:
-        """Publish segments that have ended; one that the disk refuses is tried again later.
-
-        Args:
-            is_last: Whether no segment follows: then calls in flight get their rows.
-        """
-        ended = self._journal.ended
-        with self._publishing:
-            while ended and self._published(ended[0], is_last=is_last and len(ended) == 1):
-                ended.popleft()
-
-    def _published(self, path: Path, *, is_last: bool) -> bool:
-        """Whether nothing is left to do for this segment."""
-        try:
-            data = read_segment(path, self._rest)
-            if is_last:
-                settle_in_flight([data])
-            publish_segment(self._root, path, data, self._rest, self._disk)
-        except FileNotFoundError:
-            pass  # somebody removed it
-        except OSError as error:
-            self._unpublished.failed(error, self._clock.monotonic_s())
-            return False
-        except Exception:
-            _LOG.exception("segment %s cannot be published; readers read it as it is", path)
-        else:
-            self._unpublished.over()
-        return True
 
     def finish(self, *, leave: bool) -> None:
         """Write everything, and count what cannot be written.
@@ -196,7 +156,7 @@ class Recording:
                 published. Otherwise the segment is published only if nothing is in flight.
         """
         self.hurry()
-        self._recover_once()
+        self._recover()
         self._reports.append(("closed", None))
         with self._folding:
             self._take_waiting()
@@ -206,7 +166,7 @@ class Recording:
         if leave or not self._fold.in_flight:
             try:
                 self._journal.end_segment()
-                self.publish_ended(is_last=True)
+                self._publisher.publish(len(self._journal.ended), is_last=True)
                 self._journal.leave()
             except OSError as error:
                 self._trouble.failed(error, self._clock.monotonic_s())
@@ -225,8 +185,10 @@ class Recording:
 
     def _begin(self) -> None:
         self._begun = True
-        detail = None if self._sample == 1 else json.dumps({"sample": self._sample})
-        self._reports.append(("started", detail))
+        detail: dict[str, float] = {"flush_ms": self._options.flush_s * 1000}
+        if self._options.sample > 1:
+            detail["sample"] = self._options.sample
+        self._reports.append(("started", json.dumps(detail)))
 
     def _take_waiting(self) -> None:
         items = self._queue.take()
@@ -259,6 +221,7 @@ class Recording:
         try:
             if self._rows:
                 self._journal.append(self._rows)
+            self._journal.sync_if_due()
         except OSError as error:
             self._trouble.failed(error, self._clock.monotonic_s())
             return False

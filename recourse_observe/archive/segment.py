@@ -94,6 +94,7 @@ class SegmentWriter:
         head: Whose it is.
         rows: Rows written, those in flight not counted.
         has_detail: Whether it holds more than counts and signs of life.
+        size_bytes: Its length, up to the last whole batch.
     """
 
     def __init__(self, disk: Disk, path: Path, head: SegmentHead, words: Words) -> None:
@@ -102,7 +103,7 @@ class SegmentWriter:
         self.rows = 0
         self.has_detail = False
         self._disk = disk
-        self._size = 0
+        self.size_bytes = 0
         self._words = words
         self._told: defaultdict[str, set[int]] = defaultdict(set)
         self._descriptor = disk.create(path)
@@ -165,11 +166,11 @@ class SegmentWriter:
         except OSError:
             self._cut_back()
             raise
-        self._size += len(frame)
+        self.size_bytes += len(frame)
 
     def _cut_back(self) -> None:
         with suppress(OSError):  # a reader drops the torn frame as well
-            self._disk.cut(self._descriptor, self._size)
+            self._disk.cut(self._descriptor, self.size_bytes)
         with suppress(OSError):
             self.close()
 

@@ -9,12 +9,14 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Self
 
 from recourse import events
 from recourse.clock import Clock, SystemClock
+from recourse.duration import seconds
 from recourse.events import Event
 from recourse_observe.archive.disk import Disk
 from recourse_observe.archive.errors import NotAnArchiveError
@@ -68,12 +70,19 @@ class ArchiveObserver:
             is kept in detail (its ``sample_weight`` says so); counts stay exact in ``rollups``.
         queue_size: The most events that may wait; each holds a few hundred bytes.
         durability: ``batch``, ``fsync`` or ``journal``; see :class:`Durability`.
+        sync_interval_s: The longest that what the operating system has waits to be on the disk;
+            ``None`` leaves it to the operating system.
+        max_unpublished_bytes: What segments that cannot be published may hold; beyond it, nothing
+            more is written until they can.
+        keep_s: Hours of the archive that ended so long ago are removed, whoever wrote them;
+            ``None`` keeps them.
         clock: For tests.
         disk: For tests.
 
     Raises:
         NotAnArchiveError: The path is a file.
-        ValueError: ``durability`` is another word, or ``sample`` is no number of at least 1.
+        ValueError: ``durability`` is another word, ``sample`` is no number of at least 1, or
+            ``keep_s`` is no duration.
     """
 
     def __init__(  # noqa: PLR0913  # all of them optional, by name
@@ -89,6 +98,9 @@ class ArchiveObserver:
         sample: int = 1,
         queue_size: int = 32_768,
         durability: str = Durability.BATCH,
+        sync_interval_s: float | None = None,
+        max_unpublished_bytes: int = 1 << 30,
+        keep_s: float | timedelta | None = None,
         clock: Clock | None = None,
         disk: Disk | None = None,
     ) -> None:
@@ -103,7 +115,10 @@ class ArchiveObserver:
             rotate_s=rotate_s,
             rotate_rows=rotate_rows,
             sample=Sampling(sample).every,
-            synced=self._durability is Durability.FSYNC,
+            flush_s=0.0 if self._durability is Durability.JOURNAL else flush_interval_s,
+            sync_s=0.0 if self._durability is Durability.FSYNC else sync_interval_s,
+            unpublished_bytes=max_unpublished_bytes,
+            keep_s=None if keep_s is None else seconds("keep_s", keep_s),
         )
         self._flush_interval_s = flush_interval_s
         self._queue_size = queue_size

@@ -28,8 +28,9 @@ def _deaths(writers: tuple[WriterRow, ...]) -> Iterator[str]:
     dead = [row for row in writers if row.has_died]
     for row in dead[:_SHOWN]:
         at = f"{moment(row.last_unix_us):%Y-%m-%d} {clock(row.last_unix_us, decimals=3)}"
+        missing_ms = _FLUSH_MS if row.flush_ms is None else row.flush_ms
         yield (
-            f"{row.instance} died at {at} UTC with up to {row.flush_ms or _FLUSH_MS:g} ms missing "
+            f"{row.instance} died at {at} UTC with up to {missing_ms:g} ms missing "
             f"and {plural(row.unfinished, 'call')} in flight"
         )
     if dead[_SHOWN:]:

@@ -183,7 +183,7 @@ def record(root: Path, without: str) -> NotingDisk:
     disk, clock = NotingDisk(without), VirtualClock()
     for life in range(3):
         queue = EventQueue(10_000, lambda: None)
-        options = JournalOptions(service="s", instance=f"i{life}", rotate_rows=12, synced=True)
+        options = JournalOptions(service="s", instance=f"i{life}", rotate_rows=12, sync_s=0.0)
         recording = Recording(root, options, queue, clock, disk, pause=lambda: None)
         told: set[str] = set()
         executor = Executor(policies=[Policy("a.B")], observers=[Teller(queue, told)], clock=clock)

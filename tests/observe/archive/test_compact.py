@@ -116,13 +116,13 @@ def test_dead_writers_are_published_first_and_living_ones_leftalone(
 ) -> None:
     root = tmp_path / "archive"
     dead = ArchiveObserver(root, flush_interval_s=60.0)
-    dead._recording._recovered = True  # once forgotten, it would take itself for dead
+    dead._recording._publisher._recovered = True  # once forgotten, it would take itself for dead
     for event in teller.success():
         dead.on_event(event)
     dead.flush()
     dead._recording.forget()
     living = ArchiveObserver(root, flush_interval_s=60.0)
-    living._recording._recovered = True  # it would recover the dead one itself
+    living._recording._publisher._recovered = True  # it would recover the dead one itself
     for event in teller.success():
         living.on_event(event)
     living.flush()

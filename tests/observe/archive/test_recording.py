@@ -181,8 +181,8 @@ def test_a_call_may_span_segments_and_is_told_once(
     writer.tell([*begun, first])
     writer.clock.advance(61)
     writer.recording.rotate_if_due()
-    assert writer.recording.has_ended
-    writer.recording.publish_ended()
+    assert writer.recording.publishable
+    writer.recording.work_aside()
 
     writer.tell([])
     assert ask(CALLS) == []
@@ -246,13 +246,13 @@ def test_a_segment_ends_by_age_by_rows_and_with_the_hour(
 ) -> None:
     writer = recorder(**options)
     writer.recording.rotate_if_due()
-    assert not writer.recording.has_ended
+    assert not writer.recording.publishable
     writer.tell(teller.success())
 
     writer.clock.advance(seconds - (writer.clock.monotonic_s() if seconds >= 3599 else 0))
     writer.recording.rotate_if_due()
 
-    assert writer.recording.has_ended is due
+    assert bool(writer.recording.publishable) is due
 
 
 def test_a_segment_without_calls_is_not_published_every_minute(
@@ -264,7 +264,7 @@ def test_a_segment_without_calls_is_not_published_every_minute(
     writer.clock.advance(600)
     writer.recording.rotate_if_due()
 
-    assert not writer.recording.has_ended
+    assert not writer.recording.publishable
 
 
 def test_a_segment_with_too_many_words_ends(
@@ -276,7 +276,172 @@ def test_a_segment_with_too_many_words_ends(
     writer.tell(teller.success())
     writer.recording.rotate_if_due()
 
-    assert writer.recording.has_ended
+    assert writer.recording.publishable
+
+
+@pytest.mark.parametrize(
+    ("options", "detail"),
+    [
+        ({}, '{"flush_ms": 50.0}'),
+        ({"flush_s": 0.2, "sample": 10}, '{"flush_ms": 200.0, "sample": 10}'),
+    ],
+)
+def test_a_writer_says_how_much_of_it_a_crash_may_cost(
+    recorder: Callable[..., Recorder], ask: Ask, options: dict[str, Any], detail: str
+) -> None:
+    recorder(**options).tell([])
+
+    assert ask("SELECT detail FROM recorder WHERE event = 'started'") == [(detail,)]
+
+
+class Syncs(Disk):
+    """A disk that counts how often it was asked to be sure."""
+
+    def __init__(self) -> None:
+        self.synced = 0
+        self.refuses = False
+
+    def sync(self, descriptor: int) -> None:
+        if self.refuses:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().sync(descriptor)
+        self.synced += 1
+
+
+@pytest.mark.parametrize(("sync_s", "expected"), [(None, 0), (0.0, 2), (5.0, 0)])
+def test_batches_are_put_on_the_disk_when_it_is_asked_for(
+    recorder: Callable[..., Recorder], teller: Any, sync_s: float | None, expected: int
+) -> None:
+    disk = Syncs()
+    writer = recorder(disk, sync_s=sync_s)
+
+    writer.tell(teller.success())
+    writer.tell(teller.success())
+
+    assert disk.synced == expected
+
+
+def test_what_was_written_is_on_the_disk_after_the_interval_even_if_nothing_follows(
+    recorder: Callable[..., Recorder], teller: Any
+) -> None:
+    disk = Syncs()
+    writer = recorder(disk, sync_s=5.0)
+    writer.tell(teller.success())
+    assert 0 < writer.recording.wait_s() <= 5
+
+    writer.clock.advance(5)
+    assert writer.recording.wait_s() == 0
+    writer.recording.step()
+
+    assert disk.synced == 1
+    assert writer.recording.wait_s() > 4  # the next heartbeat
+    writer.tell(teller.success())
+    writer.recording.finish(leave=True)
+    assert disk.synced == 2  # before the segment is closed
+
+
+def test_a_disk_that_cannot_be_sure_is_asked_with_another_segment(
+    recorder: Callable[..., Recorder], teller: Any, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = Syncs()
+    writer = recorder(disk, sync_s=5.0)
+    writer.tell(teller.success())
+    disk.refuses = True
+    writer.clock.advance(5)
+    writer.recording.step()
+
+    disk.refuses = False
+    writer.clock.advance(2)
+    writer.tell(teller.success())
+
+    assert len(ask(CALLS)) == 2
+    assert "cannot be written" in caplog.messages[0]
+    assert writer.recording.publishable == 1
+
+
+def test_nothing_is_written_while_too_much_waits_to_be_published(
+    recorder: Callable[..., Recorder],
+    root: Path,
+    teller: Any,
+    ask: Ask,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    writer = recorder(rotate_rows=1, unpublished_bytes=1)
+    (root / "calls").mkdir(parents=True)
+    in_the_way = root / "calls" / "date=2026-11-21"
+    in_the_way.write_text("")
+    writer.tell(teller.in_flight())
+    for _ in range(4):
+        writer.tell(teller.success())
+        writer.recording.rotate_if_due()
+        writer.recording.work_aside()
+    counts = writer.queue.counts()
+    assert counts.queued > 0
+    assert counts.emitted == counts.written + counts.queued
+    segments = list((root / "_live" / "web-1").glob("*.segment"))
+    assert len(segments) == 2
+    assert any("wait to be published" in line for line in caplog.messages)
+
+    in_the_way.unlink()
+    writer.clock.advance(30)
+    writer.recording.work_aside()
+    writer.recording.step()
+
+    assert len(ask(CALLS)) == 4
+    assert writer.queue.counts().queued == 0
+
+
+def test_a_segment_that_is_large_ends(
+    recorder: Callable[..., Recorder], teller: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recourse_observe.archive.journal._LARGEST_BYTES", 100)
+    writer = recorder()
+    writer.tell(teller.success())
+
+    writer.recording.rotate_if_due()
+
+    assert writer.recording.publishable == 1
+
+
+def test_a_writer_removes_what_is_older_than_it_keeps(
+    recorder: Callable[..., Recorder], teller: Any, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    writer = recorder(rotate_rows=1, keep_s=7200.0)
+    writer.tell(teller.success())
+    writer.recording.rotate_if_due()
+    writer.recording.work_aside()
+    assert not writer.recording.has_work_aside
+
+    writer.clock.advance(3 * 3600)
+    assert writer.recording.has_work_aside
+    writer.tell(teller.success())
+    writer.recording.work_aside()
+
+    assert ask(CALLS) == [("call-000001", "success")]
+    assert caplog.messages[-1].endswith("old files were removed")
+    assert not writer.recording.has_work_aside
+
+
+def test_old_files_that_cannot_be_removed_are_one_line_and_tried_again(
+    recorder: Callable[..., Recorder], root: Path, teller: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = Flaky(0)
+    writer = recorder(disk, rotate_rows=1, keep_s=60.0)
+    writer.tell(teller.success())
+    writer.recording.rotate_if_due()
+    writer.recording.work_aside()
+    writer.clock.advance(3600)
+    disk.left, disk.lasting = 1, True
+
+    writer.recording.work_aside()
+
+    assert "old files cannot be removed" in caplog.messages[-1]
+    assert not writer.recording.has_work_aside
+    disk.left, disk.lasting = 0, False
+    writer.clock.advance(600)
+    writer.recording.work_aside()
+    assert not list((root / "calls").rglob("*.parquet"))
 
 
 def test_heartbeats_and_drops_are_told(
@@ -292,7 +457,7 @@ def test_heartbeats_and_drops_are_told(
     writer.tell([])
 
     assert ask("SELECT event, dropped_events, detail FROM recorder ORDER BY recorded_at") == [
-        ("started", 0, None),
+        ("started", 0, '{"flush_ms": 50.0}'),
         ("heartbeat", 0, None),
         ("dropped", 1, '{"after_close": 1}'),
     ]
@@ -318,7 +483,7 @@ def test_publishing_pauses_so_that_others_get_a_turn(
     writer.tell(teller.success())
     writer.recording.rotate_if_due()
 
-    writer.recording.publish_ended()
+    writer.recording.work_aside()
 
     assert writer.pauses > 4
 
@@ -400,7 +565,7 @@ def test_whichever_operation_fails_once_nothing_is_lost_or_told_twice(
         teller = teller_class()
         root = tmp_path / str(number)
         disk = Flaky(number, code=code)
-        options = JournalOptions(service="s", instance="i", rotate_rows=4, synced=True)
+        options = JournalOptions(service="s", instance="i", rotate_rows=4, sync_s=0.0)
         writer = Recorder(root, teller, disk, options)
         for _ in range(2):
             writer.tell(taken(teller.retried()))
@@ -547,17 +712,17 @@ def test_a_publication_that_fails_is_tried_again_and_readers_read_the_segment_me
     (root / "calls" / "date=2026-11-21").write_text("in the way")
     writer.tell(teller.success())
     writer.recording.rotate_if_due()
-    writer.recording.publish_ended()
+    writer.recording.work_aside()
 
     odd = ("calls: 1 links or odd names were not followed, for example date=2026-11-21",)
     assert ask(CALLS, warnings=odd) == [("call-000000", "success")]
     assert ask("SELECT count(*) FROM attempts", warnings=odd) == [(1,)]
-    assert not writer.recording.has_ended
+    assert not writer.recording.has_work_aside
 
     (root / "calls" / "date=2026-11-21").unlink()
     writer.clock.advance(1)
-    assert writer.recording.has_ended
-    writer.recording.publish_ended()
+    assert writer.recording.has_work_aside
+    writer.recording.work_aside()
 
     assert not any(segment.rows for segment in survey(root).segments)
     assert ask(CALLS) == [("call-000000", "success")]
@@ -577,7 +742,7 @@ def test_a_segment_that_somebody_removed_or_ruined_is_left(
         writer.tell(teller.success())
         writer.recording.rotate_if_due()
         ruin(max((root / "_live" / "web-1").glob("*.segment")))
-        writer.recording.publish_ended()
+        writer.recording.work_aside()
 
     writer.recording.finish(leave=True)
 
@@ -687,7 +852,7 @@ def test_a_call_in_flight_in_a_segment_older_than_a_published_one_is_not_unfinis
     writer.tell([*begun, *teller.success()])
     writer.recording.rotate_if_due()
     older = (root / "_live" / "web-1" / "000000.segment").read_bytes()
-    writer.recording.publish_ended()
+    writer.recording.work_aside()
     writer.tell([teller.end(call, 0)])
     writer.recording.finish(leave=True)
     whole = ask(CALLS)
@@ -805,7 +970,7 @@ def test_a_disk_that_cannot_be_searched_for_the_dead_is_no_trouble(
     def refuse(root: Path, disk: Disk) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied", str(root))
 
-    monkeypatch.setattr("recourse_observe.archive.recording.recover", refuse)
+    monkeypatch.setattr("recourse_observe.archive.publisher.recover", refuse)
     writer = recorder()
     writer.tell([])
     writer.recording.work_aside()
