@@ -331,7 +331,7 @@ async def test_a_growing_archive_is_followed_until_f_is_pressed_again(
     more(1)
     app = RecourseApp(str(tmp_path / "a"), trusted=True, screen="calls")
     async with app.run_test(size=SMALL) as pilot:
-        assert "1 calls" in await settled(app, pilot)
+        assert "· 1 call\n" in await settled(app, pilot)
         await pilot.press("f")
         text = await settled(app, pilot)
         assert "● live" in text

@@ -182,10 +182,13 @@ async def test_our_part_opens_over_a_small_screen(app_on: AppOn, settled: Settle
         assert await settled(app, pilot) == before
 
 
-async def test_a_quiet_archive_has_no_part_to_open(app_on: AppOn, settled: Settled) -> None:
+async def test_a_quiet_archive_has_no_part_to_open_and_says_so(
+    app_on: AppOn, settled: Settled
+) -> None:
     app = app_on("quiet")
     async with app.run_test(size=SMALL) as pilot:
         before = await settled(app, pilot)
-        await pilot.press("a", "i", "shift+right")
-
+        await pilot.press("i", "shift+right")
         assert await settled(app, pilot) == before
+        await pilot.press("a")
+        assert "> no incident is chosen" in await settled(app, pilot)

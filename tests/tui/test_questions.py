@@ -165,7 +165,7 @@ async def test_a_sample_call_is_opened_from_the_story(app_on: AppOn, settled: Se
         await pilot.press("enter")
         text = await settled(app, pilot)
         assert f"calls ▸ {sample}" in text
-        assert "one call, opened by its id" in text
+        assert "opened by its id" in text
         await pilot.press("right")
         assert "this call was opened by its id" in await settled(app, pilot)
 

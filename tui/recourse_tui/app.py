@@ -224,6 +224,8 @@ class RecourseApp(App[None], inherit_bindings=False):
         """All that is known of the incident, over the screen."""
         incident = self.session.incident(self.session.place.incident)
         if incident is None:
+            if isinstance(self.screen, View):
+                self.screen.say("no incident is chosen, so there is no part of ours in one")
             return
         from recourse_tui.screens.help import Overlay
         from recourse_tui.widgets.verdict import side_lines

@@ -86,11 +86,23 @@ class CallView(View):
         known = self.answer.whole.call.call_id if self.answer is not None else self.place.call_id
         return (*self.session.names(), printable(known)) if known else self.session.names()
 
-    def status(self) -> Span:
+    def facts(self) -> str:
         """Which call of how many."""
-        if self.answer is None or self.answer.ordinal < 0:
-            return Span("one call, opened by its id", Ink.DIM)
-        return Span(f"call {count(self.answer.ordinal + 1)} of {count(self.answer.total)}", Ink.DIM)
+        if self.answer is None:
+            return super().facts()
+        if self.answer.ordinal < 0:
+            return "opened by its id"
+        return f"call {count(self.answer.ordinal + 1)} of {count(self.answer.total)}"
+
+    def status(self) -> Span:
+        """Which attempt of how many."""
+        if self.answer is None:
+            return Span("")
+        parts, row = steps(self.answer.whole), self.lines("attempts").cursor
+        tried = [number for number, step in enumerate(parts) if not step.is_wait]
+        if row not in tried:
+            return Span("no attempt", Ink.DIM)
+        return Span(f"attempt {tried.index(row) + 1} of {len(tried)}", Ink.DIM)
 
     def hint(self) -> str:
         """What one would do next."""
@@ -139,8 +151,8 @@ def _summary(whole: WholeCall) -> Line:
     call = whole.call
     tries = plural(call.attempts_run, "attempt")
     policy = f"policy {call.policy_version}" if call.policy_version else "no policy"
-    ended = dict.fromkeys((call.disposition, call.final_reason))
-    text = f" {' '.join(ended)} after {tries} in {duration(call.duration_us)} · {policy}"
+    why = f" · {call.final_reason}" if call.final_reason != call.disposition else ""
+    text = f" {call.disposition} after {tries} in {duration(call.duration_us)}{why} · {policy}"
     return inked(" ", lost_or_not(whole), text)
 
 

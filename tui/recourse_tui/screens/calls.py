@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import ComposeResult
 
-from recourse_observe.text import clock, count, duration, percent
+from recourse_observe.text import clock, count, duration, percent, plural
 from recourse_tui.lines import Ink, Lines, Span
 from recourse_tui.screens.session import Place
 from recourse_tui.screens.view import View
@@ -75,8 +75,8 @@ class CallsView(View):
         cut = f" · truncated at {count(shown)}" if shown < total else ""
         here = self.lines("list").cursor + 1
         if self.answer.is_grouped:
-            calls = count(self.answer.calls[0]["of_calls"])
-            return Span(f"shape {count(here)} of {count(total)}{cut} · {calls} calls", Ink.DIM)
+            calls = plural(self.answer.calls[0]["of_calls"], "call")
+            return Span(f"shape {count(here)} of {count(total)}{cut} · {calls}", Ink.DIM)
         return Span(f"call {count(here)} of {count(total)}{cut} · by {self.place.sort}", Ink.DIM)
 
     def hint(self) -> str:

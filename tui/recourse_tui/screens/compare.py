@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from textwrap import wrap
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -26,6 +27,10 @@ _TERMS: Final = {"error", "disposition", "instance", "method", "peer", "policy",
 _BAR_CELLS: Final = 16
 _MUCH: Final = 0.1
 _GREAT: Final = 0.5
+_NOTHING: Final = (
+    "Before the brush the archive has no attempt of this key, so there is nothing to compare with: o compares with "
+    "the other keys meanwhile, t or shift+arrows choose another stretch of time."
+)
 _BASELINE_WORDS: Final = {
     "before": "A is just before (o: other keys)",
     "others": "A is other keys (o: just before)",
@@ -110,7 +115,11 @@ class CompareView(View):
             else self.answer.contrasts
         )
         table = Table(rows, _COLUMNS, width=self.width)
-        self.lines("dimensions").show(table, head=[table.head], stops=range(len(table)))
+        pane = self.lines("dimensions")
+        if rows:
+            pane.show(table, head=[table.head], stops=range(len(table)))
+        else:
+            pane.show([inked(" ", Span(row, Ink.DIM)) for row in wrap(_NOTHING, self.width - 3)])
 
     def facts(self) -> str:
         """What A and B are."""

@@ -102,9 +102,10 @@ class KeyView(View):
         """What is seen."""
         if self.answer is None or not self.answer.buckets:
             return Span("no call of this key in this scope", Ink.DIM)
-        key, scope = printable(self.place.scope.key or ""), self.answer.scope
+        scope = self.answer.scope
         shown = f"{clock(scope.start_unix_us)} to {clock(scope.end_unix_us)}"
-        return Span(f"{key} · {shown} · one cell {duration(self.answer.bucket_us)}", Ink.DIM)
+        each = duration(self.answer.bucket_us)
+        return Span(f"{shown} · values at the right are of {each} from the cursor on", Ink.DIM)
 
     def hint(self) -> str:
         """What one would do next."""

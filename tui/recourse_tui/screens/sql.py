@@ -39,7 +39,7 @@ _SAMPLE_ROWS: Final = 200
 _WIDEST: Final = 40
 _MINUTE_US: Final = 60_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_HELP: Final = " ctrl+j run · → completes · ctrl+g snippets · ctrl+t tables · ctrl+e export · esc"
+_HELP: Final = " ctrl+j run · → completes · ctrl+g snippets · ctrl+t columns · esc leaves"
 _SNIPPETS: Final = (
     "keys",
     "shapes",
@@ -150,6 +150,8 @@ class SqlView(View):
         if self.answer is None:
             return Span("")
         rows, columns = len(self.answer.rows), len(self.answer.names)
+        if not rows:
+            return Span("no row: nothing in the brush is what the query asks for", Ink.DIM)
         cut = f"truncated at {count(_LIMIT)}" if self.answer.is_cut else "not truncated"
         here = self.lines("rows").cursor + 1
         return Span(

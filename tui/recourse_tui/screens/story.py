@@ -106,13 +106,14 @@ class StoryView(View):
     def hint(self) -> str:
         """What one would do next."""
         if self.answer is None or self.answer.incident is None:
-            return "1 keys · 4 calls · esc back"
+            return "enter all calls · 1 keys · 3 the busiest key · esc back"
         return "enter its calls · Y copy its SQL · i next incident · esc back"
 
     def action_open(self) -> None:
         """The calls behind the marked fact, or the marked sample call."""
         incident = self.answer.incident if self.answer is not None else None
         if incident is None:
+            self.visit(replace(self.place, view="calls", call_id="", ordinal=-1))
             return
         scope = incident_scope(self.place.scope, incident)
         there = replace(self.place, scope=scope, call_id="", ordinal=-1)

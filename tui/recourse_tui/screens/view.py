@@ -156,11 +156,13 @@ class View(Keeping):
         if isinstance(pane := self.focused, Lines):
             self.said = ""
             pane.move(steps)
+            self.tick()
 
     def action_page(self, pages: int) -> None:
         """Move by what is visible."""
         if isinstance(pane := self.focused, Lines):
             pane.move(pages * pane.page_rows())
+            self.tick()
 
     def action_edge(self, side: int) -> None:
         """Move to the first or the last row."""
@@ -235,7 +237,8 @@ class View(Keeping):
         state, note = self._state(), Span(self.session.note(), Ink.DIM)
         self.lines("crumb").show([breadcrumb(self.names(), self.facts(), width)])
         self.lines("status").show([two_ends(state, Span(""), width)])
-        self.lines("next").show([inked(" ", Span("NEXT", Ink.HEAD), "  ", self.hint())])
+        hint = "r reads it again · q leaves" if self.session.problem else self.hint()
+        self.lines("next").show([inked(" ", Span("NEXT", Ink.HEAD), "  ", hint)])
         self.lines("said").show([two_ends(Span(f"> {self.said}"), note, width)])
         plain_keys = footer_line(self.name_of_view, width, in_ascii=self.session.in_ascii)
         self.lines("footer").show([plain_keys])

@@ -23,6 +23,7 @@ from recourse_tui.screens.view import View
 from recourse_tui.widgets.policies import (
     load_lines,
     measure_lines,
+    note_lines,
     policy_lines,
     sweep_lines,
     told_lines,
@@ -80,7 +81,7 @@ class Answer:
 class WhatifView(View):
     """Recorded against candidate."""
 
-    DEFAULT_CSS = "WhatifView { & #policy { height: 7; } & #measures { height: 9; } }"
+    DEFAULT_CSS = "WhatifView { & #policy { height: 7; } }"
     name_of_view: ClassVar[str] = "whatif"
     has_brush: ClassVar[bool] = False
     answer: Answer | None
@@ -92,11 +93,10 @@ class WhatifView(View):
         self._preset = -1
 
     def panels(self) -> ComposeResult:
-        """Policies above measures above what follows from them."""
+        """Policies above the measures and what follows from them, which scroll."""
         with Vertical():
             yield Lines(id="policy", can_focus=False)
-            yield Lines(id="measures", can_focus=False)
-            yield Lines(id="more")
+            yield Lines(id="measures")
 
     def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
         """The candidate; without one, the best that a search finds, or else one attempt less."""
@@ -163,15 +163,14 @@ class WhatifView(View):
         policies = policy_lines(one.policy, one.edits, one.suggested)
         self.lines("policy").styles.height = len(policies)
         self.lines("policy").show(policies)
-        measures = measure_lines(one.rows, width)
-        self.lines("measures").styles.height = len(measures)
-        self.lines("measures").show(measures)
-        more = [
+        head, *measures = measure_lines(one.rows)
+        told = [
             *load_lines(one.load, width),
             *sweep_lines(one.asked, width),
+            *note_lines(one.rows, width),
             *told_lines(one.asked, width),
         ]
-        self.lines("more").show(more)
+        self.lines("measures").show([*measures, *told], head=[head])
 
     def facts(self) -> str:
         """Which incident, and when it was."""
@@ -187,8 +186,12 @@ class WhatifView(View):
             return Span("")
         asked = self.answer.asked
         runs = plural(asked.runs, "run") if asked.runs else "nothing simulated"
-        which = "suggested" if self.answer.suggested else "of one's own"
-        return Span(f"candidate {which} · {runs} · EXACT counted, BOUND ≤, MODEL ~", Ink.DIM)
+        which = "suggested" if self.answer.suggested else "own"
+        pane = self.lines("measures")
+        room = self.body_rows - len(self.lines("policy").rows) - 1
+        below = len(pane.rows) - pane.scroll_offset.y - room
+        more = f" · {plural(below, 'line')} below (j)" if below > 0 else ""
+        return Span(f"{which} candidate · {runs} · BOUND ≤, MODEL ~, REPLAY ≈{more}", Ink.DIM)
 
     def tick(self) -> None:
         """While one waits, what is going on."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fact_lines", "headline", "proof", "told"]
 
-_LEAD: Final = 21
+_LEAD: Final = 22
 _TITLE: Final = 14
 _INKS: Final = {
     "ROOT": Ink.BAD,
@@ -45,7 +45,7 @@ def fact_lines(number: int, fact: "Fact", width: int) -> list[Line]:
     room = max(8, width - _LEAD - len(mark) - 2)
     first, *more = wrap(printable(fact.text), room) or [""]
     lead = (
-        Span(f" {number:<2}"),
+        Span(f" {number:<3}"),
         Span(cell(when, 10), Ink.DIM),
         Span(cell(fact.role, 8), _INKS.get(fact.role, Ink.PLAIN)),
     )
@@ -83,8 +83,9 @@ def told(
 
 
 def proof(number: int, fact: "Fact", width: int) -> list[Line]:
-    """The query of a fact, and the numbers that it gave."""
-    sql = " ".join(fact.sql.split())
+    """What the query of a fact asks in the end, and the numbers that it gave."""
+    # Before its last SELECT stands what belongs to the scope, the same for every fact.
+    sql = " ".join(fact.sql[max(0, fact.sql.rfind("\nSELECT")) :].split())
     values = "   ".join(f"{name} {_value(value)}" for name, value in fact.values.items())
     title = f"EVIDENCE [E{number}]"
     return [

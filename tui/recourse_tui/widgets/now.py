@@ -89,7 +89,7 @@ def marker_line(markers: "Sequence[Marker]", at_us: int, width: int) -> Line:
         marker = markers[number]
         label = cell(marker.label, min(_LABEL_CELLS, cell_len(printable(marker.label))))
         one = f"{number + 1} {label} {clock(marker.at_us)}"
-        if text and len(text) + len(one) + 14 > width:
+        if text and cell_len(f" MARKERS  {text} · {one}  of {len(markers)}") > width:
             break
         text = f"{text} · {one}" if text else one
     return inked(" ", Span("MARKERS", Ink.HEAD), f"  {text}", Span(f"  of {len(markers)}", Ink.DIM))

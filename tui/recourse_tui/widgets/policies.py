@@ -11,11 +11,11 @@ from recourse_observe.whatif.render import edit_text, label, value
 from recourse_tui.lines import Ink, Line, Span, cell, inked
 from recourse_tui.widgets.sparkline import resampled
 
-__all__ = ["load_lines", "measure_lines", "policy_lines", "sweep_lines", "told_lines"]
+__all__ = ["load_lines", "measure_lines", "note_lines", "policy_lines", "sweep_lines", "told_lines"]
 
 _NAME: Final = 19
 _COLUMN: Final = 22
-_MEASURE: Final = 21
+_MEASURE: Final = 23
 _KINDS: Final = {Kind.EXACT: 0, Kind.BOUND: 1, Kind.MODEL: 2, Kind.REPLAY: 3}
 _INKS: Final = {Kind.EXACT: Ink.GOOD, Kind.BOUND: Ink.WARN, Kind.MODEL: Ink.NOTE}
 _PARTS: Final = (
@@ -48,23 +48,28 @@ def policy_lines(policy: PolicyRow | None, edits: Sequence[Edit], suggested: int
     return lines
 
 
-def measure_lines(rows: Sequence[Row], width: int) -> list[Line]:
+def measure_lines(rows: Sequence[Row]) -> list[Line]:
     """The measures, what is certain first; one that nothing is known of is left out."""
     known = [row for row in rows if row.candidate is not None or row.high is not None]
-    head = f" {cell('', _MEASURE)} {'RECORDED':>10}  {'CANDIDATE':>22}  {'CHANGE':>8}  KIND"
-    lines = [inked(Span(head, Ink.HEAD))]
-    for row in sorted(known, key=lambda row: _KINDS[row.kind]):
-        note = f"  {printable(row.note)}" if row.note and row.kind is not Kind.MODEL else ""
-        lines.append(
-            inked(
-                f" {cell(label(row.name), _MEASURE)} {value(row.recorded, row.unit):>10}  ",
-                f"{cell(_candidate(row), 22, right=True)}  {_change(row):>8}  ",
-                Span(cell(row.kind, 6), _INKS.get(row.kind, Ink.DIM)),
-                Span(cell(note, max(0, width - 75)), Ink.DIM),
-            )
+    head = f" {cell('', _MEASURE)} {'RECORDED':>10}  {'CANDIDATE':>22} {'CHANGE':>8}  KIND"
+    lines = [
+        inked(
+            f" {cell(label(row.name), _MEASURE)} {value(row.recorded, row.unit):>10}  ",
+            f"{cell(_candidate(row), 22, right=True)} {_change(row):>8}  ",
+            Span(row.kind, _INKS.get(row.kind, Ink.DIM)),
         )
-    if not known:
-        lines.append(inked(Span(" nothing can be said of this candidate", Ink.DIM)))
+        for row in sorted(known, key=lambda row: _KINDS[row.kind])
+    ]
+    nothing = inked(Span(" nothing can be said of this candidate", Ink.DIM))
+    return [inked(Span(head, Ink.HEAD)), *(lines or [nothing])]
+
+
+def note_lines(rows: Sequence[Row], width: int) -> list[Line]:
+    """What a number that is no forecast rests on, once for each kind."""
+    lines: list[Line] = []
+    for kind in (kind for kind in _KINDS if kind is not Kind.MODEL):
+        notes = dict.fromkeys(row.note for row in rows if row.kind is kind and row.note)
+        lines += _section(kind, tuple(notes), width, Ink.DIM)
     return lines
 
 

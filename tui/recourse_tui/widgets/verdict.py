@@ -34,7 +34,7 @@ def incident_lines(
         rows.append(_incident_row(incident, width))
         rows += _verdict(incident) if incident.id == chosen else []
     hidden = len(story.incidents) - _LISTED
-    more = f"+{hidden} more" if hidden > 0 else ""
+    more = f"+{hidden} more · in order of time" if hidden > 0 else "in order of time"
     return (Span(joined(f" INCIDENTS {len(story.incidents)}", more, width - 1), Ink.HEAD),), rows
 
 

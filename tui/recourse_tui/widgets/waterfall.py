@@ -70,7 +70,7 @@ def waterfall(whole: WholeCall, width: int) -> tuple[Line, list[Line]]:
     parts = steps(whole)
     span_us = max([whole.call.duration_us, *(step.end_us for step in parts)])
     head = " " + cell("ATTEMPT      ms", _NAME_CELLS) + cell(ruler(span_us, cells, 4), cells + 2)
-    head += cell("OUTCOME", outcome_cells + 1) + "BUDGET"
+    head += cell("OUTCOME", outcome_cells) + " BUDGET"
     budget = {(b.attempt, b.hedge_index): b for b in whole.budget}
     rows: list[Line] = []
     for step in parts:
@@ -86,7 +86,7 @@ def waterfall(whole: WholeCall, width: int) -> tuple[Line, list[Line]]:
                 Span(" "),
                 Span(cell(name, _NAME_CELLS), Ink.DIM if step.is_wait else ink),
                 Span(cell(" " * lead + shown, cells + 2), Ink.DIM if step.is_wait else ink),
-                Span(cell(outcome, outcome_cells + 1), Ink.DIM if step.is_wait else ink),
+                Span(cell(outcome, outcome_cells) + " ", Ink.DIM if step.is_wait else ink),
                 Span("" if step.is_wait else _budget(step.attempt, decision), Ink.DIM),
             )
         )
