@@ -215,7 +215,8 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = {home.partition(".")[0] for home in _HOMES} | {"clock", "duration", "testing"}
 
-if not TYPE_CHECKING:  # a type checker that saw it would accept any name
+# A type checker that saw it would accept any name.
+if not TYPE_CHECKING:  # pragma: no branch  # it is not checked while it runs
 
     def __getattr__(name: str) -> object:
         """Find a public name, or a public module, the first time it is asked for."""

@@ -4,15 +4,16 @@
 because the pytest plugin brings it into every test run of every project that has us installed.
 """
 
-from typing import TYPE_CHECKING, Any
-
+# As ``typing`` says it; type checkers know the name, and importing typing would cost as much as
+# starting Python does.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import open_archive
 
 __all__ = ["open_archive"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name != "open_archive":
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

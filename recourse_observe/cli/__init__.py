@@ -1,17 +1,26 @@
 """The ``recourse`` command: every screen's twin, and the door to the screens."""
 
 import sys
-from collections.abc import Sequence
+
+from recourse_observe.cli.front_page import show_front_page
+
+# As ``typing`` says it; importing that would cost as much as starting Python does.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the command line and give its exit code.
 
     Args:
         argv: The arguments without the program's name; those of the process when left out.
     """
+    arguments = sys.argv[1:] if argv is None else argv
+    if show_front_page(arguments):
+        return 0
     try:
         from recourse_observe.cli.root import run  # it brings click
     except ModuleNotFoundError as missing:
@@ -22,4 +31,4 @@ def main(argv: Sequence[str] | None = None) -> int:
             "run: pip install 'recourse-observe[cli]'\n"
         )
         return 2
-    return run(sys.argv[1:] if argv is None else argv)
+    return run(arguments)

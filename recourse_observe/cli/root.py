@@ -1,7 +1,6 @@
 """The root of the command line: commands that load when they run, and what errors become."""
 
 import importlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Final
 import click
 
 from recourse_observe.cli.exits import Exit, explained
+from recourse_observe.cli.front_page import silence_stdout
 
 __all__ = ["COMMANDS", "LazyGroup", "group", "run"]
 
@@ -130,7 +130,7 @@ def run(argv: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except (BrokenPipeError, Unheard):
-        _silence_stdout()
+        silence_stdout()
         return Exit.OK
     except Exception as error:
         known = explained(error)
@@ -139,10 +139,3 @@ def run(argv: Sequence[str]) -> int:
         sys.stderr.write(f"recourse: {known.sentence}\n")
         return known.code
     return int(code or Exit.OK)
-
-
-def _silence_stdout() -> None:
-    """Let the interpreter flush what nobody reads any more."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
