@@ -26,8 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import recourse
-from recourse import Executor, Policy, RetryPolicy
+from recourse import Executor, Policy, RetryPolicy, events
 from recourse_observe.archive import ArchiveObserver
 
 ACK = struct.Struct("<24sd")
@@ -66,9 +65,9 @@ class Last:
     def __init__(self) -> None:
         self.of = threading.local()
 
-    def on_event(self, event: recourse.Event) -> None:
+    def on_event(self, event: events.Event) -> None:
         """Keep the id of a call that ends."""
-        if isinstance(event, recourse.events.CallEnd):
+        if isinstance(event, events.CallEnd):
             self.of.call_id = event.call_id
 
 

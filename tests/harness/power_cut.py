@@ -24,8 +24,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-import recourse
-from recourse import Executor, Policy
+from recourse import Executor, Policy, events
 from recourse.testing import VirtualClock
 from recourse_observe.archive import ArchiveError, survey
 from recourse_observe.archive.disk import Disk
@@ -208,10 +207,10 @@ class Teller:
         self.queue = queue
         self.told = told
 
-    def on_event(self, event: recourse.Event) -> None:
+    def on_event(self, event: events.Event) -> None:
         """Take one event."""
         self.queue.put(event)
-        if isinstance(event, recourse.events.CallEnd):
+        if isinstance(event, events.CallEnd):
             self.told.add(event.call_id)
 
 

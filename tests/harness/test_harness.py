@@ -51,3 +51,19 @@ def test_every_kind_of_process_leaves_all_its_finished_calls(kind: str) -> None:
 def test_every_kind_of_server_leaves_all_its_finished_calls(kind: str) -> None:
     pytest.importorskip(kind.partition("-")[0])
     ran("processes.py", kind, "--children", "2", "--calls", "50")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_every_event_is_accounted_for_whatever_the_disk_does() -> None:
+    said = ran("back_pressure.py", "--seconds", "0.4", "--rounds", "1", "--queue", "2000")
+
+    accounts = said.partition("emitted = written + dropped + queued")[2].splitlines()
+    assert [line.split()[0] for line in accounts if "exact" in line] == [
+        "healthy",
+        "slow",
+        "dead",
+        "returning",
+        "hanging",
+    ]
+    assert "WRONG" not in said
