@@ -16,6 +16,7 @@ __all__ = [
     "check_acall",
     "check_call",
     "check_stream",
+    "flags_of",
     "is_plain",
     "misuse_in_call",
     "misused",
@@ -43,7 +44,7 @@ def is_plain(value: object) -> bool:
     return kind in PLAIN or not hasattr(kind, "__await__")
 
 
-def _flags(operation: Any) -> int:
+def flags_of(operation: Any) -> int:
     """The code flags of a function, or of what a partial or callable object runs."""
     if type(operation) is FunctionType:
         return operation.__code__.co_flags
@@ -67,7 +68,7 @@ def check_call(operation: Any, verb: str = "call") -> None:
     Raises:
         TypeError: A generator function, or a coroutine function.
     """
-    flags = _flags(operation)
+    flags = flags_of(operation)
     if not flags & (_GENERATOR | _ASYNC_GENERATOR | _COROUTINE) and callable(operation):
         return
     _check_callable(operation, verb)
@@ -83,7 +84,7 @@ def check_acall(operation: Any, verb: str = "acall") -> None:
         TypeError: A generator function of either kind.
     """
     _check_callable(operation, verb)
-    _check_generator(_flags(operation), verb)
+    _check_generator(flags_of(operation), verb)
 
 
 def check_stream(operation: Any) -> None:
@@ -93,7 +94,7 @@ def check_stream(operation: Any) -> None:
         TypeError: It is not callable, or a coroutine function.
     """
     _check_callable(operation, "stream")
-    if _flags(operation) & _COROUTINE:
+    if flags_of(operation) & _COROUTINE:
         message = "stream() got a coroutine function; use acall()"
         raise TypeError(message)
 
@@ -126,7 +127,7 @@ def misuse_in_call(operation: Any, value: Any) -> Misuse | None:
     """The error for what ``call`` got and cannot return; ``None`` for a value that it can."""
     if not is_plain(value):
         return awaitable_in_call(value)
-    wrong = type(value) in _GENERATORS and _flags(operation) & (_GENERATOR | _ASYNC_GENERATOR)
+    wrong = type(value) in _GENERATORS and flags_of(operation) & (_GENERATOR | _ASYNC_GENERATOR)
     return Misuse("the operation is a generator function; use stream()") if wrong else None
 
 

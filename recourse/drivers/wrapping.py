@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from recourse.drivers.misuse import flags_of
 from recourse.key import PolicyKey
 
 __all__ = ["Governor", "guarded"]
@@ -36,7 +37,7 @@ def guarded(governor: Callable[[], Governor], key: str | PolicyKey, function: An
     Args:
         governor: Gives the executor, at each call.
         key: The policy key.
-        function: A function or method.
+        function: A function, a method or a callable object.
 
     Raises:
         TypeError: It is a ``staticmethod``, ``classmethod`` or class: guard the function inside.
@@ -45,21 +46,22 @@ def guarded(governor: Callable[[], Governor], key: str | PolicyKey, function: An
     if isinstance(function, staticmethod | classmethod | type) or not callable(function):
         message = f"guard({key!r}) needs a function; put it below @staticmethod and @classmethod"
         raise TypeError(message)
-    if inspect.iscoroutinefunction(function):
+    flags = flags_of(function)
+    if flags & inspect.CO_COROUTINE or inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def acalling(*args: Any, **kwargs: Any) -> Any:
             return await governor().acall(key, function, *args, **kwargs)
 
         return acalling
-    if inspect.isasyncgenfunction(function):
+    if flags & inspect.CO_ASYNC_GENERATOR:
 
         @functools.wraps(function)
         def astreaming(*args: Any, **kwargs: Any) -> Any:
             return governor().astream(key, function, *args, **kwargs)
 
         return astreaming
-    if inspect.isgeneratorfunction(function):
+    if flags & inspect.CO_GENERATOR:
 
         @functools.wraps(function)
         def streaming(*args: Any, **kwargs: Any) -> Any:

@@ -121,6 +121,27 @@ def test_methods_are_guarded_with_their_object(executor: Executor, clock: Virtua
     assert (Shop.open(), shop.open(), Shop.close()) == ("Shop opens", "Shop opens", "closes")
 
 
+def test_r26_what_a_callable_object_runs_says_how_it_is_guarded(
+    executor: Executor, clock: VirtualClock
+) -> None:
+    class Ship:
+        async def __call__(self, what: str) -> str:
+            return f"ships {what}"
+
+    class Rows:
+        def __call__(self, count: int) -> Iterator[int]:
+            yield from range(count)
+
+    ship, prepared = (
+        executor.guard(KEY)(Ship()),
+        executor.guard(KEY)(functools.partial(Ship(), "tea")),
+    )
+
+    assert inspect.iscoroutinefunction(ship)
+    assert (clock.run(ship("tea")), clock.run(prepared())) == ("ships tea", "ships tea")
+    assert list(executor.guard(KEY)(Rows())(2)) == [0, 1]
+
+
 @pytest.mark.parametrize("function", [staticmethod(str), classmethod(str), int, 7, None], ids=str)
 def test_guard_needs_a_function(executor: Executor, function: Any) -> None:
     with pytest.raises(TypeError, match=r"guard\('svc.Op'\) needs a function"):
