@@ -2,7 +2,9 @@
 
 import json
 import shlex
+import shutil
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,7 +13,11 @@ from textual.pilot import Pilot
 
 from recourse_observe.cli import main
 from recourse_observe.text import clock, count, percent, times
+from recourse_observe.whatif import Kind, Row, Unit
 from recourse_tui.app import RecourseApp
+from recourse_tui.lines import plain
+from recourse_tui.screens.session import Opened
+from recourse_tui.widgets.policies import measure_lines
 
 Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
 
@@ -87,6 +93,53 @@ async def test_every_screen_says_what_its_command_says(
 
     state, text = document("replay"), seen["replay"][0]
     assert f"inflight {state['keys']['payments.Charge']['attempts_open']}" in text
+
+
+async def test_the_console_a_candidate_and_the_notes_say_what_their_commands_say(
+    opened: Callable[[str], Opened], settled: Settled, tmp_path: Path,
+    archive_path: Callable[[str], str], capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    seen: dict[str, tuple[str, list[str]]] = {}
+    place = tmp_path / "incident"
+    shutil.copytree(archive_path("incident"), place)
+    app = RecourseApp(str(place), reader=lambda: opened("incident"))
+    app.session.processes = 1
+    async with app.run_test(size=(160, 60)) as pilot:
+        await settled(app, pilot)
+        app.session.stay(replace(app.session.place, edits=("retry.max_attempts=2",)))
+        await pilot.press("b")
+        for key in ("8", "9", "0"):
+            await pilot.press(key)
+            text = await settled(app, pilot)
+            seen[app.session.place.view] = (text, shlex.split(app.session.link())[1:])
+            if key == "9":
+                await pilot.press("escape")
+
+    capsys.readouterr()
+
+    def document(name: str, *options: str) -> Any:
+        view, path, *rest = seen[name][1]
+        assert main([view, path, "--json", *options, *rest]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    rows, text = document("whatif", "--trust", "--jobs", "1")["rows"], seen["whatif"][0]
+    known = [Row(**{**row, "kind": Kind(row["kind"]), "unit": Unit(row["unit"])}) for row in rows]
+    shown = [plain(line).rstrip() for line in measure_lines(known)]
+    assert len(shown) > 1
+    assert [line for line in shown if line.strip() not in text] == []
+
+    rows, text = document("sql", "--trust")["rows"], seen["sql"][0]
+    assert len(rows) == 9
+    for row in rows:
+        line = next(line for line in text.splitlines() if row["minute"][11:16] in line)
+        assert line.split()[-2:] == [str(row["retries"]), str(row["wasted"])]
+    assert f"of {len(rows)} · 3 columns" in text
+
+    (note,), text = document("notes")["notes"], seen["notes"][0]
+    assert [note["kind"], note["name"]] == ["bookmark", "triage #1"]
+    assert "note 1 of 1 note" in text
+    assert "bookmark" in text
+    assert "triage #1" in text
 
 
 def _calls(triage: Any) -> int:

@@ -30,6 +30,8 @@ def place_of(argv: Sequence[str], views: Sequence[str]) -> Place | None:
 
 def _take(place: Place, rest: list[str]) -> tuple[Place, list[str]]:
     option, *others = rest
+    if option == "--":
+        return place, others
     if option == "--shapes":
         return replace(place, shape=True), others
     if not others and place.view == "call":

@@ -333,9 +333,8 @@ class Session:
             case "call" if place.call_id:
                 argv = ("call", place.call_id)
             case "sql" if place.query:
-                from recourse_observe.queries.console import with_brush  # it brings Arrow
-
-                argv = ("sql", with_brush(place.query, place.scope))
+                # A comment at its beginning is no option.
+                argv = (*argv, *(("--",) if place.query.startswith("-") else ()), place.query)
             case "story" if place.incident:
                 argv = ("story", "-i", str(place.incident))
             case "calls":

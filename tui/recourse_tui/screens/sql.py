@@ -118,6 +118,11 @@ class SqlView(View):
             keys=tuple(keys.column("key").to_pylist()), table=reply.table,
         )  # fmt: skip
 
+    def resolved(self, answer: Answer) -> Place:
+        """The query that was answered, so that a link has it."""
+        del answer
+        return replace(self.place, query=self.place.query or _FIRST_QUERY)
+
     def draw(self) -> None:
         """The answer as a table."""
         if self.answer is None:
