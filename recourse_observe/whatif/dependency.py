@@ -1,14 +1,16 @@
 """A dependency as fitted to an archive: workers, a queue with a bound, and what goes wrong from outside.
 
-It is a pool of workers behind one queue, first come first served. Work that nobody waits for any
-more is done all the same, or dropped when its turn comes. What is not the load's doing (errors, a
-slowdown) is a schedule over time.
+It is a number of instances, each a pool of workers behind one queue, first come first served; every
+request goes to one of them at random. Work that nobody waits for any more is done all the same, or
+dropped when its turn comes. What is not the load's doing (errors, a slowdown, lost workers) is a
+schedule over time.
 """
 
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isinf
 from typing import Any, Final, NamedTuple
 
 __all__ = ["Dependency", "Failing", "Fault", "Reply", "Server", "draw"]
@@ -44,6 +46,7 @@ class Fault:
     Attributes:
         start_s: Since the start of the window; ``end_s`` is not included.
         slowdown: What service times are multiplied with.
+        working: The part of the workers that is there.
         errors: Attempts that fail, each by its own chance.
         poison: Calls that fail at every attempt.
     """
@@ -51,6 +54,7 @@ class Fault:
     start_s: float
     end_s: float
     slowdown: float = 1.0
+    working: float = 1.0
     errors: tuple[Failing, ...] = ()
     poison: Failing | None = None
 
@@ -66,8 +70,9 @@ class Dependency:
 
     Attributes:
         service_s: Quantiles of the time that one worker needs, evenly spaced, least first.
-        workers: How many requests are worked on at once; 0: as many as there are.
-        queue: How many may wait; ``None``: without limit.
+        workers: How many requests an instance works on at once; 0: as many as there are.
+        queue: How many may wait at an instance; ``None``: without limit.
+        instances: How many there are.
         abandons: Whether work is dropped that nobody waits for when its turn comes.
         shed: What is told when the queue is full, and how long that takes.
         quota_per_s: Requests that are accepted per second between ``quota_from_s`` and
@@ -79,6 +84,7 @@ class Dependency:
     service_s: tuple[float, ...]
     workers: int = 0
     queue: int | None = None
+    instances: int = 1
     abandons: bool = False
     shed: Failing = _SHED
     quota_per_s: float | None = None
@@ -96,6 +102,16 @@ def draw(seed: int, call: int, attempt: int, lane: int) -> float:
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
     return (mixed ^ (mixed >> 31)) / (_MASK + 1)
+
+
+class _Instance:
+    """One instance: how many requests it works on, and which wait."""
+
+    __slots__ = ("busy", "waiting")
+
+    def __init__(self) -> None:
+        self.busy = 0
+        self.waiting: deque[tuple[Any, float]] = deque()
 
 
 class Server:
@@ -116,11 +132,14 @@ class Server:
         self._spec = spec
         self._seed = seed
         self._later = later
-        self._idle = spec.workers or _ENDLESS
-        self._waiting: deque[tuple[Any, float]] = deque()
+        self._workers = spec.workers or _ENDLESS
+        self._instances = [_Instance() for _ in range(spec.instances)]
         self._starts = [fault.start_s for fault in spec.faults]
         self._tokens = spec.quota_per_s or 0.0
         self._tokens_at_s = 0.0
+        for fault in spec.faults:
+            if fault.working < 1.0 and not isinf(fault.end_s):
+                later(fault.end_s, self._back, None)
 
     def submit(self, now_s: float, request: Any) -> None:
         """Take a request; ``request.answered`` is called when it has an answer.
@@ -137,13 +156,13 @@ class Server:
             return
         chance = draw(self._seed, request.call, request.lane, 3)
         needs_s = spec.service_s[int(chance * len(spec.service_s))]
-        if self._idle:
-            self._idle -= 1
-            self._begin(now_s, request, needs_s)
-        elif spec.queue is not None and len(self._waiting) >= spec.queue:
+        at = self._instance(request)
+        if at.busy < self._working(now_s):
+            self._begin(now_s, at, request, needs_s)
+        elif spec.queue is not None and len(at.waiting) >= spec.queue:
             self._later(now_s + spec.shed.takes_s, request.answered, spec.shed.reply)
         else:
-            self._waiting.append((request, needs_s))
+            at.waiting.append((request, needs_s))
 
     def refusal(self, now_s: float, request: Any) -> Failing | None:
         """What the request is told at once; ``None`` when it is taken."""
@@ -160,20 +179,41 @@ class Server:
         rate = self._spec.quota_per_s
         return None if rate is None or self._within_quota(now_s, rate) else self._spec.over_quota
 
-    def _begin(self, now_s: float, request: Any, needs_s: float) -> None:
-        self._later(now_s + needs_s * self._fault(now_s).slowdown, self._finish, request)
+    def _instance(self, request: Any) -> _Instance:
+        instances = self._instances
+        if len(instances) == 1:
+            return instances[0]
+        chance = draw(self._seed, request.call, request.lane, 4)
+        return instances[int(chance * len(instances))]
 
-    def _finish(self, request: Any, now_s: float) -> None:
+    def _working(self, now_s: float) -> int:
+        """How many requests an instance works on at this moment."""
+        share = self._fault(now_s).working
+        return self._workers if share >= 1.0 else max(1, round(share * self._workers))
+
+    def _begin(self, now_s: float, at: _Instance, request: Any, needs_s: float) -> None:
+        at.busy += 1
+        took_s = needs_s * self._fault(now_s).slowdown
+        self._later(now_s + took_s, self._finish, (at, request))
+
+    def _finish(self, done: tuple[_Instance, Any], now_s: float) -> None:
         # The worker is free before the caller knows: what the answer sets off finds it so.
-        waiting = self._waiting
-        self._idle += 1
-        while waiting:
-            after, needs_s = waiting.popleft()
-            if not (self._spec.abandons and after.left):
-                self._idle -= 1
-                self._begin(now_s, after, needs_s)
-                break
+        at, request = done
+        at.busy -= 1
+        self._take_next(now_s, at)
         request.answered(_WELL, now_s)
+
+    def _take_next(self, now_s: float, at: _Instance) -> None:
+        working = self._working(now_s)
+        while at.waiting and at.busy < working:
+            after, needs_s = at.waiting.popleft()
+            if not (self._spec.abandons and after.left):
+                self._begin(now_s, at, after, needs_s)
+
+    def _back(self, _: None, now_s: float) -> None:
+        """Workers that were lost are there again."""
+        for at in self._instances:
+            self._take_next(now_s, at)
 
     def _fault(self, now_s: float) -> Fault:
         index = bisect_right(self._starts, now_s) - 1

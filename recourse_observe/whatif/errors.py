@@ -1,9 +1,11 @@
 """What the record says of failing answers: whose doing they are, and when."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import log
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 from recourse_observe.whatif.dependency import Failing, Fault, Reply
 from recourse_observe.whatif.record import Record, Tried
@@ -14,6 +16,8 @@ __all__ = ["Blame", "blame", "outside_faults", "quota"]
 
 _BIN_S: Final = 2.0
 _FEW: Final = 10
+# How much likelier, as a logarithm, two rates must be than one.
+_GAIN: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,26 +82,76 @@ def _beside_slow(record: Record, group: Sequence[Tried], usual_s: float) -> bool
     return others >= _FEW and slow > 0.4 * others  # a good part of them
 
 
+class _Bin(NamedTuple):
+    """Attempts of a short while, and how many failed from outside, by reason."""
+
+    start_s: float
+    end_s: float
+    tried: int
+    failed: Mapping[str, int]
+
+
 def outside_faults(record: Record, found: Blame) -> tuple[Fault, ...]:
-    """The schedule of what fails whatever the load is; quiet stretches share one rate each."""
+    """The schedule of what fails whatever the load is; what is about as bad shares one rate."""
+    stubborn = _stubborn(record, found)
+    faults = []
+    for bins in _stretches(record, _bins(record, found)):
+        tried, failed = _summed(bins)
+        if failed:
+            shares = {reason: count / tried for reason, count in failed.items()}
+            faults.append(_fault(bins[0].start_s, bins[-1].end_s, shares, found, stubborn))
+    return tuple(faults)
+
+
+def _bins(record: Record, found: Blame) -> list[_Bin]:
+    """Before the incident one, after it one, and many in between."""
     bin_s = max(_BIN_S, (record.end_s - record.onset_s) / 60.0)
-    tried_in: dict[int, int] = {}
-    failed_in: dict[int, dict[str, int]] = {}
+    tried_in: Counter[int] = Counter()
+    failed_in: dict[int, Counter[str]] = {}
     for tried in record.attempts:
         if tried.ran:
             place = _place(record, tried.at_s, bin_s)
-            tried_in[place] = tried_in.get(place, 0) + 1
+            tried_in[place] += 1
             if tried.reason in found.outside and ending_of(tried) is Ending.ERROR:
-                reasons = failed_in.setdefault(place, {})
-                reasons[tried.reason] = reasons.get(tried.reason, 0) + 1
-    stubborn = _stubborn(record, found)
-    faults = []
-    for place in sorted(tried_in):
-        shares = {r: n / tried_in[place] for r, n in failed_in.get(place, {}).items()}
-        if shares:
-            start_s, end_s = _stretch(record, place, bin_s)
-            faults.append(_fault(start_s, end_s, shares, found, stubborn))
-    return tuple(faults)
+                failed_in.setdefault(place, Counter())[tried.reason] += 1
+    return [
+        _Bin(*_stretch(record, place, bin_s), count, failed_in.get(place, {}))
+        for place, count in sorted(tried_in.items())
+    ]
+
+
+def _stretches(record: Record, bins: Sequence[_Bin]) -> list[Sequence[_Bin]]:
+    before = [one for one in bins if one.end_s <= record.onset_s]
+    during = [one for one in bins if record.onset_s <= one.start_s < record.end_s]
+    after = [one for one in bins if record.end_s <= one.start_s]
+    return [stretch for stretch in (before, *_divided(during), after) if stretch]
+
+
+def _divided(bins: Sequence[_Bin]) -> list[Sequence[_Bin]]:
+    """Stretches that differ by more than chance; a rate for every short while would fit the chance."""
+    whole = _likely(bins)
+    gains = [
+        (_likely(bins[:place]) + _likely(bins[place:]) - whole, place)
+        for place in range(1, len(bins))
+    ]
+    gain, place = max(gains, default=(0.0, 0))
+    if gain < _GAIN:
+        return [bins]
+    return [*_divided(bins[:place]), *_divided(bins[place:])]
+
+
+def _likely(bins: Sequence[_Bin]) -> float:
+    """Logarithm of the likelihood of these counts at their own rates."""
+    tried, failed = _summed(bins)
+    well = tried - failed.total()
+    return sum(count * log(count / tried) for count in (well, *failed.values()) if count > 0)
+
+
+def _summed(bins: Sequence[_Bin]) -> tuple[int, Counter[str]]:
+    failed: Counter[str] = Counter()
+    for one in bins:
+        failed.update(one.failed)
+    return sum(one.tried for one in bins), failed
 
 
 def _fault(

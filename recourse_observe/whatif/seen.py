@@ -1,10 +1,11 @@
 """Reads off a record what it shows of the dependency: service times, failing answers, quotas, rates."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import inf, log
+from statistics import median
 from typing import Final
 
 from recourse_observe.whatif.dependency import Dependency
@@ -21,6 +22,13 @@ _FULL_BIN_S: Final = 2.0
 _LASTING_S: Final = 6.0
 _QUICK: Final = 0.35
 _STEEP: Final = 40.0
+_GROUP: Final = 60
+_LONG: Final = 1.3
+_ILL: Final = 0.1
+# How much likelier, as a logarithm, two rates must be than one, and how much more the second is.
+_STEP: Final = 4.0
+_FASTER: Final = 1.25
+_STILL_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +42,8 @@ class Full:
         last_s: When the last was turned away.
         held_per_s: Requests per second with which the trouble lasted after that: more than it can
             take when it is well; 0 when it did not last.
+        slow_rate: Requests per second that were taken at first, when that was less; else 0.
+        slow_to_s: Until when.
     """
 
     rate: float
@@ -41,6 +51,8 @@ class Full:
     filling_s: float
     last_s: float
     held_per_s: float
+    slow_rate: float = 0.0
+    slow_to_s: float = 0.0
 
     def waiting(self, rate: float) -> float:
         """How many the queue holds, when so many per second were worked off while it filled."""
@@ -80,7 +92,8 @@ def look(record: Record) -> Seen:
     usable = [t for t in quiet if ending_of(t) is not Ending.ERROR]
     if sum(t.outcome == "success" for t in usable) < 20:  # noqa: PLR2004  # no quiet to speak of
         usable = [t for t in record.attempts if t.ran and ending_of(t) is not Ending.ERROR]
-    service = service_quantiles([(t.duration_s, t.outcome != "success") for t in usable])
+    calm = _uncrowded(usable)
+    service = service_quantiles([(t.duration_s, t.outcome != "success") for t in calm])
     usual_s = service[len(service) // 2]
     found = blame(record, usual_s)
     held = quota(record, found.quota)
@@ -116,6 +129,23 @@ def look(record: Record) -> Seen:
     )
 
 
+def _uncrowded(attempts: Sequence[Tried]) -> list[Tried]:
+    """Those that began while so few others were under way that what they took is work, not waiting."""
+    starts = [one.at_s for one in attempts]
+    # What was given up may be worked on for a while.
+    ends = sorted(
+        one.at_s + one.duration_s + _STILL_S * (ending_of(one) is Ending.CUT_OFF)
+        for one in attempts
+    )
+    beside = [place - bisect_right(ends, at_s) for place, at_s in enumerate(starts)]
+    order = sorted(range(len(attempts)), key=beside.__getitem__)
+    groups = [order[place : place + _GROUP] for place in range(0, len(order), _GROUP)]
+    middles = [median(attempts[place].duration_s for place in group) for group in groups]
+    first_long = next((n for n, took_s in enumerate(middles) if took_s > _LONG * middles[0]), None)
+    calm = sorted(place for group in groups[:first_long] for place in group)
+    return [attempts[place] for place in calm]
+
+
 def _during(record: Record, at_s: float) -> bool:
     return record.onset_s - 5.0 <= at_s < record.end_s + 5.0
 
@@ -139,11 +169,12 @@ def _full(record: Record, shed: frozenset[str], edges: tuple[float, float]) -> F
     for place, moments in enumerate((taken, refused)):
         for at_s in moments:
             bins.setdefault(int(at_s // _FULL_BIN_S), [0, 0])[place] += 1
-    full = [well / _FULL_BIN_S for _, (well, turned) in sorted(bins.items()) if turned > 0.1 * well]
+    full = [(bin_, well) for bin_, (well, turned) in sorted(bins.items()) if turned > 0.1 * well]
     if len(full) < 3:  # noqa: PLR2004  # not seen more than in passing
         return None
     # The later half: while the queue fills, more is taken.
-    late = sorted(full[len(full) // 2 :])
+    late = sorted(well / _FULL_BIN_S for _, well in full[len(full) // 2 :])
+    slow, slow_to_s = _slow_at_first(full)
     from_s, to_s = edges
     last_s = refused[-1]
     after = bisect_left(taken, to_s) - bisect_left(taken, last_s)
@@ -153,7 +184,30 @@ def _full(record: Record, shed: frozenset[str], edges: tuple[float, float]) -> F
         filling_s=max(0.0, refused[0] - from_s),
         last_s=last_s,
         held_per_s=after / (to_s - last_s) if to_s - last_s > _LASTING_S else 0.0,
+        slow_rate=slow,
+        slow_to_s=slow_to_s,
     )
+
+
+def _slow_at_first(full: Sequence[tuple[int, int]]) -> tuple[float, float]:
+    """How much was taken of a full queue until more was, and until when; nothing when all the same.
+
+    What is taken of a full queue is what is worked off: that it gets more shows when the trouble
+    from outside was over, and that something else kept the queue full.
+    """
+    best, found = _STEP, (0.0, 0.0)
+    taken = [0, *accumulate(well for _, well in full)]
+    for place in range(1, len(full)):
+        early, late = taken[place] / place, (taken[-1] - taken[place]) / (len(full) - place)
+        gain = place * _worth(early) + (len(full) - place) * _worth(late)
+        gain -= len(full) * _worth(taken[-1] / len(full))
+        if gain > best and late > _FASTER * early:
+            best, found = gain, (max(0.5, early) / _FULL_BIN_S, full[place][0] * _FULL_BIN_S)
+    return found
+
+
+def _worth(mean: float) -> float:
+    return mean * log(mean) if mean else 0.0
 
 
 def _most_slowdown(record: Record, service: Sequence[float], from_s: float) -> float:
@@ -201,6 +255,8 @@ def _likely(bad: int, count: int) -> float:
 
 def _suffered(record: Record, quiet: Sequence[Tried], usual_s: float) -> bool:
     """Whether attempts of the incident were slow or cut off more than usual."""
+    if record.end_s <= record.onset_s:  # no incident: a dependency that was never well, or always
+        return _hurt(quiet, usual_s) > _ILL
     during = [t for t in record.attempts if t.ran and _during(record, t.at_s)]
     return _hurt(during, usual_s) > 1.5 * _hurt(quiet, usual_s) + 0.02  # more than chance
 

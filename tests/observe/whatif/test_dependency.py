@@ -100,6 +100,25 @@ def test_a_slowdown_and_errors_come_at_their_time_only() -> None:
     assert {at_s for reason, at_s in during if not reason} == {18.0}
 
 
+def test_instances_have_workers_and_a_queue_each() -> None:
+    spec = Dependency(service_s=SECOND, workers=1, queue=1, instances=2)
+
+    answers = served(spec, [0.0] * 8)
+
+    assert answers.count(("", 1.0)) == 2
+    assert answers.count(("", 2.0)) == 2
+    assert sum(reason == "shed" for reason, _ in answers) == 4
+
+
+def test_workers_that_were_lost_take_what_waits_when_they_are_back() -> None:
+    lost = Fault(start_s=0.0, end_s=0.5, working=0.5)
+    forever = Fault(start_s=5.0, end_s=float("inf"), working=0.5)
+    spec = Dependency(service_s=SECOND, workers=2, faults=(lost, forever))
+
+    assert served(spec, [0.0, 0.1]) == [("", 1.0), ("", 1.5)]
+    assert served(spec, [6.0, 6.0]) == [("", 7.0), ("", 8.0)]
+
+
 def test_poison_fails_the_same_calls_at_every_attempt() -> None:
     poison = Failing(0.3, Reply("http_500"))
     fault = Fault(start_s=0.0, end_s=10.0, poison=poison)
