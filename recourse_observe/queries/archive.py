@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from recourse_observe.archive.opened import LocalStore
 
-__all__ = ["Archive", "CallNotFoundError", "open_archive"]
+__all__ = ["Archive", "CallNotFoundError", "open_archive", "rows_of"]
 
 _GAP_US: Final = 30_000_000
 _SORTS: Final = ("start", "total", "attempts", "retries", "hedges")
@@ -89,6 +89,13 @@ def open_archive(
         place = held.enter_context(_unpacked(path))
         store = _trusted(place) if trusted else _watched(place, limits)
         return Archive(store, name=name, held=held.pop_all())
+
+
+def rows_of(row: type[RowT], table: Any) -> tuple[RowT, ...]:
+    """The rows of a ``pyarrow.Table``, as a class with the same names."""
+    names = table.column_names
+    columns = [column.to_pylist() for column in table.columns]
+    return tuple(row(**dict(zip(names, line, strict=True))) for line in zip(*columns, strict=True))
 
 
 @contextmanager
@@ -216,12 +223,7 @@ class Archive:
         self, row: type[RowT], question: str, scope: Scope = EVERYTHING, **values: object
     ) -> tuple[RowT, ...]:
         """The answer to one of the SQL files, as rows of a class with the same names."""
-        table = self.ask(question, scope, **values)
-        names = table.column_names
-        columns = [column.to_pylist() for column in table.columns]
-        return tuple(
-            row(**dict(zip(names, line, strict=True))) for line in zip(*columns, strict=True)
-        )
+        return rows_of(row, self.ask(question, scope, **values))
 
     def coverage(self) -> Coverage:
         """What the archive covers; an archive without a call and without a recorder covers 0 to 0.

@@ -1,7 +1,7 @@
 """The SQL files, read once and made whole: scope and filter come from one place."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -9,10 +9,21 @@ from typing import Final
 from recourse_observe.queries.filters import compile_filter
 from recourse_observe.scope import EVERYTHING, Scope
 
-__all__ = ["literal", "parameters", "scope_parameters", "statement"]
+__all__ = ["literal", "parameters", "scope_parameters", "statement", "together"]
 
 _COMMENT: Final = re.compile(r"--[^\n]*")
 _PARAMETER: Final = re.compile(r"\$([a-z_][a-z0-9_]*)")
+# Calls of $keys that may be members of a scope, and their attempts, in the place of all there are.
+_OF_KEYS: Final = """\
+calls AS MATERIALIZED (
+    SELECT * FROM calls
+    WHERE
+        list_contains($keys::VARCHAR[], key)
+        AND started_at < make_timestamp($end_us::BIGINT)
+        AND ended_at >= make_timestamp($start_us::BIGINT)
+),
+attempts AS MATERIALIZED (SELECT * FROM attempts WHERE call_id IN (SELECT call_id FROM calls)),
+"""
 
 
 @cache
@@ -20,23 +31,48 @@ def _text(name: str) -> str:
     return (files("recourse_observe.queries") / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def statement(name: str, scope: Scope = EVERYTHING) -> str:
+def _body(name: str) -> str:
+    return _COMMENT.sub("", _text(name)).strip()
+
+
+def statement(name: str, scope: Scope = EVERYTHING, *, of_keys: bool = False) -> str:
     """The SQL of a question, as it runs.
 
     Args:
         name: The file, without ``.sql``.
         scope: Its filter becomes part of the statement; its values are parameters.
+        of_keys: The question is about ``$keys`` alone, so nothing of other keys is read.
     """
-    text = _COMMENT.sub("", _text(name)).strip()
+    text = _body(name)
     if not re.search(r"\bmembers\b", text):
         return text
-    condition, _ = compile_filter(scope.where)
-    members = _COMMENT.sub("", _text("members")).strip()
-    chosen = f"SELECT * FROM ({members}) AS c WHERE {condition}"  # noqa: S608  # values are parameters
-    head = f"WITH members AS NOT MATERIALIZED ({chosen})"
+    held = _OF_KEYS if of_keys else ""
+    head = f"WITH {held}members AS NOT MATERIALIZED ({_members(scope)})"
     if text.startswith("WITH "):
         return f"{head},\n{text.removeprefix('WITH ')}"
     return f"{head}\n{text}"
+
+
+def together(names: Sequence[str], scope: Scope = EVERYTHING, *, of_keys: bool = False) -> str:
+    """The SQL of several questions that looks up the calls of a scope once.
+
+    Its one row has for each question a list of rows, in the order of their columns.
+
+    Args:
+        names: The files, without ``.sql``.
+        scope: See :func:`statement`.
+        of_keys: See :func:`statement`.
+    """
+    held = _OF_KEYS if of_keys else ""
+    parts = [f"{held}members AS MATERIALIZED ({_members(scope)})"]
+    parts += [f"{name} AS ({_body(name)})" for name in names]
+    lists = [f"(SELECT list({name} ORDER BY {name}) FROM {name}) AS {name}" for name in names]  # noqa: S608  # names are ours
+    return "WITH " + ",\n".join(parts) + "\nSELECT " + ", ".join(lists)
+
+
+def _members(scope: Scope) -> str:
+    condition, _ = compile_filter(scope.where)
+    return f"SELECT * FROM ({_body('members')}) AS c WHERE {condition}"  # noqa: S608  # values are parameters
 
 
 def parameters(sql: str) -> frozenset[str]:

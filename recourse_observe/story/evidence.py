@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from recourse_observe.queries.archive import Archive
 from recourse_observe.scope import Scope
+from recourse_observe.story.asked import ask_of_keys
 from recourse_observe.story.detectors.bad_policy_rollout import changes
 from recourse_observe.story.findings import Cause, Evidence
 from recourse_observe.story.narrate import why
@@ -31,7 +32,8 @@ _POLICIES: Final = 6
 def gather(archive: Archive, picture: Picture, scope: Scope, cause: Cause) -> tuple[Evidence, ...]:
     """Rows that show the incident, those that show its cause first."""
     slow = 2 * (picture.before.latency.p99_us or 0)
-    table = archive.ask(
+    table = ask_of_keys(
+        archive,
         "evidence",
         scope,
         keys=list(picture.keys),

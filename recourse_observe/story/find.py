@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
-from recourse_observe.queries.archive import Archive
+from recourse_observe.queries.archive import Archive, rows_of
 from recourse_observe.queries.rows import Coverage
 from recourse_observe.scope import Scope
+from recourse_observe.story.asked import Span, ask_of_keys
 from recourse_observe.story.baseline import Usual, slow_limit_us, usual_latency
 from recourse_observe.story.cusum import edge_after_low, edge_at_peak
 from recourse_observe.story.edges import Edge, Signal, signal_of
 from recourse_observe.story.incidents import Complaint, Group, blamed, group, namespace
-from recourse_observe.story.look import Span
 from recourse_observe.story.spells import Bin, KeySpell, gathered, key_spells
 
 __all__ = ["Found", "find"]
@@ -112,7 +112,7 @@ def _blamed(archive: Archive, one: Group) -> Group:
         return one
     keys = [spell.key for spell in one.culprits]
     scope = Scope(start_unix_us=one.start_us, end_unix_us=one.end_us)
-    told = archive.rows(Complaint, "complaints", scope, keys=keys)
+    told = rows_of(Complaint, ask_of_keys(archive, "complaints", scope, keys=keys))
     return blamed(one, {row.key: row for row in told})
 
 
@@ -181,7 +181,7 @@ def _calls(
     keys = [spell.key for spell in one.culprits]
     scope = Scope(start_unix_us=max(0, start_us), end_unix_us=end_us)
     slow = [limits.get(key, 2**62) for key in keys]
-    return archive.rows(Edge, "edges", scope, keys=keys, slow_us=slow)
+    return rows_of(Edge, ask_of_keys(archive, "edges", scope, keys=keys, slow_us=slow))
 
 
 def _onset(archive: Archive, one: Group, limits: Mapping[str, int]) -> tuple[int, Signal]:

@@ -5,8 +5,8 @@ from typing import Final
 
 from recourse_observe.queries.archive import Archive
 from recourse_observe.queries.rows import Coverage, PolicyRow
-from recourse_observe.scope import EVERYTHING
 from recourse_observe.story import narrate
+from recourse_observe.story.asked import Span, asked
 from recourse_observe.story.detectors.circuit_stuck_open import stuck_instances
 from recourse_observe.story.detectors.signs import Suspect
 from recourse_observe.story.evidence import gather
@@ -14,14 +14,12 @@ from recourse_observe.story.facts import Teller, looked_at, measures
 from recourse_observe.story.find import find
 from recourse_observe.story.findings import Cause, Checked, Incident, Ranked, StoryDocument
 from recourse_observe.story.judge import rank, suspects
-from recourse_observe.story.look import Span, look
+from recourse_observe.story.look import look
 from recourse_observe.story.part import actions, retry_effect
 from recourse_observe.story.picture import Picture
 
 __all__ = ["tell"]
 
-_BEFORE_US: Final = 300_000_000
-_AFTER_US: Final = 120_000_000
 _MOST_KEYS: Final = 1_000
 _MOST_OF: Final = 0.9
 
@@ -51,15 +49,13 @@ def _incident(
     coverage: Coverage,
     number: int,
 ) -> Incident:
-    picture = look(archive, span, applied)
+    answers = asked(archive, span)
+    picture = look(archive, span, answers, applied)
     found = suspects(picture)
     causes = rank(found)
     cause = causes[0].cause
-    scope = EVERYTHING.during(
-        max(span.clear_from_us, span.onset_us - _BEFORE_US),
-        max(span.end_us, min(span.clear_to_us, span.end_us + _AFTER_US)),
-    )
-    facts = Teller(archive=archive, picture=picture, scope=scope, cause=cause).facts()
+    known, scope = answers.facts(), span.scope
+    facts = Teller(archive=archive, known=known, picture=picture, scope=scope, cause=cause).facts()
     numbers = measures(facts, picture)
     culprits = _culprits(picture, cause)
     told = Incident(

@@ -69,3 +69,14 @@ def test_texts_in_written_out_values_are_quoted() -> None:
 
     assert "['it''s']" in sql
     assert "'a''b'" in sql
+
+
+@pytest.mark.parametrize("of_keys", [False, True])
+def test_questions_asked_together_are_answered_in_one_row(of_keys: bool, empty: Store) -> None:  # noqa: FBT001  # a parameter of the test
+    names = ("phase_calls", "fact_impact", "fact_fewer")
+    sql = statements.together(names, EVERYTHING.matching("lost"), of_keys=of_keys)
+
+    ((calls, impact, fewer),) = empty.rows(sql, values(sql))
+
+    assert (calls, fewer) == (None, None)
+    assert impact[0]["calls"] == 0

@@ -1,0 +1,131 @@
+"""Asks an archive about an incident: many questions in two statements, so that its calls are looked up twice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from recourse_observe.queries.archive import Archive
+from recourse_observe.queries.statements import (
+    parameters,
+    scope_parameters,
+    statement,
+    together,
+)
+from recourse_observe.scope import Scope
+
+__all__ = ["Asked", "Span", "ask_of_keys", "asked"]
+
+_BEFORE_US: Final = 300_000_000
+_AFTER_US: Final = 120_000_000
+_QUICK: Final = 1.5
+_SHED: Final = 0.5
+_LEAST_QUICK_US: Final = 50_000
+_OF_ALL: Final = ("phase_calls", "fact_others", "fact_fewer")
+"""About every key; what they leave out is the affected ones."""
+_OF_CULPRITS: Final = (
+    "phase_attempts",
+    "phase_latency",
+    "pulse",
+    "processes",
+    "fact_impact",
+    "fact_reason",
+    "fact_latency",
+    "fact_load",
+    "fact_ours",
+    "fact_budget",
+    "fact_breaker",
+    "fact_worst_minute",
+    "fact_disposition",
+    "fact_hedges",
+    "fact_end",
+)
+
+RowT = TypeVar("RowT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The stretch of an incident, and how far one may look around it.
+
+    Attributes:
+        clear_from_us: Where the last incident before it ended, or the archive begins.
+        clear_to_us: Where the next one begins, or the archive ends.
+    """
+
+    keys: tuple[str, ...]
+    affected: tuple[str, ...]
+    onset_us: int
+    end_us: int
+    ongoing: bool
+    clear_from_us: int
+    clear_to_us: int
+    usual_p50_us: int
+
+    @property
+    def start_us(self) -> int:
+        """Where the time before it begins that it is compared with."""
+        return max(self.clear_from_us, self.onset_us - _BEFORE_US)
+
+    @property
+    def stop_us(self) -> int:
+        """Where the time after it ends."""
+        return min(self.clear_to_us, self.end_us + _AFTER_US)
+
+    @property
+    def scope(self) -> Scope:
+        """All of that time, every key."""
+        return Scope(start_unix_us=self.start_us, end_unix_us=max(self.stop_us, self.end_us))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The answers about one incident: for each question a ``pyarrow.StructArray`` of rows."""
+
+    answers: Mapping[str, Any]
+
+    def rows(self, row: type[RowT], question: str) -> tuple[RowT, ...]:
+        """The answer to a question, as rows of a class with the same names."""
+        answer = self.answers[question]
+        names = [field.name for field in answer.type]
+        columns = [column.to_pylist() for column in answer.flatten()]
+        return tuple(
+            row(**dict(zip(names, line, strict=True))) for line in zip(*columns, strict=True)
+        )
+
+    def facts(self) -> dict[str, dict[str, Any] | None]:
+        """The row of each kind of fact; ``None`` where there is none."""
+        return {
+            question.removeprefix("fact_"): next(iter(answer.to_pylist()), None)
+            for question, answer in self.answers.items()
+            if question.startswith("fact_")
+        }
+
+
+def asked(archive: Archive, span: Span) -> Asked:
+    """All that a picture and most of the facts are made of."""
+    edges = {"onset_us": span.onset_us, "offset_us": span.end_us}
+    limits = {
+        "quick_us": max(_LEAST_QUICK_US, round(_QUICK * span.usual_p50_us)),
+        "shed_us": max(2_000, round(_SHED * span.usual_p50_us)),
+    }
+    everyone = together(_OF_ALL, span.scope)
+    culprits = together(_OF_CULPRITS, span.scope, of_keys=True)
+    others = _ask(archive, everyone, span.scope, edges | {"keys": list(span.affected)})
+    own = _ask(archive, culprits, span.scope, edges | limits | {"keys": list(span.keys)})
+    return Asked(
+        {
+            name: table[name].combine_chunks().flatten()
+            for table in (others, own)
+            for name in table.column_names
+        }
+    )
+
+
+def ask_of_keys(archive: Archive, question: str, scope: Scope, **values: object) -> Any:
+    """The answer to a question about ``keys`` alone, as a ``pyarrow.Table``: no other key is read."""
+    return _ask(archive, statement(question, scope, of_keys=True), scope, values)
+
+
+def _ask(archive: Archive, sql: str, scope: Scope, values: Mapping[str, object]) -> Any:
+    given = {**scope_parameters(scope), **values}
+    return archive.sql(sql, {name: given[name] for name in parameters(sql)})
