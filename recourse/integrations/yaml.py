@@ -1,10 +1,13 @@
 """YAML for policy files, when PyYAML is there."""
 
-from typing import Any
+from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
-__all__ = ["loads"]
+__all__ = ["lines", "loads"]
+
+# Deeper than policies are; an alias may lead back to where it stands.
+_DEEPEST: Final = 6
 
 
 def loads(text: str) -> Any:
@@ -21,3 +24,17 @@ def loads(text: str) -> Any:
         what = getattr(error, "problem", None) or str(error)
         message = f"{what}{place}"
         raise ValueError(message) from None
+
+
+def lines(text: str) -> dict[tuple[str, ...], int]:
+    """The line of each key of a text that is YAML, by the key's path."""
+    known: dict[tuple[str, ...], int] = {}
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), yaml.compose(text, Loader=yaml.SafeLoader))]
+    while waiting:
+        above, node = waiting.pop()
+        if isinstance(node, yaml.MappingNode) and len(above) < _DEEPEST:
+            for name, value in node.value:
+                path = (*above, str(name.value))
+                known.setdefault(path, name.start_mark.line + 1)
+                waiting.append((path, value))
+    return known

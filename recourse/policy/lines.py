@@ -1,10 +1,10 @@
-"""On which line of a TOML file a key stands; :mod:`tomllib` does not say."""
+"""On which line of a file a key stands; neither :mod:`tomllib` nor :mod:`json` says."""
 
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-__all__ = ["Lines", "toml_lines"]
+__all__ = ["Lines", "json_lines", "toml_lines"]
 
 Path = tuple[str, ...]
 
@@ -12,6 +12,7 @@ _HEADER: Final = re.compile(r"\s*\[\[?(?P<path>.+?)\]\]?\s*(#.*)?$")
 _ASSIGNMENT: Final = re.compile(
     r"""\s*(?P<path>(?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*="""
 )
+_JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,34 @@ def toml_lines(text: str) -> Lines:
             path = table + _parts(assignment["path"])
             for length in range(len(table) + 1, len(path) + 1):
                 known.setdefault(path[:length], number)
+    return Lines(known)
+
+
+def json_lines(text: str) -> Lines:
+    """The lines of the names in a text that is JSON."""
+    import json  # wanted only when a file is read
+
+    known: dict[Path, int] = {}
+    names: list[str | None] = []  # one per open bracket; None is a list's
+    number, read_to, is_name = 1, 0, False
+    for token in _JSON_TOKEN.finditer(text):
+        number += text.count("\n", read_to, token.start())
+        read_to = token.start()
+        match token[0]:
+            case "{" | "[" as bracket:
+                names.append("" if bracket == "{" else None)
+                is_name = bracket == "{"
+            case "}" | "]":
+                names.pop()
+            case ",":
+                is_name = names[-1] is not None
+            case ":":
+                is_name = False
+            case name if is_name:
+                names[-1] = json.loads(name)
+                known.setdefault(tuple(each or "" for each in names), number)
+            case _:
+                pass
     return Lines(known)
 
 

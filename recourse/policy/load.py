@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from recourse.policy.lines import Lines, toml_lines
+from recourse.policy.lines import Lines, json_lines, toml_lines
 from recourse.policy.parse import PolicyFile, parse
 from recourse.policy.problems import PolicyFileError, Problem, suggestion
 
@@ -46,8 +46,9 @@ def loads(text: str, file: str) -> PolicyFile:
     if suffix not in FORMATS:
         problem = _problem(file, f"has an unknown format {suffix!r}", suggestion(suffix, FORMATS))
         raise PolicyFileError([problem])
-    data = data_of(text, file, FORMATS[suffix])
-    return parse(data, file=file, lines=toml_lines(text) if suffix == ".toml" else Lines())
+    form = FORMATS[suffix]
+    data = data_of(text, file, form)
+    return parse(data, file=file, lines=_lines(text, form))
 
 
 def data_of(text: str, file: str, form: str) -> Any:
@@ -77,8 +78,23 @@ def _data(text: str, form: str) -> Any:
 
             return json.loads(text)
         case _:
-            # By name: the core knows no integration.
-            return importlib.import_module("recourse.integrations.yaml").loads(text)
+            return _yaml().loads(text)
+
+
+def _lines(text: str, form: str) -> Lines:
+    """Where each key stands in a text that has been read."""
+    match form:
+        case "toml":
+            return toml_lines(text)
+        case "json":
+            return json_lines(text)
+        case _:
+            return Lines(_yaml().lines(text))
+
+
+def _yaml() -> Any:
+    # By name: the core knows no integration.
+    return importlib.import_module("recourse.integrations.yaml")
 
 
 def _unreadable(file: str, wrong: str, error: Exception) -> PolicyFileError:

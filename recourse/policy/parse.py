@@ -79,6 +79,16 @@ class PolicyFile:
         named = field.endswith(".name") and self.says(section, field.removesuffix(".name"))
         return named or any(path in self.written for path in _spellings(section, field))
 
+    def without(self, keys: frozenset[str]) -> "PolicyFile":
+        """The file without the policies and sections of these names."""
+        return dataclasses.replace(
+            self,
+            policies=tuple(policy for policy in self.policies if str(policy.key) not in keys),
+            default=None if "default" in keys else self.default,
+            fallback=None if "fallback" in keys else self.fallback,
+            budgets={k: v for k, v in self.budgets.items() if f"budgets.{k}" not in keys},
+        )
+
     def line(self, section: Path, field: str = "") -> int | None:
         """The line of a field, or of the nearest table around it."""
         spellings = _spellings(section, field)
@@ -111,7 +121,7 @@ def parse(data: object, *, file: str = "", lines: Lines | None = None) -> Policy
         lines=reader.lines,
         written=frozenset(_paths(document, ())),
     )
-    reader.finish()
+    reader.finish(read)
     return read
 
 
@@ -149,10 +159,12 @@ class _Reader:
         self._file = file
         self._problems: list[Problem] = []
 
-    def finish(self) -> None:
+    def finish(self, read: PolicyFile | None = None) -> None:
         """Raise what was collected, in the order of the file."""
         if self._problems:
-            raise PolicyFileError(sorted(self._problems, key=lambda problem: problem.line or 0))
+            problems = sorted(self._problems, key=lambda problem: problem.line or 0)
+            wrong = frozenset(problem.key for problem in problems)
+            raise PolicyFileError(problems, None if read is None else read.without(wrong))
 
     def present(self, found: Iterable[T | None]) -> tuple[T, ...]:
         """Everything that could be read."""

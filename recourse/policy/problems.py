@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from recourse.errors import PolicyError
+
+if TYPE_CHECKING:
+    from recourse.policy.parse import PolicyFile
 
 __all__ = ["PolicyFileError", "Problem", "shown", "suggestion"]
 
@@ -51,10 +54,12 @@ class PolicyFileError(PolicyError):
 
     Attributes:
         problems: Everything that is wrong with it, in the order of the file.
+        rest: What the file says beside the tables that are wrong, if it could be read at all.
     """
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], rest: "PolicyFile | None" = None) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
+        self.rest: PolicyFile | None = rest
         super().__init__("policy file", self.problems, "what its problems say")
         self.args: tuple[object, ...] = (self.problems,)
 

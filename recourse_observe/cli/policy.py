@@ -68,16 +68,23 @@ def lint(*, files: Sequence[str], strict: bool, exit_code: bool, as_json: bool) 
 
 def _examined(path: str, *, strict: bool) -> list[tuple[str, Problem]]:
     """What is wrong with a file and what is unwise in it, in the order of its lines."""
-    try:
-        file = load(path)
-    except PolicyFileError as wrong:
-        return [(_MISTAKE, problem) for problem in wrong.problems]
-    found = [(_MISTAKE if strict else _UNWISE, problem) for problem in unwise(file)]
-    try:
-        budgets_of(file)
-    except PolicyFileError as wrong:
-        found += [(_MISTAKE, problem) for problem in wrong.problems]
+    file, mistakes = _read(path)
+    found = [(_MISTAKE, problem) for problem in mistakes]
+    if file is not None:
+        found += [(_MISTAKE if strict else _UNWISE, problem) for problem in unwise(file)]
+        try:
+            budgets_of(file)
+        except PolicyFileError as wrong:
+            found += [(_MISTAKE, problem) for problem in wrong.problems]
     return sorted(found, key=lambda one: one[1].line or 0)
+
+
+def _read(path: str) -> tuple[PolicyFile | None, tuple[Problem, ...]]:
+    """What a file says, as far as it can be followed, and what is wrong with the rest of it."""
+    try:
+        return load(path), ()
+    except PolicyFileError as wrong:
+        return wrong.rest, wrong.problems
 
 
 def _as_data(level: str, problem: Problem) -> dict[str, Any]:

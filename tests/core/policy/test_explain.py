@@ -6,6 +6,7 @@ from recourse.policy.diff import Difference, diff
 from recourse.policy.environment import Environment
 from recourse.policy.explain import ExplainedValue, Origin, explain
 from recourse.policy.load import loads
+from recourse.policy.parse import parse
 from recourse.policy.values import values
 
 FILE = loads(
@@ -117,7 +118,7 @@ def test_a_key_without_policy_and_default_is_not_found() -> None:
 
 
 def test_without_lines_the_file_alone_is_the_place() -> None:
-    file = loads('{"default": {"retry": {"max_attempts": 2}}}', "p.json")
+    file = parse({"default": {"retry": {"max_attempts": 2}}}, file="p.json")
 
     (found,) = [v for v in explain(file, "a.B").values if v.path == "retry.max_attempts"]
 

@@ -46,6 +46,79 @@ def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
     assert read.line(("policies", "a.B"), "retry.max_attempts") == 2
 
 
+JSON = r"""{
+  "policies": {
+    "a.\u0042": {"idempotent": [true, "x", {"y": 1}],
+      "id": "}{,:\"", "retry": {
+        "max_attempts": 3,
+        "budget": "b"
+      }
+    }
+  },
+  "default": {}
+}"""
+YAML = """\
+policies:
+  a.B:
+    retry: &retry
+      max_attempts: 3
+
+      budget: {name: b}
+  c.D:
+    retry: *retry
+default: {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "lines"),
+    [
+        ("p.json", JSON, (3, 4, 5, 6, 10)),
+        pytest.param("p.yaml", YAML, (2, 3, 4, 6, 9), marks=needs_yaml),
+    ],
+)
+def test_keys_have_lines_in_every_format(file: str, text: str, lines: tuple[int, ...]) -> None:
+    with pytest.raises(PolicyFileError) as caught:
+        loads(text.replace("default", "defualt"), file)
+
+    assert caught.value.problems[-1].line == lines[-1]
+    read = loads(text.replace('"idempotent": [true, "x", {"y": 1}],', ""), file)
+    section = ("policies", "a.B")
+    fields = ("", "retry", "retry.max_attempts", "retry.budget")
+    assert [read.line(section, each) for each in fields] == list(lines[:-1])
+    assert read.line(("default",)) == lines[-1]
+
+
+@needs_yaml
+def test_a_document_that_contains_itself_has_lines_for_what_policies_have() -> None:
+    from recourse.integrations.yaml import lines
+
+    known = lines("a: &a\n  b: *a\n")
+
+    assert known["a", "b"] == 2
+    assert max(map(len, known)) == 6
+
+
+def test_what_is_not_wrong_in_a_file_is_known_beside_its_problems() -> None:
+    text = """
+        default = { foo = 1 }
+        fallback = { id = "f" }
+        [policies]
+        "a.B" = { retry = { max_attempts = 3 } }
+        "c.D" = { retry = 5 }
+        [budgets]
+        good = { kind = "unlimited" }
+        bad = { kind = "unlimitde" }
+    """
+    with pytest.raises(PolicyFileError) as caught:
+        loads(text, "p.toml")
+
+    rest = caught.value.rest
+    assert rest is not None
+    assert (rest.policies, rest.default, rest.fallback) == (THREE, None, Policy("fallback", id="f"))
+    assert list(rest.budgets) == ["good"]
+
+
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
@@ -80,7 +153,7 @@ def test_a_file_is_read_from_its_path(tmp_path: Path) -> None:
             "policies: policy file has an unknown format ''; use one of .json, .toml, .yaml, .yml",
         ),
         ("p.toml", "polices = 1", "p.toml:1: polices is not known; did you mean 'policies'?"),
-        ("p.json", '{"polices": 1}', "p.json: polices is not known; did you mean 'policies'?"),
+        ("p.json", '{"polices": 1}', "p.json:1: polices is not known; did you mean 'policies'?"),
     ],
 )
 def test_a_text_that_cannot_be_read_says_where_and_why(file: str, text: str, message: str) -> None:

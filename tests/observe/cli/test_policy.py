@@ -111,6 +111,21 @@ def test_lint_tells_everything_of_every_file_at_once_by_line(policy: Policy) -> 
     assert (ran.code, ran.err) == (1, "recourse: 2 files: 4 mistakes, 2 unwise\n")
 
 
+def test_lint_tells_what_is_unwise_beside_a_mistake(policy: Policy) -> None:
+    Path("both.toml").write_text(WRONG + UNWISE.replace("payments.Charge", "a.B"))
+
+    ran = policy("lint", "both.toml")
+
+    assert [line.rpartition("[")[2] for line in ran.lines] == [
+        "mistake: unknown]",
+        "mistake: wrong_value]",
+        "mistake: wrong_value]",
+        "unwise: clamped]",
+        "unwise: no_timeout]",
+        "mistake: wrong_value]",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
