@@ -7,7 +7,6 @@ of half a second in somebody's service.
 import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 from recourse_observe.archive.columns import ABSENT, Part, layout
 from recourse_observe.archive.files import Source
 from recourse_observe.archive.schema import Column, Kind, arrow_schema
+from recourse_observe.archive.texts import Texts, bitmap
 
 __all__ = ["arrow_table"]
 
@@ -67,7 +67,7 @@ def _constant(value: str | None, count: int) -> Any:
     if value is None:
         return pa.nulls(count, pa.string())
     zeros = pa.Array.from_buffers(pa.int32(), count, [None, pa.py_buffer(bytes(4 * count))])
-    return pa.DictionaryArray.from_arrays(zeros, _texts([value]))
+    return pa.DictionaryArray.from_arrays(zeros, _texts(Texts.of([value]), 1))
 
 
 def _words(column: Column, values: list[Any], codes: Any) -> Any:
@@ -76,7 +76,9 @@ def _words(column: Column, values: list[Any], codes: Any) -> Any:
         unique = [value for value in dict.fromkeys(values) if value is not None]
         place = {value: index for index, value in enumerate(unique)}
         places = _integers(pa.int32(), "i", [place.get(value) for value in values])
-        return pa.DictionaryArray.from_arrays(places.take(codes), _texts(unique))
+        return pa.DictionaryArray.from_arrays(
+            places.take(codes), _texts(Texts.of(unique), len(unique))
+        )
     if column.kind is Kind.FLAG:
         numbers = [None if v is None else int(v) for v in values]
         return _integers(pa.int8(), "b", numbers).cast(pa.bool_()).take(codes)
@@ -97,39 +99,24 @@ def _longs(column: Column, parts: Sequence[Part]) -> Any:
 def _others(column: Column, parts: Sequence[Part]) -> Any:
     chunks = []
     for part in parts:
-        values = part.others.get(column.name)
-        if values is None:
-            chunks.append(pa.nulls(part.rows, column.kind.arrow))
-        elif column.kind is Kind.TEXT:
-            chunks.append(_texts(values))
+        if column.name in part.texts:
+            chunks.append(_texts(part.texts[column.name], part.rows))
+        elif column.name in part.reals:
+            chunks.append(_reals(part.reals[column.name]))
         else:
-            chunks.append(_reals(values))
+            chunks.append(pa.nulls(part.rows, column.kind.arrow))
     return pa.chunked_array(chunks, type=column.kind.arrow)
+
+
+def _texts(texts: Texts, rows: int) -> Any:
+    known = pa.py_buffer(texts.known) if texts.known else None
+    buffers = [known, pa.py_buffer(texts.ends), pa.py_buffer(texts.data)]
+    return pa.Array.from_buffers(pa.string(), rows, buffers)
 
 
 def _validity(values: Sequence[Any]) -> Any:
     """Arrow's bitmap of what is not null; ``None`` when everything is there."""
-    if None not in values:
-        return None
-    bits = bytearray((len(values) + 7) // 8)
-    for index, value in enumerate(values):
-        if value is not None:
-            bits[index >> 3] |= 1 << (index & 7)
-    return pa.py_buffer(bytes(bits))
-
-
-def _texts(values: Sequence[str | None]) -> Any:
-    validity = _validity(values)
-    known: Sequence[Any] = values if validity is None else [value or "" for value in values]
-    joined = "".join(known)
-    if joined.isascii():
-        data, lengths = joined.encode("ascii"), map(len, known)
-    else:  # a lone surrogate cannot be UTF-8: it is shown, not refused
-        encoded = [value.encode("utf-8", "backslashreplace") for value in known]
-        data, lengths = b"".join(encoded), map(len, encoded)
-    ends = array("i", accumulate(lengths, initial=0))
-    buffers = [validity, pa.py_buffer(ends.tobytes()), pa.py_buffer(data)]
-    return pa.Array.from_buffers(pa.string(), len(values), buffers)
+    return pa.py_buffer(bitmap(values)) if None in values else None
 
 
 def _reals(values: Sequence[float | None]) -> Any:

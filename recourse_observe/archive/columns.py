@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Final, TypeAlias
 
 from recourse_observe.archive.schema import TABLES, Column, Kind
+from recourse_observe.archive.texts import Texts
 
 __all__ = [
     "ABSENT",
@@ -150,13 +151,21 @@ class Part:
         rows: How many.
         codes: Of each row's words.
         longs: Little-endian int64 per column; a column of nulls only is missing.
-        others: Values per column, likewise.
+        texts: Texts per column, likewise.
+        reals: Numbers per column, likewise.
     """
 
     rows: int
     codes: "array[int]"
     longs: dict[str, bytes] = field(default_factory=dict)
-    others: dict[str, list[Any]] = field(default_factory=dict)
+    texts: dict[str, Texts] = field(default_factory=dict)
+    reals: dict[str, list[float | None]] = field(default_factory=dict)
+
+    def others(self, column: Column) -> list[Any]:
+        """The values of a column that is neither words nor longs, by row."""
+        if column.kind is Kind.TEXT and column.name in self.texts:
+            return self.texts[column.name].values()
+        return self.reals.get(column.name) or [None] * self.rows
 
 
 def pack(table: str, rows: Rows) -> Part:
@@ -173,6 +182,10 @@ def pack(table: str, rows: Rows) -> Part:
             part.longs[column.name] = array("q", values).tobytes()
     for index, column in enumerate(where.others):
         others = rows.others[index :: len(where.others)]
-        if others.count(None) < len(others):
-            part.others[column.name] = others
+        if others.count(None) == len(others):
+            continue
+        if column.kind is Kind.TEXT:
+            part.texts[column.name] = Texts.of(others)
+        else:
+            part.reals[column.name] = others
     return part

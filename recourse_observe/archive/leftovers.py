@@ -1,8 +1,10 @@
 """What lies in ``_live``: segments that are in no table yet, and how the dead ones get there."""
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.files import FileName
@@ -13,7 +15,8 @@ from recourse_observe.archive.segment_data import SegmentData, read_segment
 
 __all__ = ["Leftover", "leftovers", "recover"]
 
-_LARGEST_BYTES = 1 << 30
+_LOG: Final = logging.getLogger("recourse.archive")
+_LARGEST_BYTES: Final = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +89,8 @@ def recover(root: Path, disk: Disk = DISK) -> dict[str, int]:
             continue
         try:
             found[folder.name] = _recover_one(root, folder, disk)
-        except OSError:
-            continue  # the next start tries again
+        except Exception as error:  # the next start tries again; readers name what is crafted
+            _LOG.warning("segments of %s cannot be recovered (%s)", folder.name, error)
         finally:
             lock.release()
     return found

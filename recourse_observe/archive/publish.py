@@ -105,14 +105,19 @@ def _identity(table: str, row: Row) -> tuple[Any, ...]:
 
 def _call_ids(data: SegmentData, told: str) -> Iterator[str]:
     for part in data.parts.get(told, []):
-        yield from part.others.get("call_id", ())
+        yield from _ids(part)
+
+
+def _ids(part: Part) -> list[Any]:
+    texts = part.texts.get("call_id")
+    return [None] * part.rows if texts is None else texts.values()
 
 
 def _ended(data: SegmentData, table: str) -> Iterator[tuple[Any, ...]]:
     """The identities of a table's rows, without making the rows."""
     words = data.words.get(table, {})
     for part in data.parts.get(table, []):
-        for call_id, code in zip(part.others.get("call_id", ()), part.codes, strict=True):
+        for call_id, code in zip(_ids(part), part.codes, strict=True):
             yield call_id, words[code][1:3] if table == "attempts" else None
 
 
@@ -121,7 +126,7 @@ def _rows(data: SegmentData, told: str) -> Iterator[Row]:
     where, words = layout(known), data.words.get(known, {})
     for part in data.parts.get(told, []):
         longs = [_integers(part, column.name) for column in where.longs]
-        others = [part.others.get(column.name, [None] * part.rows) for column in where.others]
+        others = [part.others(column) for column in where.others]
         for index, code in enumerate(part.codes):
             yield (
                 words[code],

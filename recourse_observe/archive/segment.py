@@ -1,9 +1,10 @@
 """Write-ahead segments: what a process has told, appended batch by batch, checksummed.
 
 A segment is a sequence of frames: the four bytes ``RCS1``, the payload's length and its CRC-32 as
-little-endian 32-bit numbers, the payload. A payload is a JSON head (its length in front, again 32
-bits) and the packed columns that the head describes, in its order. The first frame's head says
-whose segment it is. A frame that is short, or whose checksum is wrong, ends the segment: that is
+little-endian 32-bit numbers, the payload. A payload has a part for each of some tables: a JSON head
+(its length in front, again 32 bits) and the packed columns that the head describes, in its order:
+codes, longs, and of each column of texts where they end, the texts, and which of them there are. The
+first frame has but a head, which says whose segment it is. A frame that is short, or whose checksum is wrong, ends the segment: that is
 how a crash looks.
 
 Beside the tables of the schema a segment has ``open_calls`` and ``open_attempts``: rows of calls in
@@ -37,7 +38,9 @@ _SIGNS_OF_LIFE: Final = frozenset({"recorder", "rollups"})
 MAGIC: Final = b"RCS1"
 FRAME: Final = struct.Struct("<4sII")
 LENGTH: Final = struct.Struct("<I")
-_STEP: Final = 512  # rows per frame: a step that holds the interpreter for well under a millisecond
+_STEP: Final = (
+    2048  # rows per frame: a step that holds the interpreter for well under a millisecond
+)
 _encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=str).encode
 
 
@@ -108,26 +111,29 @@ class SegmentWriter:
         self._told: defaultdict[str, set[int]] = defaultdict(set)
         self._descriptor = disk.create(path)
         try:
-            self._append(_frame(_encode(head.as_json()).encode(), []))
+            self._append(_frame([_part(head.as_json())]))
         except OSError:
             with suppress(OSError):
                 disk.remove(path)
             raise
 
     def append(self, batch: Mapping[str, Rows], wall_ns: int, monotonic_ns: int) -> None:
-        """Write rows by table, in steps, and take out of ``batch`` what is written.
+        """Write rows by table, frame by frame, and take out of ``batch`` what is written.
 
         Raises:
             OSError: The disk refused; what was written before stays whole.
         """
         anchor = {"wall_ns": wall_ns, "monotonic_ns": monotonic_ns}
-        for table, rows in batch.items():
-            while rows:
-                self._append(self._packed(table, rows, anchor))
-                count = min(_STEP, len(rows))
-                rows.drop(TOLD_AS.get(table, table), count)
+        while taken := _first(batch):
+            parts = [
+                self._packed(table, batch[table].head(_known(table), count), anchor)
+                for table, count in taken.items()
+            ]
+            self._append(_frame(parts))
+            for table, count in taken.items():
+                batch[table].drop(_known(table), count)
                 self.rows += 0 if table in TOLD_AS else count
-                self.has_detail |= table not in _SIGNS_OF_LIFE
+            self.has_detail |= not _SIGNS_OF_LIFE.issuperset(taken)
 
     def sync(self) -> None:
         """Put what was appended on the disk."""
@@ -144,11 +150,10 @@ class SegmentWriter:
             self._disk.close(descriptor)
 
     def _packed(self, table: str, rows: Rows, anchor: Mapping[str, int]) -> bytes:
-        known = TOLD_AS.get(table, table)
-        step = rows.head(known, _STEP)
-        part = pack(known, step)
+        known = _known(table)
+        part = pack(known, rows)
         told = self._told[known]
-        new = sorted(set(step.codes) - told)
+        new = sorted(set(rows.codes) - told)
         told.update(new)
         head = {
             **anchor,
@@ -156,9 +161,11 @@ class SegmentWriter:
             "rows": part.rows,
             "words": [(code, self._words.of(known, code)) for code in new],
             "longs": list(part.longs),
-            "others": part.others,
+            "texts": {name: [len(t.data), len(t.known)] for name, t in part.texts.items()},
+            "reals": part.reals,
         }
-        return _frame(_encode(head).encode(), [part.codes.tobytes(), *part.longs.values()])
+        texts = [block for t in part.texts.values() for block in (t.ends, t.data, t.known)]
+        return _part(head, [part.codes.tobytes(), *part.longs.values(), *texts])
 
     def _append(self, frame: bytes) -> None:
         try:
@@ -175,8 +182,28 @@ class SegmentWriter:
             self.close()
 
 
-def _frame(head: bytes, blocks: Sequence[bytes]) -> bytes:
-    payload = b"".join((LENGTH.pack(len(head)), head, *blocks))
+def _known(table: str) -> str:
+    """The table whose layout the rows have."""
+    return TOLD_AS.get(table, table)
+
+
+def _first(batch: Mapping[str, Rows]) -> dict[str, int]:
+    """How many rows of which tables the next frame holds."""
+    taken, room = {}, _STEP
+    for table, rows in batch.items():
+        if count := min(room, len(rows)):
+            taken[table] = count
+            room -= count
+    return taken
+
+
+def _part(head: Mapping[str, Any], blocks: Sequence[bytes] = ()) -> bytes:
+    text = _encode(head).encode()
+    return b"".join((LENGTH.pack(len(text)), text, *blocks))
+
+
+def _frame(parts: Sequence[bytes]) -> bytes:
+    payload = b"".join(parts)
     return FRAME.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
 
 

@@ -12,10 +12,11 @@ from typing import Any, BinaryIO, Final
 from recourse_observe.archive.columns import Part, layout
 from recourse_observe.archive.schema import Column, Kind
 from recourse_observe.archive.segment import FRAME, LENGTH, MAGIC, TOLD_AS, SegmentHead
+from recourse_observe.archive.texts import Texts
 
 __all__ = ["SegmentData", "read_segment"]
 
-_LARGEST_FRAME: Final = 64 << 20
+_LARGEST_FRAME: Final = 256 << 20
 _MOST_CODES: Final = 1_000_000
 _BAD: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, struct.error)
 _NOTHING: Final = type(None)
@@ -54,39 +55,55 @@ class SegmentData:
         )
 
     def take(self, payload: bytes) -> None:
-        """Add one batch.
+        """Add one frame.
 
         Raises:
-            ValueError: It does not say what a batch says; ``KeyError`` and ``TypeError`` likewise.
+            ValueError: It does not say what a frame says; ``KeyError`` and ``TypeError`` likewise.
         """
-        (length,) = LENGTH.unpack_from(payload)
-        said = json.loads(payload[LENGTH.size : LENGTH.size + length])
-        table, rows = str(said["table"]), int(said["rows"])
-        known = TOLD_AS.get(table, table)
-        where = layout(known)
-        words = self.words.get(known, {})
-        if said["words"]:
-            words = words | {_code(code): _word(word, where.words) for code, word in said["words"]}
-        sizes = [4 * rows, *(8 * rows for _ in said["longs"])]
-        blocks = _blocks(payload, LENGTH.size + length, sizes)
-        codes = array("i", next(blocks))
-        if not words.keys() >= set(codes):
-            message = "a word is missing"
-            raise ValueError(message)
-        wall_ns = int(said["wall_ns"])
-        longs = {c.name: next(blocks) for c in where.longs if c.name in said["longs"]}
-        others = {
-            c.name: _listed(said["others"][c.name], rows, c)
-            for c in where.others
-            if c.name in said["others"]
-        }
-        self.words[known] = words
-        self.parts.setdefault(table, []).append(Part(rows, codes, longs, others))
-        self.wall_ns = wall_ns
+        parts, words, wall_ns, at = [], dict(self.words), self.wall_ns, 0
+        while at < len(payload):
+            (length,) = LENGTH.unpack_from(payload, at)
+            at += LENGTH.size + length
+            said = json.loads(payload[at - length : at])
+            table = str(said["table"])
+            known = TOLD_AS.get(table, table)
+            if said["words"]:
+                columns = layout(known).words
+                new = {_code(code): _word(word, columns) for code, word in said["words"]}
+                words[known] = words.get(known, {}) | new
+            part, at = _part(said, known, payload, at)
+            if not words.get(known, {}).keys() >= set(part.codes):
+                message = "a word is missing"
+                raise ValueError(message)
+            parts.append((table, part))
+            wall_ns = int(said["wall_ns"])
+        for table, part in parts:  # all of a frame, or nothing
+            self.parts.setdefault(table, []).append(part)
+        self.words, self.wall_ns = words, wall_ns
+
+
+def _part(said: Mapping[str, Any], table: str, payload: bytes, at: int) -> tuple[Part, int]:
+    """The columns that a head describes, and where they end."""
+    where, rows = layout(table), int(said["rows"])
+    longs = [c.name for c in where.longs if c.name in said["longs"]]
+    texts = [c for c in where.others if c.name in said["texts"]]
+    sizes = [4 * rows, *(8 * rows for _ in said["longs"])]
+    for data_bytes, known_bytes in said["texts"].values():
+        sizes += 4 * rows + 4, int(data_bytes), int(known_bytes)
+    blocks = _blocks(payload, at, sizes)
+    part = Part(rows, array("i", next(blocks)))
+    part.longs = {name: next(blocks) for name in longs}
+    for column in texts:
+        part.texts[column.name] = Texts(next(blocks), next(blocks), next(blocks))
+        part.texts[column.name].check(rows)
+    for column in where.others:
+        if column.name in said["reals"]:
+            part.reals[column.name] = _listed(said["reals"][column.name], rows, column)
+    return part, at + sum(sizes)
 
 
 def _blocks(payload: bytes, at: int, sizes: Sequence[int]) -> Iterator[bytes]:
-    if at + sum(sizes) != len(payload):
+    if min(sizes) < 0 or at + sum(sizes) > len(payload):
         message = "the columns have another length"
         raise ValueError(message)
     for size in sizes:

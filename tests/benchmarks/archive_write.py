@@ -47,7 +47,7 @@ def batches(calls: int) -> Iterator[list[Any]]:
     the processor's cache as it does in a service.
     """
     rng = random.Random(7)  # noqa: S311  # no secret
-    clock, recorder = VirtualClock(1_795_269_600_000_000_000), Recorder()
+    clock, recorder = VirtualClock(time.time_ns()), Recorder()
     policies = [recourse.Policy(key, retry=recourse.RetryPolicy(max_attempts=3)) for key in KEYS]
     executor = recourse.Executor(policies=policies, observers=[recorder], clock=clock, random=rng)
 

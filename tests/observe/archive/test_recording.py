@@ -13,11 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from recourse_observe.archive import open_store, survey
+from recourse_observe.archive.columns import Rows, Words, row
 from recourse_observe.archive.disk import Disk
+from recourse_observe.archive.files import Source
 from recourse_observe.archive.journal import JournalOptions
 from recourse_observe.archive.leftovers import recover
 from recourse_observe.archive.queue import EventQueue
 from recourse_observe.archive.recording import Recording
+from recourse_observe.archive.segment import SegmentHead, SegmentWriter
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 Taken = Callable[[list[Any]], list[Any]]
@@ -891,6 +894,25 @@ def test_recovery_leaves_the_living_and_what_somebody_else_recovers(
     holder.tell([])
     holder.recording.work_aside()
     assert recover(root) == {}
+
+
+def test_recovery_goes_on_behind_a_crafted_segment(
+    dead: Path, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words, rows = Words(), Rows()
+    word, longs, others = row("calls", attempts_run=2**40, call_id="c")
+    rows.add(words.code("calls", word), longs, others)
+    crafted = root / "_live" / "a-first"
+    crafted.mkdir()
+    head = SegmentHead(
+        source=Source(service="s", instance="a-first"), sequence=0, wall_ns=0, monotonic_ns=0
+    )
+    SegmentWriter(Disk(), crafted / "000000.segment", head, words).append({"calls": rows}, 0, 0)
+
+    assert list(recover(root)) == ["web-1"]
+
+    assert not dead.exists()
+    assert "segments of a-first cannot be recovered" in caplog.messages[0]
 
 
 def test_recovery_goes_on_when_one_folder_refuses(
