@@ -87,19 +87,18 @@ class Options:
     def _check_values(self) -> None:
         for name in ("max_abandoned", "max_keys"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise PolicyError(name, value, "a whole number from 1")
-        if self.resolve_timeout_s < 0:
-            field = "resolve_timeout_s"
-            raise PolicyError(field, self.resolve_timeout_s, "0 or more seconds")
+            is_whole = isinstance(value, int) and not isinstance(value, bool)
+            _demand(is_whole and value >= 1, name, value, "a whole number from 1")
+        wait_s, provider = self.resolve_timeout_s, self.provider
+        _demand(wait_s >= 0, "resolve_timeout_s", wait_s, "0 or more seconds")
+        answers = provider is None or hasattr(provider, "get") or hasattr(provider, "aget")
+        _demand(answers, "provider", provider, "an object with get or aget")
         for name in ("default_policy", "fallback_policy"):
             policy = getattr(self, name)
-            if policy is not None and not isinstance(policy, Policy):
-                raise PolicyError(name, policy, "a Policy")
+            _demand(policy is None or isinstance(policy, Policy), name, policy, "a Policy")
         for observer in self.observers:
-            if not callable(getattr(observer, "on_event", None)):
-                field = "observers"
-                raise PolicyError(field, observer, "objects with on_event")
+            hears = callable(getattr(observer, "on_event", None))
+            _demand(hears, "observers", observer, "objects with on_event")
 
     @property
     def fallback(self) -> Policy | None:
@@ -124,6 +123,11 @@ class Options:
         from recourse.policy.parse import PolicyFile  # only a process with a file pays for it
 
         return found if isinstance(found, PolicyFile) else None
+
+
+def _demand(holds: bool, field: str, value: object, allowed: str) -> None:  # noqa: FBT001  # a claim
+    if not holds:
+        raise PolicyError(field, value, allowed)
 
 
 def runtime_of(options: Options) -> Runtime:

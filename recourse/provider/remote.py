@@ -62,7 +62,7 @@ class RemoteProvider:
         random: Spreads the refreshes of many processes.
 
     Raises:
-        PolicyError: A duration is none, or negative.
+        PolicyError: The source has no ``get``; a duration is none, or negative.
     """
 
     __slots__ = ("_clock", "_memories", "_mutex", "_source", "_ttls")
@@ -78,6 +78,9 @@ class RemoteProvider:
         clock: Clock | None = None,
         random: random_module.Random | None = None,
     ) -> None:
+        if not callable(getattr(source, "get", None)):
+            field = "source"
+            raise PolicyError(field, source, "an object with get")
         self._source = source
         self._clock: Clock = clock or SystemClock()
         self._ttls = Ttls(

@@ -132,6 +132,7 @@ def test_r06_a_default_policy_serves_every_key_that_has_none(both: Any) -> None:
         {"fallback_policy": TWICE.normalize()},
         {"observers": [print]},
         {"policies": [TWICE], "provider": Giving(TWICE)},
+        {"provider": "policies.toml"},
         {"policies": [TWICE, TWICE]},
         {"policies": ["svc.Op"]},
         {"budgets": {"b": 3}},

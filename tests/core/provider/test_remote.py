@@ -401,3 +401,8 @@ def test_a_fetch_that_lands_after_the_loop_is_closed_harms_nobody(
     clock.run_jobs()
 
     assert told(provider.cached(KEY)) == (2, "remote")
+
+
+def test_r05_a_source_that_nothing_can_be_asked_of_is_refused_by_name() -> None:
+    with pytest.raises(PolicyError, match=r"source 'url' is not allowed; use an object with get"):
+        RemoteProvider("url")  # type: ignore[arg-type]  # as a hasty user writes it
