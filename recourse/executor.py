@@ -26,6 +26,7 @@ from recourse.clock import Clock, SystemClock
 from recourse.context import AMBIENT, TAPS, Ambient, AttemptInfo, FirstAttempt
 from recourse.drivers.aio import adrive, ago_on, arun_inline
 from recourse.drivers.closing import aclose_runtime, close_runtime
+from recourse.drivers.limited import LimitedCalls
 from recourse.drivers.misuse import (
     PLAIN,
     check_acall,
@@ -151,6 +152,7 @@ class Executor:
         self._runtime = runtime_of(options)
         self._resolver = resolver_of(options, self._runtime)
         self._bind = self._resolver.bind
+        self._limited = LimitedCalls(self._runtime, self._bind)
         self._now_s = self._runtime.clock.monotonic_s
         self._short = self._resolver.short
         # Keys whose calls no observer hears: none, when there is an observer.
@@ -248,8 +250,7 @@ class Executor:
             check_acall(op)
             return await self._aplanned(key, partial(op, *args, **kwargs))
         if bound.limit_s is not None:
-            check_acall(op)
-            return await self._alimited(bound, ambient, lease, partial(op, *args, **kwargs))
+            return await self._limited.call(bound, ambient, lease, op, args, kwargs)
         info = _new(FirstAttempt)
         info.bearings = bound
         began_s = self._now_s()
@@ -350,29 +351,6 @@ class Executor:
             run.value = await adrive(call, self._resumed(call, run))
         value: T = run.value
         return value
-
-    async def _alimited(
-        self,
-        bound: Bound,
-        ambient: Ambient | AttemptInfo | None,
-        lease: Admission,
-        operation: Callable[[], Awaitable[T]],
-    ) -> T:
-        """A call that nobody hears, its first attempt under a limit."""
-        info = FirstAttempt(bound, None)
-        run = Run(info, 0, 0, self._now_s())
-        run.admission = lease
-        run.limit_s = run.started_s + (bound.limit_s or 0.0)
-        info.limit(run.limit_s)
-        unheard = Unheard(self._runtime, bound, operation, ambient, run)
-        unheard.is_async = True
-        await arun_inline(unheard, run)
-        if run.error is None and not run.expired:
-            value: T = unheard.succeeded()
-            return value
-        del run
-        gone_on: T = await ago_on(unheard, self._bind)
-        return gone_on
 
     def _begun(self, key: str | PolicyKey, operation: Callable[[], Any]) -> tuple[Call, Run] | None:
         """A call and its first attempt; ``None`` when the plan must say whether that may run."""

@@ -19,7 +19,7 @@ from recourse.plan.scopes import Scopes
 from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep, Step
 from recourse.plan.unheard import Unheard
 
-__all__ = ["AsyncHands", "adrive", "ago_on", "arun_inline", "soon"]
+__all__ = ["AsyncHands", "adrive", "ago_on", "arun_inline", "cut_off", "soon"]
 
 
 async def adrive(call: Call, plan: Plan) -> Any:
@@ -139,10 +139,10 @@ async def arun_inline(
         alarm.cancel()
     if fired:
         ours = task.uncancel() <= before
-        _cut_off(run, ours=ours)
+        cut_off(run, ours=ours)
 
 
-def _cut_off(run: Run, *, ours: bool) -> None:
+def cut_off(run: Run, *, ours: bool) -> None:
     """Read what an operation that was cancelled at its limit made of it."""
     error = run.error
     if isinstance(error, asyncio.CancelledError):
