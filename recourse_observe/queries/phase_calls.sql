@@ -15,8 +15,7 @@ SELECT
     coalesce(sum(m.sample_weight) FILTER (WHERE m.attempts_run > 0), 0)::BIGINT AS admitted,
     sum(m.retries * m.sample_weight)::BIGINT AS retries,
     sum(m.hedges * m.sample_weight)::BIGINT AS hedges,
-    coalesce(sum(m.sample_weight) FILTER (WHERE m.success AND m.retries > 0), 0)::BIGINT AS rescued,
-    quantile_disc(m.duration_us, 0.5) AS p50_us
+    coalesce(sum(m.sample_weight) FILTER (WHERE m.success AND m.retries > 0), 0)::BIGINT AS rescued
 FROM members AS m
 GROUP BY ALL
 ORDER BY ALL

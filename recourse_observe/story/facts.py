@@ -136,12 +136,17 @@ class Teller:
         return Role.ROOT if kind == root else _ROLES[kind]
 
 
-def looked_at(archive: Archive) -> tuple[Fact, ...]:
-    """What was looked at in an archive as a whole."""
+def looked_at(archive: Archive, known: Mapping[str, dict[str, Any] | None]) -> tuple[Fact, ...]:
+    """What was looked at in an archive as a whole.
+
+    Args:
+        archive: What is asked for the rest.
+        known: The rows of facts that are known already.
+    """
     found = []
     for kind in ("looked", "worst_key", "recorders"):
         sql = literal(f"fact_{kind}", EVERYTHING)
-        row = _row(archive, sql)
+        row = known[kind] if kind in known else _row(archive, sql)
         if row is not None:
             text = narrate.sentence(kind, row)
             found.append(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence, Set  # noqa: PYI025  # a name that says what is meant
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from recourse_observe.queries.archive import Archive, rows_of
 from recourse_observe.queries.rows import Coverage
@@ -14,6 +14,7 @@ from recourse_observe.story.cusum import edge_after_low, edge_at_peak
 from recourse_observe.story.edges import Edge, Signal, signal_of
 from recourse_observe.story.incidents import Complaint, Group, blamed, group, namespace
 from recourse_observe.story.spells import Bin, KeySpell, gathered, key_spells
+from recourse_observe.story.whole import looked, worst_key
 
 __all__ = ["Found", "find"]
 
@@ -33,12 +34,12 @@ class Found:
 
     Attributes:
         spans: One for each incident, in the order of their onsets.
-        keys: How many keys were looked at.
+        known: The rows of the facts about the archive as a whole, where they are known already.
     """
 
     coverage: Coverage
     spans: tuple[Span, ...]
-    keys: int
+    known: Mapping[str, dict[str, Any] | None]
 
 
 def find(archive: Archive) -> Found:
@@ -50,7 +51,8 @@ def find(archive: Archive) -> Found:
     bins = archive.rows(
         Bin, "signals", bin_us=bin_us, keys=list(limits), slow_us=list(limits.values())
     )
-    by_key, members = gathered([list(rows) for _, rows in groupby(bins, key=lambda row: row.key)])
+    of_keys = [list(rows) for _, rows in groupby(bins, key=lambda row: row.key)]
+    by_key, members = gathered(of_keys)
     found = [spell for rows in by_key for spell in key_spells(rows, bin_us)]
     groups = [
         _blamed(archive, one) for one in group(found, _links(archive, found), coverage.last_unix_us)
@@ -59,7 +61,8 @@ def find(archive: Archive) -> Found:
     groups = [_spread(one, members) for one in groups]
     spans = [_span(archive, one, limits, usual, coverage) for one in groups]
     spans.sort(key=lambda span: (span.onset_us, span.keys))
-    return Found(coverage=coverage, spans=_apart(spans, coverage), keys=len(by_key))
+    known = {"looked": looked(of_keys, coverage.instances), "worst_key": worst_key(of_keys)}
+    return Found(coverage=coverage, spans=_apart(spans, coverage), known=known)
 
 
 def _spread(one: Group, members: Mapping[str, tuple[str, ...]]) -> Group:

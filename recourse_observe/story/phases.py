@@ -44,7 +44,6 @@ class CallsRow:
     retries: int
     hedges: int
     rescued: int
-    p50_us: int
 
     @property
     def lost(self) -> int:

@@ -31,7 +31,12 @@ _LEAST_HEDGED: Final = 0.12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
-    """How the calls of one key fared in one bin of time."""
+    """How the calls of one key fared in one bin of time.
+
+    Attributes:
+        lost_calls: Those that were lost, where ``lost`` counts what was recorded of them.
+        rescued: Those that a retry saved.
+    """
 
     key: str
     bin: int
@@ -41,6 +46,8 @@ class Bin:
     slow: int
     hedged: int
     stopped: int = 0
+    lost_calls: int = 0
+    rescued: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

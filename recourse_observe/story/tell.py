@@ -37,7 +37,7 @@ def tell(archive: Archive) -> StoryDocument:
         start_unix_ns=found.coverage.first_unix_us * 1_000,
         end_unix_ns=found.coverage.last_unix_us * 1_000,
         incidents=incidents,
-        looked_at=looked_at(archive),
+        looked_at=looked_at(archive, found.known),
         warnings=archive.warnings,
     )
 

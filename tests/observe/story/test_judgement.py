@@ -40,7 +40,6 @@ def calls(number: int, disposition: str = "success", **more: Any) -> CallsRow:
         disposition=disposition,
         policy_source=more.pop("policy_source", "static"),
         calls=number,
-        p50_us=20_000,
         **(given | more),
     )
 

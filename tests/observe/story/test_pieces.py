@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from recourse_observe.story import narrate
+from recourse_observe.story import narrate, whole
 from recourse_observe.story.baseline import slow_limit_us, usual_latency, usual_share
 from recourse_observe.story.calibration import calibrated
 from recourse_observe.story.cusum import edge_after_low, edge_at_peak, raised, spells
@@ -377,3 +377,21 @@ def told_by(key: str, *, service: str, calls: int, attempts: int, us: int) -> Co
         call_us=us,
         attempt_us=us,
     )
+
+
+def test_what_was_looked_at_is_counted_from_bins_with_the_weights_of_samples() -> None:
+    good = Bin(
+        key="a.B", bin=1, calls=40, lost=1, hurt=1, slow=0, hedged=0, lost_calls=4, rescued=2
+    )
+    bad = Bin(key="c.D", bin=1, calls=10, lost=3, hurt=3, slow=0, hedged=0, lost_calls=3)
+    calm = Bin(key="e.F", bin=1, calls=10, lost=0, hurt=0, slow=0, hedged=0)
+
+    assert whole.looked([[good, good], [bad]], processes=2) == {
+        "calls": 90,
+        "lost": 11,
+        "rescued": 4,
+        "distinct_keys": 2,
+        "processes": 2,
+    }
+    assert whole.worst_key([[good], [bad], [calm]]) == {"policy_key": "c.D", "calls": 10, "lost": 3}
+    assert whole.worst_key([[calm]]) is None
