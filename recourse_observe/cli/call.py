@@ -12,6 +12,7 @@ from recourse_observe.cli.output import write_json, write_lines
 from recourse_observe.text import clock, duration, plural, printable, table
 
 if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
     from recourse_observe.queries.rows import AttemptRow, WholeCall
 
 __all__ = ["call"]
@@ -22,19 +23,61 @@ _BAR = 32
 @click.command()
 @click.argument("arguments", nargs=-1, metavar="[ARCHIVE] CALL_ID")
 @common
+@click.option(
+    "--against", metavar="CALL_ID", help="Beside it; `success`: the nearest that went well."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def call(
-    *, arguments: tuple[str, ...], other: str | None, timeout: float | None, as_json: bool
+    *,
+    arguments: tuple[str, ...],
+    other: str | None,
+    timeout: float | None,
+    against: str | None,
+    as_json: bool,
 ) -> int:
     """Show one call of ARCHIVE; the beginning of its id is enough if no other call has it."""
+    from recourse_observe.queries.beside import beside  # it brings Arrow
+
     path, call_id = archive_and(arguments, other, "a call's id")
     with opened(path, timeout) as found:
         whole = found.call(call_id)
-    if as_json:
-        write_json("recourse.call/1", asdict(whole))
+        second = None if against is None else _second(found, whole, against)
+    if second is None:
+        schema, document, lines = "recourse.call/1", asdict(whole), _lines(whole)
     else:
-        write_lines(_lines(whole))
+        rows = [asdict(row) for row in beside(second, whole)]
+        schema, document = (
+            "recourse.beside/1",
+            {"a": asdict(second), "b": asdict(whole), "rows": rows},
+        )
+        lines = _beside(second, whole)
+    if as_json:
+        write_json(schema, document)
+    else:
+        write_lines(lines)
     return Exit.OK
+
+
+def _second(found: "Archive", whole: "WholeCall", against: str) -> "WholeCall":
+    from recourse_observe.queries.beside import nearest_success  # it brings Arrow
+
+    known = nearest_success(found, whole) if against == "success" else against
+    if known is None:
+        message = f"key {whole.call.key!r} has no call that went well; name one with --against"
+        raise click.ClickException(printable(message))
+    return found.call(known)
+
+
+def _beside(a: "WholeCall", b: "WholeCall") -> Iterator[str]:
+    from recourse_observe.queries.beside import beside
+
+    rows = [
+        (row.name, printable(row.a), printable(row.b), "◂" if row.differs else "")
+        for row in beside(a, b)
+    ]
+    yield from table(
+        ("", printable(a.call.call_id), printable(b.call.call_id), ""), rows, right="llll"
+    )
 
 
 def _lines(whole: "WholeCall") -> Iterator[str]:

@@ -233,7 +233,7 @@ def test_thirteen_attacks_in_every_field_reach_no_terminal(terminal: Opens, tmp_
     window = terminal(str(tmp_path / "a"))
     window.wait_for("CALLS")
     for key, words in (
-        ("2", "story/1"), ("3", "one cell"), ("4", "SHAPE"), ("v", "by start"), ("\r", "CRITICAL"),
+        ("2", "story/1"), ("3", "from the cursor on"), ("4", "SHAPE"), ("v", "by start"), ("\r", "CRITICAL"),
         ("6", "CHANGE"), ("7", "EVENTS"), ("0", "MOMENT"), ("1", "per-row"),
     ):  # fmt: skip
         since = window.press(key)

@@ -1,13 +1,18 @@
 """One call, attempt by attempt: what was tried, how long was waited, and who said no."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.message import Message
 
+from recourse_observe.duck import Superseded
 from recourse_observe.queries.archive import Archive, CallNotFoundError
+from recourse_observe.queries.beside import nearest_success
 from recourse_observe.queries.rows import AttemptRow, WholeCall
 from recourse_observe.text import clock, count, duration, plural, printable
 from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
@@ -38,6 +43,14 @@ class CallView(View):
     name_of_view: ClassVar[str] = "call"
     question: ClassVar[str] = "call_attempts"
     answer: Answer | None
+
+    class Beside(Message):
+        """Another call was found to compare with, or none."""
+
+        def __init__(self, whole: WholeCall, other: WholeCall | None) -> None:
+            super().__init__()
+            self.whole = whole
+            self.other = other
 
     def panels(self) -> ComposeResult:
         """A summary, the waterfall, and the marked attempt."""
@@ -106,7 +119,7 @@ class CallView(View):
 
     def hint(self) -> str:
         """What one would do next."""
-        return "←/→ previous/next call · j/k attempt · space replay from here · esc back"
+        return "←/→ other call · j/k attempt · c beside a success · space replay · esc back"
 
     def action_step(self, calls: int) -> None:
         """The call before or after in the scope's list."""
@@ -116,6 +129,42 @@ class CallView(View):
         ordinal = self.answer.ordinal + calls
         if 0 <= ordinal < self.answer.total:
             self.stay(replace(self.place, ordinal=ordinal, call_id=""))
+
+    def action_beside(self) -> None:
+        """Beside the call that was marked with m; without one, beside the nearest that went well."""
+        if self.answer is not None:
+            archive = self.session.archive.in_lane("beside")
+            self._look_beside(archive, self.answer.whole, self.session.marked_call)
+
+    @work(thread=True, exclusive=True, group="beside", exit_on_error=False)
+    def _look_beside(self, archive: Archive, whole: WholeCall, marked: str) -> None:
+        with contextlib.suppress(Superseded):
+            is_other = marked not in {"", whole.call.call_id}
+            second = marked if is_other else nearest_success(archive, whole)
+            other = archive.call(second) if second is not None else None
+            self.post_message(self.Beside(whole, other))
+
+    @on(Beside)
+    def _beside(self, message: Beside) -> None:
+        if message.other is None:
+            self.say("no other call of this key went well; m marks a call to compare with")
+            return
+        from recourse_tui.screens.help import Overlay
+        from recourse_tui.widgets.pair import pair_lines
+
+        lines = pair_lines(message.other, message.whole, Overlay.CELLS)
+        self.app.push_screen(Overlay("CALL AGAINST CALL", lines))
+
+    def action_mark(self, side: int) -> None:
+        """Keep the moment, and with A this call as the one to compare with."""
+        super().action_mark(side)
+        if self.answer is not None and not side:
+            self.session.marked_call = self.answer.whole.call.call_id
+            self.say("this call is A; c on another call compares the two")
+
+    def action_match(self, step: int) -> None:
+        """The calls before and after are those that the filter chooses."""
+        self.action_step(step)
 
     def action_add(self) -> None:
         """Add the marked attempt to the story."""

@@ -118,6 +118,13 @@ class CallsView(View):
         else:
             pane.cursor = row
 
+    def action_match(self, step: int) -> None:
+        """The list has only what the filter chooses."""
+        if self.answer is not None and self.answer.is_grouped:
+            self.say("these are shapes; v lists each call, then n goes through them")
+        else:
+            self.action_move(step)
+
     def moment(self) -> int | None:
         """When the marked call began."""
         row = self.lines("list").cursor

@@ -17,12 +17,14 @@ class Overlay(ModalScreen[None]):
     """A list over a screen; escape closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("help")]
-    DEFAULT_CSS = """
-    Overlay { align: center middle;
-        & > Lines {
-            width: 74; max-width: 100%; height: 80%; background: $panel; border: round $secondary;
-        }
-    }
+    CELLS: ClassVar[int] = 74
+    """Its width, with a border."""
+    DEFAULT_CSS = f"""
+    Overlay {{ align: center middle;
+        & > Lines {{
+            width: {CELLS}; max-width: 100%; height: 80%; background: $panel; border: round $secondary;
+        }}
+    }}
     """
     name_of_view: ClassVar[str] = "help"
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -12,20 +13,20 @@ from textual.message import Message
 
 from recourse_observe.scope import ScopeError, instant
 from recourse_observe.text import clock, printable
+from recourse_tui.screens.finding import Finding
 from recourse_tui.screens.links import place_of
-from recourse_tui.screens.prompting import Prompting
 from recourse_tui.screens.session import Opened, Place, expected
 
 __all__ = ["Keeping"]
 
 _MOST_ROWS: Final = 1_000_000
 _PICTURES: Final = (".svg",)
-_STORIES: Final = (".md",)
+_STORIES: Final = (".md", ".html")
 _TABLES: Final = (".csv", ".json", ".parquet")
 _SUFFIXES: Final = (*_STORIES, *_TABLES, *_PICTURES, ".toml")
 
 
-class Keeping(Prompting):
+class Keeping(Finding):
     """A screen of which something can be kept."""
 
     question: ClassVar[str] = "keys"
@@ -158,19 +159,30 @@ class Keeping(Prompting):
             i for i in document.incidents if not place.incident or i.id == place.incident
         )
         document = replace(document, incidents=chosen or document.incidents)
-        if suffix == ".json":
-            return render.as_json(document)
-        return render.as_markdown(document) + self._by_people()
+        match suffix:
+            case ".json":
+                return render.as_json(document)
+            case ".html":
+                from recourse_observe.story.charts import curves
+                from recourse_observe.story.html import as_html
 
-    def _by_people(self) -> str:
+                shown = {one.id: curves(book.archive, one) for one in document.incidents}
+                kept = "".join(f"<li>{escape(line)}</li>" for line in self._by_people())
+                people = f"<h2>Added by people</h2><ul>{kept}</ul>" if kept else ""
+                return as_html(document, shown).replace("</body>", f"{people}</body>")
+            case _:
+                kept = "\n".join(f"- {line}" for line in self._by_people())
+                people = f"\n## Added by people\n\n{kept}\n" if kept else ""
+                return render.as_markdown(document) + people
+
+    def _by_people(self) -> list[str]:
         """What people kept, marked as theirs."""
-        notes = [note for note in self.session.notebook.notes if note.kind in {"note", "event"}]
-        lines = [
-            f"- {clock(note.at_us) if note.at_us is not None else '—'} (human) "
+        return [
+            f"{clock(note.at_us) if note.at_us is not None else '—'} (human) "
             f"{printable(' '.join(note.text.split()))}"
-            for note in notes
+            for note in self.session.notebook.notes
+            if note.kind in {"note", "event"}
         ]
-        return "\n".join(("", "## Added by people", "", *lines, "")) if lines else ""
 
     @work(thread=True, exclusive=True, group="export", exit_on_error=False)
     def _write(self, path: Path, write: Callable[[], object]) -> None:

@@ -207,6 +207,16 @@ class ReplayView(View):
             self._player.stand(replay.event(number).at_us, events=number + 1)
             self.redraw()
 
+    def action_match(self, step: int) -> None:
+        """To the next event of a call that the filter chooses."""
+        if self.answer is None or self.answer.numbers is None:
+            self.say("no filter holds; / sets one")
+            return
+        self.action_event(step)
+        chosen = self.answer.numbers
+        here = sum(number < self._passed() for number in chosen)
+        self.say(f"match {count(here)} of {count(len(chosen))}")
+
     def action_marker(self, step: int) -> None:
         """To the next marker, or the one before."""
         if self.answer is None:

@@ -104,6 +104,7 @@ class Session:
         self.is_read_only = is_read_only
         self.notebook = Notebook(path, is_read_only=is_read_only)
         self.marks: tuple[int | None, int | None] = (None, None)
+        self.marked_call = ""
         self.probes: tuple[str, ...] = ()
         self.processes = 0
         self.is_following = False

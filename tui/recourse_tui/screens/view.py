@@ -234,7 +234,9 @@ class View(Keeping):
     def tick(self) -> None:
         """The lines around the body."""
         width = self.width
-        state, note = self._state(), Span(self.session.note(), Ink.DIM)
+        note = Span(self.session.note(), Ink.DIM)
+        is_looking = self.matches and self.prompt.is_open
+        state = Span(self.matches, Ink.INFO) if is_looking else self._state()
         self.lines("crumb").show([breadcrumb(self.names(), self.facts(), width)])
         self.lines("status").show([two_ends(state, Span(""), width)])
         hint = "r reads it again · q leaves" if self.session.problem else self.hint()

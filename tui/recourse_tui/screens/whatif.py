@@ -99,7 +99,7 @@ class WhatifView(View):
             yield Lines(id="measures")
 
     def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
-        """The candidate; without one, the best that a search finds, or else one attempt less."""
+        """The candidate; without one, one attempt less at once, and then the best that a search finds."""
         place = self.session.on_incident(place)
         key = place.scope.key or self._key_of(archive, place)
         place = replace(place, scope=place.scope.of(key))
@@ -109,17 +109,17 @@ class WhatifView(View):
         if place.edits:
             yield self._own(archive, place, policy)
             return
+        most = policy.max_attempts if policy is not None else 2
+        edits = (f"retry.max_attempts={most - 1 if most > 1 else 2}",)
+        yield (first := self._own(archive, replace(place, edits=edits), policy))
         asked = self._ask(archive, place, suggest=True)
         if asked.suggestions:
             best = asked.suggestions[0]
-            yield Answer(
+            first = Answer(
                 place=place, asked=asked, policy=policy, edits=best.edits, rows=best.rows,
                 toml=best.toml, suggested=1,
             )  # fmt: skip
-            return
-        most = policy.max_attempts if policy is not None else 2
-        edits = (f"retry.max_attempts={most - 1 if most > 1 else 2}",)
-        yield self._own(archive, replace(place, edits=edits), policy)
+        yield first
 
     def _own(self, archive: "Archive", place: Place, policy: PolicyRow | None) -> Answer:
         asked = self._ask(archive, place, suggest=False)

@@ -61,6 +61,14 @@ class Prompt(Input):
             self.purpose = purpose
             self.text = text
 
+    class Typed(Message):
+        """The text is another one, and not confirmed yet."""
+
+        def __init__(self, purpose: Purpose, text: str) -> None:
+            super().__init__()
+            self.purpose = purpose
+            self.text = text
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own name
         super().__init__(id=id, select_on_focus=False)
         self.can_focus = False
@@ -100,5 +108,7 @@ class Prompt(Input):
         self.post_message(self.Entered(self.purpose, event.value))
 
     @on(Input.Changed)
-    def _quiet(self, event: Input.Changed) -> None:
+    def _type(self, event: Input.Changed) -> None:
         event.stop()
+        if self.is_open:
+            self.post_message(self.Typed(self.purpose, event.value))

@@ -1,0 +1,83 @@
+"""A call beside another one: the screen and the command say the same of both."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import pytest
+from textual.pilot import Pilot
+
+from recourse_observe.cli import main
+from recourse_tui.app import RecourseApp
+
+AppOn: TypeAlias = Callable[..., RecourseApp]
+Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+
+async def test_a_lost_call_stands_beside_the_nearest_that_went_well(
+    app_on: AppOn, settled: Settled, archive_path: Callable[[str], str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    app = app_on("incident")
+    async with app.run_test(size=(80, 50)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("5")
+        await settled(app, pilot)
+        call_id = app.session.place.call_id
+        await pilot.press("c")
+        text = await settled(app, pilot)
+        await pilot.press("escape")
+        assert "CALL AGAINST CALL" not in await settled(app, pilot)
+
+    assert "CALL AGAINST CALL" in text
+    argv = ["call", archive_path("incident"), call_id, "--against", "success", "--trust"]
+    capsys.readouterr()
+    assert main([*argv, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "recourse.beside/1"
+    assert document["a"]["call"]["success"]
+    lines = [line.split() for line in text.splitlines()]
+    for row in document["rows"]:
+        mark = ["◂"] if row["differs"] else []
+        words = [*f"{row['name']} {row['a']} {row['b']}".split(), *mark]
+        assert any(" ".join(words) in " ".join(line) for line in lines), row
+    assert main(argv) == 0
+    assert "ended as" in capsys.readouterr().out
+
+
+async def test_a_marked_call_is_the_one_to_stand_beside(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident")
+    async with app.run_test(size=(80, 50)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("5")
+        await settled(app, pilot)
+        first = app.session.place.call_id
+        await pilot.press("m")
+        assert "this call is A" in await settled(app, pilot)
+        await pilot.press("right")
+        await settled(app, pilot)
+        second = app.session.place.call_id
+        await pilot.press("c")
+        text = await settled(app, pilot)
+
+    head = next(line for line in text.splitlines() if f"A {first}" in line)
+    assert f"B {second}" in head
+
+
+async def test_a_call_that_stands_alone_says_so(
+    app_on: AppOn, settled: Settled, archive_path: Callable[[str], str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    app = app_on("one-row", screen="call")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("c")
+        assert "no other call of this key went well" in await settled(app, pilot)
+
+    capsys.readouterr()
+    argv = ["call", archive_path("one-row"), "00000000", "--trust", "--against"]
+    assert main([*argv, "success"]) == 1
+    assert "has no call that went well" in capsys.readouterr().err
+    assert main([*argv, "00000000"]) == 0

@@ -1,0 +1,63 @@
+"""All actions of a screen, and what they are called on it."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from textual.binding import Binding
+
+from recourse_tui.actions.action import ANYWHERE, Action
+from recourse_tui.actions.going import GOING
+from recourse_tui.actions.own import OWN
+from recourse_tui.actions.replaying import REPLAYING
+from recourse_tui.actions.shared import SHARED
+
+__all__ = ["ACTIONS", "bindings", "footer", "key_name", "of_screen"]
+
+_HELP: Final = {
+    "help": Action(
+        label="help",
+        help="all keys",
+        keys=("question_mark", "f1"),
+        screens=ANYWHERE,
+        handler="app.help",
+    ),
+}
+ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
+    {**_HELP, **OWN, **REPLAYING, **SHARED, **GOING}
+)
+"""Every action by its name, in the order in which footers name them."""
+
+_NAMES: Final = {
+    "question_mark": "?", "enter": "⏎", "space": "␣", "tab": "↹", "left": "←", "right": "→", "up": "↑", "down": "↓",
+    "slash": "/", "colon": ":", "semicolon": ";", "left_square_bracket": "[", "right_square_bracket": "]",
+    "escape": "esc", "full_stop": ".", "comma": ",", "greater_than_sign": ">", "less_than_sign": "<", "plus": "+",
+    "minus": "-", "shift+right": "⇧→", "shift+left": "⇧←", "f2": "F2", "delete": "del", "pagedown": "pgdn", "pageup": "pgup", "shift+tab": "⇧↹", "f1": "F1", "f5": "F5",
+}  # fmt: skip
+
+
+def key_name(key: str) -> str:
+    """What a key is called on the screen: ``⏎`` for ``enter``, ``^n`` for ``ctrl+n``."""
+    return _NAMES.get(key, key.replace("ctrl+", "^").replace("shift+", "⇧"))
+
+
+def of_screen(screen: str) -> Iterator[tuple[str, Action]]:
+    """The actions of one screen with their names, in the order of the registry."""
+    return ((name, action) for name, action in ACTIONS.items() if screen in action.screens)
+
+
+def bindings(screen: str) -> list[Binding]:
+    """What Textual needs to know of a screen's keys."""
+    return [
+        Binding(
+            ",".join(action.keys), action.handler, action.help, show=False, id=f"{screen}.{name}"
+        )
+        for name, action in of_screen(screen)
+    ]
+
+
+def footer(screen: str) -> list[tuple[str, str]]:
+    """Key and label of the actions that a screen's last line names."""
+    return [
+        (key_name(action.keys[0]), action.label) for _, action in of_screen(screen) if action.label
+    ]
