@@ -28,6 +28,8 @@ from recourse_observe.duck import Store
 __all__ = ["Compacted", "CompactionBusyError", "alone", "compact"]
 
 _LEVEL: Final = 3
+_SOUGHT: Final = ("call_id",)
+"""In the order of keys, ids are spread over all row groups of a file."""
 
 
 class CompactionBusyError(ArchiveError):
@@ -216,6 +218,8 @@ def _write(
         if sequence == len(parts) - 1:
             extra = {"recourse.replaces": json.dumps(replaced)}
         written.append(
-            publish_table(root, table, part, source, sequence, level=_LEVEL, extra=extra)
+            publish_table(
+                root, table, part, source, sequence, level=_LEVEL, sought=_SOUGHT, extra=extra
+            )
         )
     return written

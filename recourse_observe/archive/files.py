@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,6 +43,8 @@ LIVE: Final = "_live"
 _ROW_GROUP: Final = 16_384
 """Rows that are read together. To find one call in 416,000 rows takes a third of the time that it takes
 with DuckDB's own 122,880, which scan a third faster and are a hundredth smaller."""
+_MISTAKEN: Final = 0.03
+"""How often a row group is read in vain: a byte a row, where a hundredth would take two."""
 _TIMES: Final = "%Y%m%dT%H%M%S"
 _NAME: Final = re.compile(
     r"(\d{8}T\d{6})-(\d{8}T\d{6})-([A-Za-z0-9][A-Za-z0-9._+-]{0,199})-(\d{6,})\.parquet"
@@ -172,6 +174,7 @@ def publish_table(  # noqa: PLR0913  # what, where, whose, and how
     durable: bool = True,
     disk: Disk = DISK,
     level: int = 1,
+    sought: Sequence[str] = (),
     extra: Mapping[str, str] | None = None,
 ) -> Path:
     """Write an Arrow table of the pinned schema as one file of the archive.
@@ -189,7 +192,7 @@ def publish_table(  # noqa: PLR0913  # what, where, whose, and how
     metadata = file_metadata(table, source, first_us, last_us) | dict(extra or {})
     publish(
         path,
-        lambda aside: write_parquet(aside, rows, spec, metadata, level=level),
+        lambda aside: write_parquet(aside, rows, spec, metadata, level=level, sought=sought),
         durable=durable,
         disk=disk,
     )
@@ -205,16 +208,32 @@ def _span(rows: Any, spec: Table, at_us: int) -> tuple[int, int]:
 
 
 def write_parquet(
-    path: Path, rows: Any, spec: Table, metadata: Mapping[str, str], *, level: int = 1
+    path: Path,
+    rows: Any,
+    spec: Table,
+    metadata: Mapping[str, str],
+    *,
+    level: int = 1,
+    sought: Sequence[str] = (),
 ) -> None:
     """Write one Parquet file, encoded as the columns' kinds ask for.
 
     Its strings may be dictionary-encoded already; in the file that makes no difference.
 
+    Args:
+        path: Where.
+        rows: In the pinned schema.
+        spec: Their table.
+        metadata: What the file says of itself.
+        level: How hard to compress.
+        sought: Columns of which one value is asked for, in files whose order does not help to find
+            it: each row group says of them what it cannot hold, in a byte a row.
+
     Raises:
         OSError: It could not be written, or holds fewer rows than it was given.
     """
     words = [column.name for column in spec.columns if column.kind is Kind.WORD]
+    filtered = {"ndv": max(1, min(rows.num_rows, _ROW_GROUP)), "fpp": _MISTAKEN}
     with pq.ParquetWriter(
         str(path),
         rows.schema,
@@ -222,6 +241,7 @@ def write_parquet(
         compression_level=level,
         use_dictionary=words,  # pyright: ignore[reportArgumentType]  # a list is documented
         column_encoding=_encodings(spec),
+        bloom_filter_options={name: filtered for name in sought if name in spec.names} or None,
         store_schema=False,
         write_page_checksum=True,
         data_page_version="2.0",

@@ -20,7 +20,7 @@ from recourse_observe.archive.errors import (
 from recourse_observe.archive.files import MARKER, FileName
 from recourse_observe.archive.index import read_index
 from recourse_observe.archive.live import FoundSegment, unpublished_segments
-from recourse_observe.archive.schema import MAJOR, TABLES
+from recourse_observe.archive.schema import MAJOR, TABLES, Kind
 from recourse_observe.archive.validate import (
     BadFileError,
     FoundFile,
@@ -34,6 +34,10 @@ __all__ = ["Survey", "open_store", "survey", "view_of", "views_of"]
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+%,@-]{0,254}")
 _DEEPEST: Final = 8
 _MARKER_BYTES: Final = 4096
+_WORDS: Final = {
+    name: frozenset(column.name for column in table.columns if column.kind is Kind.WORD)
+    for name, table in TABLES.items()
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +197,7 @@ def _part(files: Sequence[FoundFile]) -> Files:
         paths=tuple(file.path for file in files),
         columns=frozenset(dict(files[0].columns)),
         renamed=files[0].renamed,
+        words=_WORDS[files[0].table],
         bounds=tuple(file.bounds for file in files),
         rows=sum(file.rows for file in files),
     )

@@ -1,35 +1,25 @@
 """An archive in a process of its own: its owner asks and gets Arrow, and survives whatever the files do."""
 
 import os
-import subprocess
-import sys
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, Final, Self
 
 from recourse_observe.archive import errors
+from recourse_observe.archive.child import WORKER, Child
 from recourse_observe.archive.limits import Limits, half_of_memory
-from recourse_observe.archive.wire import ClosedError, encode, receive, send
-from recourse_observe.duck import QueryError, Superseded
+from recourse_observe.archive.wire import ClosedError, encode
+from recourse_observe.duck import Lanes, QueryError, Superseded
 
 __all__ = ["RemoteStore", "WorkerLostError"]
 
-_HOME: Final = Path(__file__).resolve().parents[2]
-# Where we lie comes last on its path, so that it hides nothing; the current directory is not on it.
-_WORKER: Final = """\
-import sys
-sys.path.append(sys.argv.pop(1))
-from recourse_observe.archive.worker import main
-sys.exit(main(sys.argv[1:]))
-"""
 _MOST_FILES_TO_LOSE: Final = 100
 _RETRIES: Final = 2
 _ENDING_S: Final = 2.0
+_GONE: Final = "the process that reads the archive ends before it is asked; run `recourse check`"
 
 
 class WorkerLostError(QueryError):
@@ -80,15 +70,12 @@ class RemoteStore:
     ) -> None:
         self._path = os.fspath(path)
         self._limits = limits or Limits(memory_bytes=min(Limits().memory_bytes, half_of_memory()))
-        self._command = command or (sys.executable, "-P", "-c", _WORKER, os.fspath(_HOME))
+        self._command = command or WORKER
         self._starting = threading.RLock()
-        self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._tickets: defaultdict[str, int] = defaultdict(int)
-        self._running: dict[int, _Question] = {}
-        self._numbers = 0
+        self._lanes: Lanes[_Question] = Lanes()
         self._avoid: dict[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._opening = _Opening()
         self._has_crashed = False
         self._is_careful = careful
@@ -132,7 +119,7 @@ class RemoteStore:
         """
         with self._starting:
             for _ in range(_MOST_FILES_TO_LOSE):
-                if self._process is None:
+                if self._child is None:
                     self._start()
                 was_careful = self._is_careful or self._has_crashed
                 self._opening.done.wait()
@@ -146,9 +133,9 @@ class RemoteStore:
 
     def close(self) -> None:
         """End the worker; a closed store starts another when it is asked."""
-        process, self._process = self._process, None
-        if process is not None:
-            _end(process)
+        child, self._child = self._child, None
+        if child is not None:
+            child.end()
             self._listener.join(_ENDING_S)
 
     def arrow(
@@ -212,15 +199,13 @@ class RemoteStore:
 
     def supersede(self, lane: str) -> int:
         """Stop what runs in a lane, and give the ticket that admits its successor."""
-        with self._lock:
-            self._tickets[lane] += 1
-            ticket = self._tickets[lane]
-        self._stop(lambda one: one.lane == lane and one.ticket is not None)
+        ticket, older = self._lanes.supersede(lane)
+        self._stop(older)
         return ticket
 
     def interrupt(self) -> None:
         """Stop every query that runs now; each raises :class:`Superseded` in its own thread."""
-        self._stop(lambda _: True)
+        self._stop(self._lanes.running())
 
     # ------------------------------------------------------------ asking
 
@@ -230,18 +215,12 @@ class RemoteStore:
         for _ in range(_RETRIES):
             self.wait()
             question = _Question(lane=lane, ticket=ticket)
-            with self._lock:
-                process = self._process
-                if ticket is not None and self._tickets[lane] != ticket:
-                    raise Superseded(lane)
-                self._numbers += 1
-                number = self._numbers
-                self._running[number] = question
+            number = self._lanes.enter(question)
             try:
-                self._send(process, {**said, "id": number, "lane": lane, "ticket": ticket})
+                self._tell({**said, "id": number})
             except ClosedError:  # it died before it was asked: ask its successor
-                self._running.pop(number, None)
-                self._process = None
+                self._lanes.leave(number)
+                self._child = None
                 continue
             reply, data = self._answer(number, question)
             match reply:
@@ -253,53 +232,42 @@ class RemoteStore:
                     raise QueryError(text)
                 case _:
                     return reply, data
-        raise WorkerLostError(_lost(None))
+        raise WorkerLostError(_GONE)
 
     def _answer(self, number: int, question: _Question) -> tuple[dict[str, Any], bytes]:
         """The reply, or that it did not come in time."""
         try:
             return question.reply.result(self._limits.query_s)
         except TimeoutError:
-            self._stop(lambda one: one is question)
-            with self._lock:
-                self._running.pop(number, None)
+            self._stop({number: question})
+            self._lanes.leave(number)
             return {"error": "superseded"}, b""
 
-    def _send(self, process: "subprocess.Popen[bytes] | None", said: Mapping[str, Any]) -> None:
-        if process is None or process.stdin is None:
+    def _tell(self, said: Mapping[str, Any]) -> None:
+        if self._child is None:
             raise ClosedError
-        with self._writing:
-            send(process.stdin, said)  # type: ignore[arg-type]  # a pipe is a BinaryIO
+        self._child.tell(said)
 
     def _order(self, said: Mapping[str, Any]) -> None:
-        try:
-            self._send(self._process, said)
-        except ClosedError:
-            return  # nothing runs in a worker that is gone
+        with suppress(ClosedError):  # nothing runs in a worker that is gone
+            self._tell(said)
 
-    def _stop(self, chosen: Callable[[_Question], bool]) -> None:
+    def _stop(self, stopped: Mapping[int, _Question]) -> None:
         """Have questions stopped, and end the worker if it does not obey."""
-        with self._lock:
-            stopped = {number: one for number, one in self._running.items() if chosen(one)}
         if stopped:
             self._order({"do": "stop", "ids": list(stopped)})
-            late = (self._process, tuple(stopped.values()))
-            alarm = threading.Timer(self._limits.patience_s, _end_if_busy, late)
+            late = (self._child, tuple(stopped.values()))
+            alarm = threading.Timer(self._limits.patience_s, _kill_if_busy, late)
             alarm.daemon = True
             alarm.start()
 
     # ------------------------------------------------------------ the worker's life
 
     def _start(self) -> None:
-        process = subprocess.Popen(  # noqa: S603  # this interpreter and our own module
-            [*self._command, str(self._limits.memory_bytes)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        self._process, self._opening = process, _Opening()
+        child = Child([*self._command, str(self._limits.memory_bytes)])
+        self._child, self._opening = child, _Opening()
         self._listener = threading.Thread(
-            target=self._listen, args=(process, self._opening), name="recourse-answers", daemon=True
+            target=self._listen, args=(child, self._opening), name="recourse-answers", daemon=True
         )
         self._listener.start()
         said = {
@@ -312,24 +280,24 @@ class RemoteStore:
         }
         self._order(said)
 
-    def _listen(self, process: "subprocess.Popen[bytes]", opening: _Opening) -> None:
+    def _listen(self, child: Child, opening: _Opening) -> None:
         """Hand answers to those who wait for them, until the worker ends."""
-        stream: BinaryIO = process.stdout  # type: ignore[assignment]  # a pipe was asked for
         with suppress(ClosedError):
             while True:
-                said, data = receive(stream)
-                self._take(said, data, opening)
-        text = _lost(_code(process))
-        _close(process)
-        with self._lock:
-            orphans, self._running = list(self._running.values()), {}
-            if self._process is process and opening.done.is_set():
-                self._process, self._has_crashed = None, True
+                self._take(*child.hear(), opening)
+        text = child.bury()
+        if self._child is child and opening.done.is_set():
+            self._child, self._has_crashed = None, True
         if not opening.done.is_set():
             opening.error = WorkerLostError(text)
             opening.done.set()
-        for one in orphans:
-            one.reply.set_result(({"error": "lost", "text": text}, b""))
+        for number in self._lanes.running():
+            self._reply(number, {"error": "lost", "text": text})
+
+    def _reply(self, number: int, said: Mapping[str, Any], data: bytes = b"") -> None:
+        question = self._lanes.leave(number)
+        if question is not None:  # else nobody waits for it any more
+            question.reply.set_result((dict(said), data))
 
     def _take(self, said: Mapping[str, Any], data: bytes, opening: _Opening) -> None:
         match said:
@@ -345,16 +313,13 @@ class RemoteStore:
                 opening.error = _archive_error(kind)(path, problem)
                 opening.done.set()
             case {"id": number}:
-                with self._lock:
-                    question = self._running.pop(number, None)
-                if question is not None:
-                    question.reply.set_result((dict(said), data))
+                self._reply(number, said, data)
             case _:
                 raise ClosedError
 
     def _has_learnt(self) -> bool:
         """The worker died while it opened the archive: never again open what it looked at."""
-        self._process, self._has_crashed = None, True
+        self._child, self._has_crashed = None, True
         if not self._opening.looking_at:
             return False
         self._avoid[self._opening.looking_at] = "ended the process that read it"
@@ -372,38 +337,6 @@ def _archive_error(kind: str) -> type[errors.ArchiveError]:
     return found if found is not None else errors.ArchiveError
 
 
-def _end_if_busy(process: "subprocess.Popen[bytes] | None", stopped: tuple[_Question, ...]) -> None:
-    if process is not None and not all(one.reply.done() for one in stopped):
-        process.kill()
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    with suppress(OSError):  # it died first
-        process.stdin.close()  # type: ignore[union-attr]  # a pipe was asked for
-    try:
-        process.wait(_ENDING_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _close(process: "subprocess.Popen[bytes]") -> None:
-    for stream in (process.stdin, process.stdout):
-        with suppress(OSError):  # what was not sent cannot be sent any more
-            stream.close()  # type: ignore[union-attr]  # pipes were asked for
-
-
-def _code(process: "subprocess.Popen[bytes]") -> int:
-    try:
-        return process.wait(_ENDING_S)
-    except subprocess.TimeoutExpired:  # it closed its output and goes on: not one of ours
-        process.kill()
-        return process.wait()
-
-
-def _lost(code: int | None) -> str:
-    how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-    return (
-        f"the process that read the archive ended ({how}); "
-        "a file may be crafted or the question too large: run `recourse check`"
-    )
+def _kill_if_busy(child: Child | None, stopped: tuple[_Question, ...]) -> None:
+    if child is not None and not all(one.reply.done() for one in stopped):
+        child.kill()

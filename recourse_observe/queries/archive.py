@@ -358,8 +358,8 @@ class Archive:
         Raises:
             CallNotFoundError: No call, or more than one, has such an id.
         """
-        places = self.ask("call_place", call_id=call_id).to_pylist() if call_id else []
-        if not places or (len(places) > 1 and places[0]["call_id"] != call_id):
+        places = self._places(call_id) if call_id else []
+        if len(places) != 1:
             raise CallNotFoundError(call_id, several=bool(places))
         where: dict[str, Any] = {
             "call_id": places[0]["call_id"],
@@ -372,6 +372,11 @@ class Archive:
             budget=self.rows(BudgetRow, "call_budget", **where),
             hedges=self.rows(HedgeRow, "call_hedges", **where),
         )
+
+    def _places(self, call_id: str) -> list[dict[str, Any]]:
+        """Where the call of an id lies, or calls whose ids begin so."""
+        whole: list[dict[str, Any]] = self.ask("call_whole", call_id=call_id).to_pylist()
+        return whole or self.ask("call_place", call_id=call_id).to_pylist()
 
     def transitions(self, scope: Scope = EVERYTHING) -> tuple[TransitionRow, ...]:
         """Changes of breakers, oldest first."""

@@ -8,5 +8,5 @@ SELECT
 FROM calls
 -- A range, not starts_with: by a range whole files are passed over.
 WHERE call_id >= $call_id AND call_id <= $call_id || chr(1114111)
-ORDER BY call_id <> $call_id, call_id
+ORDER BY call_id
 LIMIT 2

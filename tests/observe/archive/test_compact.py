@@ -175,3 +175,17 @@ def test_hours_without_rows_leave_no_file(tmp_path: Path, teller: Any) -> None:
 
     assert survey(root).files["calls"] == ()
     assert ask(root, "SELECT count(*) FROM circuit_transitions") == [(2,)]
+
+
+def test_a_compacted_file_says_which_ids_its_row_groups_cannot_hold(archive: Path) -> None:
+    compact(archive)
+
+    files = survey(archive).files
+    chunks = pq.read_metadata(files["calls"][0].path).row_group(0)
+    filtered = [
+        chunks.column(place).path_in_schema
+        for place in range(chunks.num_columns)
+        if chunks.column(place).bloom_filter_length
+    ]
+    assert filtered == ["call_id"]
+    assert ask(archive, "SELECT call_id FROM calls WHERE call_id = '0007'") == [("0007",)]

@@ -62,7 +62,7 @@ def flip(path: Path) -> None:
 
 
 def started(store: RemoteStore) -> None:
-    while not store._running:
+    while not store._lanes.running():
         threading.Event().wait(0.001)
 
 
@@ -192,7 +192,7 @@ def test_a_flipped_bit_is_named_when_the_archive_is_opened(archive: Path) -> Non
 def test_a_flipped_bit_of_a_large_table_is_named_when_it_is_read(
     archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recourse_observe.duck._FEW_ROWS", 1)
+    monkeypatch.setattr("recourse_observe.duck.tables._FEW_ROWS", 1)
     flip(min((archive / "calls").rglob("*.parquet")))
     store = LocalStore(archive, sandboxed=True)
     assert store.warnings == ()
@@ -276,8 +276,8 @@ def test_a_worker_that_dies_takes_its_question_with_it_and_no_other(archive: Pat
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(store.arrow, SLOW)
             started(store)
-            assert store._process is not None
-            store._process.kill()
+            assert store._child is not None
+            store._child.kill()
             with pytest.raises(WorkerLostError, match=r"ended \(signal 9\).*run `recourse check`"):
                 answer.result(10)
 
@@ -322,12 +322,12 @@ def test_a_worker_that_does_not_stop_is_ended(archive: Path) -> None:
 def test_a_worker_ends_with_its_owner(lasting: Path) -> None:
     store = RemoteStore(lasting, limits=SMALL)
     store.wait()
-    process = store._process
+    process = store._child
     assert process is not None
 
     store.close()
 
-    assert process.returncode == 0
+    assert process._process.returncode == 0
 
 
 # ------------------------------------------------------------ what they say

@@ -77,7 +77,7 @@ def test_every_thread_gets_its_own_answer(store: Store) -> None:
 
 
 def started(store: Store) -> None:
-    while not store._running:
+    while not store._lanes.running():
         threading.Event().wait(0.001)
 
 
