@@ -1,11 +1,11 @@
 """Asks an archive: how would an incident have gone under another policy?"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from recourse_observe.queries.archive import Archive
-from recourse_observe.whatif.answer import Answer, Check, Kind, Row, SweepPoint
+from recourse_observe.whatif.answer import Answer, Check, Kind, SweepPoint
 from recourse_observe.whatif.candidate import Candidate, edited, from_file
 from recourse_observe.whatif.fit import fit
 from recourse_observe.whatif.model import (
@@ -16,27 +16,9 @@ from recourse_observe.whatif.model import (
     load_points,
     model_rows,
 )
-from recourse_observe.whatif.prefix import budget_prefix, only_cuts, prefix, prefix_rows
-from recourse_observe.whatif.process import Rules
-from recourse_observe.whatif.record import (
-    Measured,
-    Record,
-    load_record,
-    per_second,
-    recorded_measures,
-)
-from recourse_observe.whatif.replay import replayed_failures
-from recourse_observe.whatif.runs import LOAD_BINS, Runner, Scene, runner
-from recourse_observe.whatif.scene import (
-    InForce,
-    NoKeyError,
-    Stretch,
-    arrivals_of,
-    in_force,
-    rules_of,
-    stretch,
-    unfit,
-)
+from recourse_observe.whatif.question import Question, counted, prepared, scene_of
+from recourse_observe.whatif.runs import Runner, runner
+from recourse_observe.whatif.scene import unfit
 from recourse_observe.whatif.suggest import suggestions
 
 __all__ = ["ask"]
@@ -48,29 +30,8 @@ _CALLERS: Final = (
     "callers call as they did: nobody calls more, less or again because of another outcome"
 )
 _ALONE: Final = "the dependency serves this key alone, or its other load stays as it was"
-_MONOTONE: Final = (
-    "bounds hold where less load cannot harm, and no call was rescued by a breaker or a hedge"
-)
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One question, made ready: what was recorded, and what calls followed."""
-
-    archive: Archive
-    stretch: Stretch
-    record: Record
-    force: InForce
-    recorded: Measured
-
-    def rules(self, candidate: Candidate | None = None) -> Rules:
-        """What simulated calls follow: what was in force, or the candidate."""
-        if candidate is None:
-            return rules_of(self.record, self.force.policies, self.force.budgets)
-        budgets = {**self.force.budgets, **candidate.budgets}
-        return rules_of(self.record, candidate.policies, budgets)
 
 
 def ask(  # noqa: PLR0913  # one argument per part of the question
@@ -109,7 +70,7 @@ def ask(  # noqa: PLR0913  # one argument per part of the question
     question = prepared(archive, key, incident)
     candidates = _candidates(question, edits, policy_file, sweep)
     reason = unfit(question.record, question.force)
-    answer = _counted(question, candidates[0][1])
+    answer = counted(question, candidates[0][1])
     if reason is not None:
         return replace(answer, refusal=reason, sweep_field=_field(sweep))
     scene = scene_of(question)
@@ -132,31 +93,6 @@ def ask(  # noqa: PLR0913  # one argument per part of the question
         return replace(answer, suggestions=found)
 
 
-def prepared(archive: Archive, key: str, incident: int | None) -> Question:
-    """The question as far as it does not depend on the candidate."""
-    chosen = stretch(archive, key, incident)
-    window = (chosen.start_us, chosen.end_us)
-    record = load_record(archive, key, window, (chosen.onset_us, chosen.over_us))
-    if not record.calls:
-        known = ", ".join(row.key for row in archive.keys()[:5])
-        message = f"key {key!r} has no calls there; the archive has {known}"
-        raise NoKeyError(message)
-    return Question(
-        archive=archive,
-        stretch=chosen,
-        record=record,
-        force=in_force(archive, record),
-        recorded=recorded_measures(record),
-    )
-
-
-def scene_of(question: Question) -> Scene:
-    """What the simulated runs of a question share."""
-    record, force = question.record, question.force
-    bare = replace(record, calls=(), attempts=(), asked=())
-    return Scene(bare, arrivals_of(record, force.versions, force.policies))
-
-
 def _candidates(
     question: Question, edits: Sequence[str], policy_file: str | None, sweep: str | None
 ) -> list[tuple[str, Candidate | None]]:
@@ -172,68 +108,6 @@ def _candidates(
     return [("", first), *((v, edited(policies, [*edits, f"{field}={v}"])) for v in swept)]
 
 
-def _counted(question: Question, candidate: Candidate | None) -> Answer:
-    """The answer as far as it is counted: no model."""
-    record, chosen = question.record, question.stretch
-    starts = [tried.at_s for tried in record.attempts if tried.ran]
-    load = per_second(starts, record.length_s, record.length_s / LOAD_BINS)[:LOAD_BINS]
-    rows = tuple(
-        Row(
-            name=m.name,
-            recorded=m.of(question.recorded),
-            candidate=None,
-            kind=Kind.MODEL,
-            unit=m.unit,
-        )
-        for m in MEASURES
-    )
-    return Answer(
-        archive=question.archive.name,
-        key=record.key,
-        incident=chosen.incident,
-        start_unix_us=chosen.start_us,
-        end_unix_us=chosen.end_us,
-        edits=candidate.edits if candidate is not None else (),
-        rows=(*_prefix_rows(question, candidate), *_replay_rows(question, candidate), *rows),
-        load=load_points(record, load, ()),
-        assumes=(_MONOTONE,),
-    )
-
-
-def _prefix_rows(question: Question, candidate: Candidate | None) -> tuple[Row, ...]:
-    policies = question.force.policies
-    if candidate is None or question.record.sampled:
-        return ()
-    pairs = list(zip(policies, candidate.policies, strict=True))
-    if len(pairs) != 1 or not all(only_cuts(before, after) for before, after in pairs):
-        return ()
-    after = pairs[0][1]
-    if after.retry.budget is None:
-        most = after.retry.max_attempts
-        return prefix_rows(prefix(question.archive, question.record, most))
-    table = candidate.budgets.get(after.retry.budget.name)
-    if table is None or table["kind"] not in {"token_bucket", "retry_ratio"}:
-        return ()
-    counted = budget_prefix(question.record, after, candidate.budgets)
-    return prefix_rows(counted, bounds=False)
-
-
-def _replay_rows(question: Question, candidate: Candidate | None) -> tuple[Row, ...]:
-    if candidate is None:
-        return ()
-    failed = next(m for m in MEASURES if m.name == "failed_calls")
-    return (
-        Row(
-            name=failed.name,
-            recorded=failed.of(question.recorded),
-            candidate=replayed_failures(question.record, candidate.policies[0]),
-            kind=Kind.REPLAY,
-            unit=failed.unit,
-            note="static replay of recorded outcomes, for comparison: load changes nothing in it",
-        ),
-    )
-
-
 def _modelled(  # what an answer is made of
     question: Question,
     grounds: Grounds,
@@ -242,7 +116,7 @@ def _modelled(  # what an answer is made of
     candidates: Sequence[tuple[str, Candidate | None]],
     run: Runner,
 ) -> Answer:
-    counted = tuple(row for row in answer.rows if row.kind is not Kind.MODEL)
+    sure = tuple(row for row in answer.rows if row.kind is not Kind.MODEL)
     points: list[SweepPoint] = []
     rows, load = answer.rows, answer.load
     for value, candidate in candidates:
@@ -251,32 +125,42 @@ def _modelled(  # what an answer is made of
         if value:
             points.append(SweepPoint(value=value, rows=made))
         else:
-            rows = (*counted, *made)
+            rows = (*sure, *made)
             load = load_points(question.record, [point.recorded for point in load], after)
     return replace(
         answer,
         rows=rows,
         load=load,
         check=check,
-        assumes=(*answer.assumes, _FEEDBACK, _CALLERS, _ALONE, *_of_budgets(question)),
+        assumes=(*answer.assumes, _FEEDBACK, _CALLERS, _ALONE, *_of_this(question)),
         runs=len(grounds.before),
         sweep=tuple(points),
     )
 
 
-def _of_budgets(question: Question) -> list[str]:
+def _of_this(question: Question) -> list[str]:
+    record = question.record
+    filled = (
+        f"the archive is sampled: {record.filled_in} of {len(record.calls)} calls are as many as its "
+        "counts say, and like the calls that stand for them"
+    )
     return [
-        f"budget {name!r} is unlimited: it has denied nothing that was recorded"
-        for name, table in question.force.budgets.items()
-        if table["kind"] == "unlimited"
+        *([filled] if record.filled_in else []),
+        *(
+            f"budget {name!r} is unlimited: it has denied nothing that was recorded"
+            for name, table in question.force.budgets.items()
+            if table["kind"] == "unlimited"
+        ),
     ]
 
 
 def _missed(check: Check) -> str:
-    missed = next(row for row in check.rows if not row.passed)
+    decided = {measure.name for measure in MEASURES if measure.decides}
+    rows = [row for row in check.rows if row.name in decided]
+    row = next((row for row in rows if not row.passed), rows[0])
     return (
-        f"the fitted dependency does not reproduce the record: {missed.name} {missed.modelled:.4g}, "
-        f"recorded {missed.recorded:.4g}"
+        "the fitted dependency does not reproduce the record in any run: "
+        f"{row.name} {row.modelled:.4g}, recorded {row.recorded:.4g}"
     )
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -15,6 +15,7 @@ from recourse_observe.whatif.trace import Ending
 __all__ = ["Blame", "blame", "outside_faults", "quota"]
 
 _BIN_S: Final = 2.0
+_MOST_BINS: Final = 240
 _FEW: Final = 10
 # How much likelier, as a logarithm, two rates must be than one.
 _GAIN: Final = 5.0
@@ -95,7 +96,7 @@ def outside_faults(record: Record, found: Blame) -> tuple[Fault, ...]:
     """The schedule of what fails whatever the load is; what is about as bad shares one rate."""
     stubborn = _stubborn(record, found)
     faults = []
-    for bins in _stretches(record, _bins(record, found)):
+    for bins in _divided(_bins(record, found)):
         tried, failed = _summed(bins)
         if failed:
             shares = {reason: count / tried for reason, count in failed.items()}
@@ -104,27 +105,20 @@ def outside_faults(record: Record, found: Blame) -> tuple[Fault, ...]:
 
 
 def _bins(record: Record, found: Blame) -> list[_Bin]:
-    """Before the incident one, after it one, and many in between."""
-    bin_s = max(_BIN_S, (record.end_s - record.onset_s) / 60.0)
+    bin_s = max(_BIN_S, record.length_s / _MOST_BINS)
     tried_in: Counter[int] = Counter()
     failed_in: dict[int, Counter[str]] = {}
     for tried in record.attempts:
         if tried.ran:
-            place = _place(record, tried.at_s, bin_s)
+            place = int(tried.at_s // bin_s)
             tried_in[place] += 1
             if tried.reason in found.outside and ending_of(tried) is Ending.ERROR:
                 failed_in.setdefault(place, Counter())[tried.reason] += 1
+    edges = [*(place * bin_s for place in sorted(tried_in)), inf]
     return [
-        _Bin(*_stretch(record, place, bin_s), count, failed_in.get(place, {}))
-        for place, count in sorted(tried_in.items())
+        _Bin(start_s, end_s, tried_in[place], failed_in.get(place, {}))
+        for place, start_s, end_s in zip(sorted(tried_in), edges, edges[1:], strict=False)
     ]
-
-
-def _stretches(record: Record, bins: Sequence[_Bin]) -> list[Sequence[_Bin]]:
-    before = [one for one in bins if one.end_s <= record.onset_s]
-    during = [one for one in bins if record.onset_s <= one.start_s < record.end_s]
-    after = [one for one in bins if record.end_s <= one.start_s]
-    return [stretch for stretch in (before, *_divided(during), after) if stretch]
 
 
 def _divided(bins: Sequence[_Bin]) -> list[Sequence[_Bin]]:
@@ -211,22 +205,6 @@ def _mostly_well(record: Record) -> set[int]:
             both[0] += 1
             both[1] += tried.outcome == "success"
     return {place for place, (tries, wins) in counts.items() if wins > 0.3 * tries}  # not an outage
-
-
-def _place(record: Record, at_s: float, bin_s: float) -> int:
-    """Which stretch a moment is in: -1 before the incident, a large number after it."""
-    if at_s < record.onset_s:
-        return -1
-    return 1 << 30 if at_s >= record.end_s else int((at_s - record.onset_s) // bin_s)
-
-
-def _stretch(record: Record, place: int, bin_s: float) -> tuple[float, float]:
-    if place == -1:
-        return 0.0, record.onset_s
-    if place == 1 << 30:
-        return record.end_s, float("inf")
-    start_s = record.onset_s + place * bin_s
-    return start_s, min(record.end_s, start_s + bin_s)
 
 
 def quota(record: Record, reasons: Iterable[str]) -> tuple[float, float, float] | None:

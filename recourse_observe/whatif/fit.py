@@ -24,7 +24,7 @@ _PER_RUN: Final = 8_000
 _LEAST_WORKERS: Final = 6
 _FEWEST_WORKERS: Final = 3
 _MANY: Final = 100_000
-_KEPT: Final = 7
+_KEPT: Final = 5
 _FEWER: Final = 3
 
 

@@ -12,6 +12,7 @@ from recourse_observe.whatif.seen import Seen
 __all__ = ["Guess", "dependency_of", "told"]
 
 _NOTICED: Final = 1.05
+_PACE: Final = (0.7, 1.1)
 
 
 class Guess(NamedTuple):
@@ -40,16 +41,20 @@ class Guess(NamedTuple):
 
 def dependency_of(record: Record, seen: Seen, guess: Guess) -> Dependency:
     """The dependency of a guess."""
-    workers, instances = 0, 1
+    workers, instances, pace = 0, 1, 1.0
     if guess.capacity_per_s:
-        among = max(1, round(guess.capacity_per_s * seen.mean_s))
-        instances = min(guess.instances, among)
-        workers = max(1, round(guess.capacity_per_s * seen.mean_s / instances))
+        wanted = guess.capacity_per_s * seen.mean_s
+        instances = max(1, min(guess.instances, round(wanted)))
+        workers = max(1, round(wanted / instances))
+        # Workers are whole; what that adds or takes, their pace takes or adds as far as it may be
+        # misjudged: waiting is among what was taken for work.
+        pace = min(_PACE[1], max(_PACE[0], instances * workers / wanted))
     rate = seen.base.quota_per_s
     endless = math.isinf(guess.queue_s) or not workers
     waiting = 0.0 if endless else guess.queue_s * guess.capacity_per_s / instances
     return replace(
         seen.base,
+        service_s=tuple(pace * seconds for seconds in seen.base.service_s),
         workers=workers,
         instances=instances,
         queue=None if endless else max(1, round(waiting)),

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from recourse_observe.whatif.dependency import Dependency
 from recourse_observe.whatif.guess import Guess
+from recourse_observe.whatif.runs import Outcome
 
 __all__ = ["Fitting", "Kind", "chosen", "kind_of", "leaders", "unlike"]
 
@@ -14,11 +15,12 @@ _CLOSE_OF_ANOTHER_KIND: Final = (1.7, 0.03)
 
 
 class Fitting(NamedTuple):
-    """A dependency that may be the real one, and how far its run is from the record."""
+    """A dependency that may be the real one, what its run came to, and how far that is from the record."""
 
     dependency: Dependency
     distance: float
     guess: Guess
+    outcome: Outcome
 
 
 class Kind(NamedTuple):
@@ -74,7 +76,8 @@ def chosen(fittings: Sequence[Fitting], edges: tuple[float, float], most: int) -
         for one in leaders(fittings, edges)
         if one.distance <= _limit(best, _CLOSE_OF_ANOTHER_KIND)
     ]
-    both = unlike(sorted({*first, *others[:most]}, key=lambda one: one.distance))
+    # The same fitting may be among both: twins are left out once more.
+    both = unlike(sorted([*first, *others[:most]], key=lambda one: one.distance))
     return both if len(both) > 1 else unlike(fittings)[:2]
 
 

@@ -98,6 +98,7 @@ class Process:
     Attributes:
         immediate: As a provider: nothing is waited for.
         runtime: What its calls share.
+        bind: Resolves the policy of a call that is not bound yet.
     """
 
     immediate = True
@@ -134,7 +135,7 @@ class Process:
             environment={},
         )
         self.runtime = runtime_of(options)
-        self._resolver = resolver_of(options, self.runtime)
+        self.bind = resolver_of(options, self.runtime).bind
 
     def get(self, key: object) -> EffectivePolicy:  # noqa: ARG002  # a provider's shape
         """The policy that the process follows now."""
@@ -144,7 +145,7 @@ class Process:
         """What a call of this moment is bound to."""
         if self._bound is None or policy != self._following:
             self._following = policy
-            for _ in self._resolver.bind(call):
+            for _ in self.bind(call):
                 pass
             self._bound = call.bound
         assert self._bound is not None  # noqa: S101  # the provider always has a policy

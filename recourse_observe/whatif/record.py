@@ -76,6 +76,7 @@ class Record:
         asked: What budgets said to retries.
         sampled: Some rows stand for more than one call.
         gaps_s: Seconds in which nobody recorded.
+        filled_in: How many of the calls were left out of a sample, and made after others.
     """
 
     key: str
@@ -87,6 +88,7 @@ class Record:
     attempts: tuple[Tried, ...]
     asked: tuple[Asked, ...] = ()
     gaps_s: float = 0.0
+    filled_in: int = 0
 
     @property
     def sampled(self) -> bool:

@@ -9,8 +9,8 @@ from recourse.outcome import Outcome, OutcomeKind
 from recourse.policy.model import EffectivePolicy
 from recourse_observe.queries.archive import Archive
 from recourse_observe.scope import EVERYTHING
+from recourse_observe.story.asked import Span
 from recourse_observe.story.find import find
-from recourse_observe.story.look import Span
 from recourse_observe.whatif.budgets import Table, inferred_budget
 from recourse_observe.whatif.candidate import recorded_policy
 from recourse_observe.whatif.process import Arrival, Rules
@@ -182,7 +182,8 @@ def unfit(record: Record, force: InForce) -> str | None:
         return f"only {counted} calls were recorded from the onset on; {_LEAST_CALLS} are needed"
     if record.sampled:
         return (
-            "the archive is sampled: the calls that went well are missing, and their load with them"
+            "the archive is sampled, and holds no counts of the calls that were left out: "
+            "their load is missing"
         )
     if not force.policies:
         return "the archive does not say which policy the calls followed"

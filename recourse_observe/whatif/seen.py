@@ -254,11 +254,12 @@ def _likely(bad: int, count: int) -> float:
 
 
 def _suffered(record: Record, quiet: Sequence[Tried], usual_s: float) -> bool:
-    """Whether attempts of the incident were slow or cut off more than usual."""
-    if record.end_s <= record.onset_s:  # no incident: a dependency that was never well, or always
-        return _hurt(quiet, usual_s) > _ILL
+    """Whether attempts of the incident were slow or cut off more than usual, or usually are."""
+    usually = _hurt(quiet, usual_s)
+    if usually > _ILL:
+        return True
     during = [t for t in record.attempts if t.ran and _during(record, t.at_s)]
-    return _hurt(during, usual_s) > 1.5 * _hurt(quiet, usual_s) + 0.02  # more than chance
+    return _hurt(during, usual_s) > 1.5 * usually + 0.02  # more than chance
 
 
 def _hurt(attempts: Sequence[Tried], usual_s: float) -> float:

@@ -14,6 +14,8 @@ __all__ = ["Series", "distance", "ending_of", "ends_of", "recorded_series", "tra
 _MOST_BINS: Final = 80
 _LEAST_BIN_S: Final = 2.0
 _FEW: Final = 5
+# Bins that are taken together when counts are compared; the last is all of them.
+_SCALES: Final = (1, 6, _MOST_BINS + 1)
 
 
 class Tally(NamedTuple):
@@ -96,8 +98,20 @@ def distance(recorded: Series, modelled: Series, scale: float = 1.0) -> float:
 
 
 def _apart(one: Sequence[int], two: Sequence[int], scale: float, floor: float) -> float:
+    """How far counts are apart: in every short while, in longer ones, and on the whole.
+
+    In short whiles alone, two runs of the same chances are further apart than either is from nothing.
+    """
     total = sum(one) + scale * sum(two) + floor
-    return sum(abs(a - scale * b) for a, b in zip(one, two, strict=True)) / total if total else 0.0
+    apart = sum(_summed_apart(one, two, scale, bins) for bins in _SCALES)
+    return apart / (len(_SCALES) * total) if total else 0.0
+
+
+def _summed_apart(one: Sequence[int], two: Sequence[int], scale: float, bins: int) -> float:
+    return sum(
+        abs(sum(one[place : place + bins]) - scale * sum(two[place : place + bins]))
+        for place in range(0, len(one), bins)
+    )
 
 
 def _slower(recorded: Series, modelled: Series) -> float:

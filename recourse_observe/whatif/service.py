@@ -7,9 +7,9 @@ from typing import Final
 
 __all__ = ["service_quantiles"]
 
-_POINTS: Final = 200
+_POINTS: Final = 400
 _NORMAL: Final = NormalDist()
-_CENSORED: Final = 0.005
+_LONGER: Final = 1.02
 
 
 def service_quantiles(samples: Sequence[tuple[float, bool]]) -> tuple[float, ...]:
@@ -25,11 +25,16 @@ def service_quantiles(samples: Sequence[tuple[float, bool]]) -> tuple[float, ...
     seen = [seconds for seconds, cut in ordered if not cut]
     if not seen:
         return (max((seconds for seconds, _ in ordered), default=0.01),)
-    if len(ordered) - len(seen) <= _CENSORED * len(ordered):
+    if len(seen) == len(ordered):
         return tuple(seen[int((i + 0.5) / _POINTS * len(seen))] for i in range(_POINTS))
     known = _survived(ordered)
     mean, spread = _log_normal(known)
-    return tuple(_at((i + 0.5) / _POINTS, known, mean, spread) for i in range(_POINTS))
+    # What was cut off would have taken longer than that, however the tail may go on.
+    cut_s = _LONGER * next(seconds for seconds, cut in ordered if cut)
+    return tuple(
+        max(_at(share, known, mean, spread), cut_s if share >= known[-1][0] else 0.0)
+        for share in ((i + 0.5) / _POINTS for i in range(_POINTS))
+    )
 
 
 def _survived(ordered: Sequence[tuple[float, bool]]) -> list[tuple[float, float]]:

@@ -215,7 +215,7 @@ class _World:
             call.limit_s = arrival.at_s + arrival.deadline_s
             call.limit_total_s = arrival.deadline_s
         call.bound = process.bound(call, arrival.policy)
-        _Flight(self, index, call, govern(call, _bound_already)).go_on(None)
+        _Flight(self, index, call, govern(call, process.bind)).go_on(None)
 
 
 def simulate(
@@ -255,7 +255,3 @@ def _without_collector() -> Iterator[None]:
 
 def _nothing() -> None:
     return None
-
-
-def _bound_already(call: Call) -> Any:
-    raise NotImplementedError

@@ -82,7 +82,17 @@ def filled(seen: Seen) -> list[Guess]:
     lost = [
         guess(full.rate * much, much, to_s, 1.0, among) for much in (2.0, 3.5) for among in (1, 3)
     ]
-    none = [guess(full.rate, 1.0, from_s, 1.0, among) for among in (1, 3)]
+    # More calls came than it can take: then nothing else need be wrong.
+    none = [
+        Guess(part * full.rate, queue_s, 1.0, from_s, from_s, instances=among)
+        for part, queue_s, among in (
+            (0.8, 0.7, 3),
+            (0.8, 2.5, 1),
+            (0.9, 1.5, 4),
+            (1.0, 0.7, 1),
+            (1.0, 2.5, 3),
+        )
+    ]
     return [*none, *slow, *lasted, *short, *_seen_short(full, from_s), *map(_of_workers, lost)]
 
 

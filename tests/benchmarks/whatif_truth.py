@@ -35,7 +35,7 @@ from recourse_observe.whatif import Answer, ask
 from recourse_observe.whatif.answer import Kind
 from recourse_observe.whatif.candidate import edited
 from recourse_observe.whatif.scene import stretch
-from tests.benchmarks import whatif_pairs
+from tests.benchmarks import whatif_pairs, whatif_pool
 
 
 class Ended(NamedTuple):
@@ -141,7 +141,18 @@ def of_laboratory(seed: int, folder: Path) -> Source:
     return Source(spec.key, found.family, found.edits, calls)
 
 
-SOURCES = {"lab": of_laboratory}
+def of_pool(seed: int, folder: Path) -> Source:
+    """Record an incident of the shared processor, and find out."""
+    found = whatif_pool.incident(seed)
+    whatif_pool.written(found, whatif_pool.simulated(found, found.client), folder)
+    calls = [
+        Ended(whatif_pool.T0_US + round(one.started_s * 1e6), bool(one.reason), len(one.attempts))
+        for one in whatif_pool.simulated(found, found.other)
+    ]
+    return Source(whatif_pool.KEY, found.family, found.edits, calls)
+
+
+SOURCES = {"lab": of_laboratory, "pool": of_pool}
 
 
 def judge(seed: int, source: str = "lab") -> Verdict:

@@ -53,6 +53,12 @@ def scenario(name: str, *faults: Fault, **retry: Any) -> Scenario:
 
 
 @pytest.fixture(scope="session")
+def small() -> Callable[..., Scenario]:
+    """Makes a scenario of a minute with a dependency of three workers."""
+    return scenario
+
+
+@pytest.fixture(scope="session")
 def storm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten slow seconds, after which the retries keep the dependency down."""
     path = tmp_path_factory.mktemp("whatif") / "storm"

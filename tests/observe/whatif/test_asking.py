@@ -15,7 +15,7 @@ from recourse_observe.cli import main
 from recourse_observe.queries.archive import open_archive
 from recourse_observe.whatif import Answer, Kind, NoIncidentError, NoKeyError, ask
 from recourse_observe.whatif.answer import Unit
-from recourse_observe.whatif.asking import prepared, scene_of
+from recourse_observe.whatif.question import prepared, scene_of
 from recourse_observe.whatif.render import as_json, as_markdown, as_text, label, value
 from recourse_observe.whatif.runs import Task, runner
 from recourse_observe.whatif.seen import look
@@ -257,7 +257,9 @@ def test_a_record_that_the_model_does_not_make_again_is_refused(
 
     answer = asked(other, "retry.max_attempts=2")
 
-    assert "does not reproduce the record: failed_calls 0, recorded" in (answer.refusal or "")
+    assert "does not reproduce the record in any run: failed_calls 0, recorded" in (
+        answer.refusal or ""
+    )
     assert answer.check is not None
     assert not answer.check.passed
     assert "missed" in as_text(answer)

@@ -10,8 +10,10 @@ import pytest
 from recourse_observe.whatif.dependency import Dependency, Failing, Fault, Reply
 from recourse_observe.whatif.guess import Guess, dependency_of, told
 from recourse_observe.whatif.kinds import Fitting, Kind, chosen, kind_of, leaders, unlike
-from recourse_observe.whatif.record import Record, Tried
+from recourse_observe.whatif.record import Record, Tried, recorded_measures
+from recourse_observe.whatif.runs import LOAD_BINS, Outcome
 from recourse_observe.whatif.seen import Full, Seen, look
+from recourse_observe.whatif.series import recorded_series
 from recourse_observe.whatif.starts import drawn, filled, least_per_s, near, plain_slowdown
 
 Maker = Callable[..., Tried]
@@ -103,11 +105,17 @@ def test_a_guess_blames_the_outside_for_all_of_it_or_for_a_part() -> None:
     assert kind_of(Guess(instances=3), EDGES) == Kind("none", short=True, divided=True)
 
 
+RECORD = Record(key="k", start_us=0, length_s=1.0, onset_s=0.0, end_s=0.0, calls=(), attempts=())
+OUTCOME = Outcome(
+    series=recorded_series(RECORD), measured=recorded_measures(RECORD), load=(0.0,) * LOAD_BINS
+)
+
+
 def fitting(distance: float, **given: Any) -> Fitting:
     guess = Guess(
         **{"capacity_per_s": 10.0, "slowdown": 2.0, "from_s": 20.0, "to_s": 40.0, **given}
     )
-    return Fitting(Dependency(service_s=(1.0,)), distance, guess)
+    return Fitting(Dependency(service_s=(1.0,)), distance, guess, OUTCOME)
 
 
 def test_what_explains_the_record_as_well_is_kept_and_of_another_kind_what_is_a_little_worse() -> (
