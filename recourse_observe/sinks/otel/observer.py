@@ -113,6 +113,7 @@ class OTelObserver:
             events.HedgeCancel: self._hedge_cancel,
             events.BudgetDecision: self._budget_decision,
             events.RetryScheduled: self._retry_scheduled,
+            events.CircuitDecision: self._circuit_decision,
             events.CircuitState: self._circuit_state,
             events.CallEnd: self._call_end,
         }
@@ -234,11 +235,18 @@ class OTelObserver:
             facts = partial(values.retry_scheduled, event)
             self._write(self._calls.get(event.call), attributes.RETRY_SCHEDULED, event, facts)
 
+    def _circuit_decision(self, event: events.CircuitDecision) -> None:
+        call = self._calls.get(event.call)
+        if call is not None and call.recording:
+            call.span.set_attribute("recourse.circuit.state", str(event.state))
+
     def _circuit_state(self, event: events.CircuitState) -> None:
+        call, facts = self._calls.get(event.call), partial(values.circuit_transition, event)
         if self._metrics is not None:
             self._metrics.circuit(event)
-        facts = partial(values.circuit_transition, event)
-        self._write(self._calls.get(event.call), attributes.CIRCUIT_TRANSITION, event, facts)
+        if call is not None and call.recording:
+            call.span.set_attributes(facts())
+        self._write(call, attributes.CIRCUIT_TRANSITION, event, facts)
 
     def _call_end(self, event: events.CallEnd) -> None:
         call = self._calls.pop(event.call, None)

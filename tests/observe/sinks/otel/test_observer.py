@@ -132,6 +132,9 @@ def test_a_call_refused_by_an_open_circuit_is_a_short_error(telemetry: Any, scen
     assert refused.events == ()
     assert refused.status.status_code is StatusCode.ERROR
     assert refused.attributes["error.type"] == "recourse.errors.CircuitOpenError"
+    assert refused.attributes["recourse.circuit.state"] == "open"
+    assert tried.attributes["recourse.circuit.state"] == "open"
+    assert tried.attributes["recourse.circuit.previous_state"] == "closed"
 
 
 @pytest.mark.parametrize(("attempts", "kept", "dropped"), [(64, 64, 0), (96, 96, 0), (150, 96, 54)])
