@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from recourse.classify.http import HTTPClassifier
 from recourse.classify.http_error import Failure, HTTPFacts, asked_wait_s, facts_of_type
-from recourse.classify.own import SAID, is_group, of_leaves, said_outcome
+from recourse.classify.own import SAID, outcome_of
 from recourse.outcome import SUCCESS, Health, Outcome, OutcomeKind
 from recourse.policy.model import EffectivePolicy
 from recourse.reasons import Reason
@@ -56,10 +56,9 @@ class AutoClassifier:
             by_type = self._of_type(type(error))  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
             if by_type is not None:
                 return by_type
-        if (said := said_outcome(error)) is not None:
-            return said
-        if is_group(error):
-            return of_leaves(error, self.classify)
+        return outcome_of(error, self._read)
+
+    def _read(self, error: Exception) -> Outcome:
         facts = self._http.facts(error)
         if isinstance(facts, Outcome):
             return facts

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from recourse.classify.http_error import IDEMPOTENT_METHODS, Failure, HTTPFacts, http_facts
-from recourse.classify.own import is_group, of_leaves, said_outcome
+from recourse.classify.own import outcome_of
 from recourse.clock import Clock, SystemClock
 from recourse.errors import PolicyError
-from recourse.outcome import SUCCESS, Health, Outcome, OutcomeKind
+from recourse.outcome import Health, Outcome, OutcomeKind
 from recourse.policy.model import EffectivePolicy
 from recourse.reasons import Reason
 
@@ -71,12 +71,9 @@ class HTTPClassifier:
     def classify(self, value: Any, error: Exception | None) -> Outcome:
         """The outcome by the rules of HTTP."""
         del value
-        if error is None:
-            return SUCCESS
-        if (said := said_outcome(error)) is not None:
-            return said
-        if is_group(error):
-            return of_leaves(error, self.classify)
+        return outcome_of(error, self._read)
+
+    def _read(self, error: Exception) -> Outcome:
         facts = self.facts(error)
         return facts if isinstance(facts, Outcome) else self.judged(facts)
 

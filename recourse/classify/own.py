@@ -20,10 +20,18 @@ from recourse.errors import (
     PolicyNotFoundError,
     ResultRejected,
 )
-from recourse.outcome import Health, Outcome, OutcomeKind
+from recourse.outcome import SUCCESS, Health, Outcome, OutcomeKind
 from recourse.reasons import Reason
 
-__all__ = ["SAID", "causes", "is_group", "of_leaves", "own_outcome", "said_outcome"]
+__all__ = [
+    "SAID",
+    "causes",
+    "is_group",
+    "of_leaves",
+    "outcome_of",
+    "own_outcome",
+    "said_outcome",
+]
 
 SAID: Final = "recourse_outcome"
 DEEPEST_CAUSE: Final = 8
@@ -68,6 +76,25 @@ def said_outcome(error: Exception) -> Outcome | None:
         if isinstance(said, Outcome):
             return said
     return None
+
+
+def outcome_of(error: Exception | None, judged: Callable[[Exception], Outcome]) -> Outcome:
+    """What every protocol's classifier begins with.
+
+    No error is a success; an error that says what it means is believed; a group means what its
+    leaves mean. Everything else is for the protocol to judge.
+
+    Args:
+        error: What the operation raised, if it did.
+        judged: The outcome of one error by the rules of the protocol.
+    """
+    if error is None:
+        return SUCCESS
+    if (said := said_outcome(error)) is not None:
+        return said
+    if is_group(error):
+        return of_leaves(error, lambda _, leaf: outcome_of(leaf, judged))
+    return judged(error)
 
 
 def is_group(error: Exception) -> TypeGuard[ExceptionGroup[Exception]]:

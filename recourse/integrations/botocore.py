@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from recourse.classify.auto import AutoClassifier
 from recourse.classify.http import HTTPClassifier
-from recourse.classify.own import causes, is_group, of_leaves, said_outcome
+from recourse.classify.own import causes, outcome_of
 from recourse.classify.retry_after import retry_after_s
 from recourse.clock import Clock, SystemClock
 from recourse.context import current_attempt
@@ -81,12 +81,9 @@ class BotocoreClassifier:
     def classify(self, value: Any, error: Exception | None) -> Outcome:
         """The outcome by the rules of AWS."""
         del value
-        if error is None:
-            return SUCCESS
-        if (said := said_outcome(error)) is not None:
-            return said
-        if is_group(error):
-            return of_leaves(error, self.classify)
+        return outcome_of(error, self._judged)
+
+    def _judged(self, error: Exception) -> Outcome:
         for link in causes(error):
             answer = getattr(link, "response", None)
             if isinstance(answer, dict) and "ResponseMetadata" in answer:

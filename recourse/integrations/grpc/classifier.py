@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from recourse.classify.auto import AutoClassifier
 from recourse.classify.http import HTTPClassifier
-from recourse.classify.own import causes, is_group, of_leaves, said_outcome
+from recourse.classify.own import causes, outcome_of
 from recourse.errors import PolicyError
-from recourse.outcome import SUCCESS, Health, Outcome, OutcomeKind
+from recourse.outcome import Health, Outcome, OutcomeKind
 from recourse.policy.model import EffectivePolicy
 
 __all__ = ["CODES", "GRPCClassifier", "status_of"]
@@ -85,13 +85,7 @@ class GRPCClassifier:
     def classify(self, value: Any, error: Exception | None) -> Outcome:
         """The outcome by the rules of gRPC."""
         del value
-        if error is None:
-            return SUCCESS
-        if (said := said_outcome(error)) is not None:
-            return said
-        if is_group(error):
-            return of_leaves(error, self.classify)
-        return self.judged(error)
+        return outcome_of(error, self.judged)
 
     def judged(self, error: Exception, *, is_attempts_deadline: bool = False) -> Outcome:
         """The outcome of one error.

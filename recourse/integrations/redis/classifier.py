@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from recourse.classify.auto import AutoClassifier
 from recourse.classify.http import HTTPClassifier
-from recourse.classify.own import causes, is_group, of_leaves, said_outcome
-from recourse.outcome import SUCCESS, Health, Outcome, OutcomeKind
+from recourse.classify.own import causes, outcome_of
+from recourse.outcome import Health, Outcome, OutcomeKind
 from recourse.policy.model import EffectivePolicy
 
 __all__ = ["RedisClassifier"]
@@ -54,12 +54,9 @@ class RedisClassifier:
     def classify(self, value: Any, error: Exception | None) -> Outcome:
         """The outcome by the rules of Redis."""
         del value
-        if error is None:
-            return SUCCESS
-        if (said := said_outcome(error)) is not None:
-            return said
-        if is_group(error):
-            return of_leaves(error, self.classify)
+        return outcome_of(error, self._judged)
+
+    def _judged(self, error: Exception) -> Outcome:
         for link in causes(error):
             if any(kind.__name__ == "RedisError" for kind in type(link).__mro__):
                 return self._by_name(link)

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from recourse.classify.auto import AutoClassifier
 from recourse.classify.http import HTTPClassifier
-from recourse.classify.own import causes, is_group, of_leaves, said_outcome
-from recourse.outcome import SUCCESS, Health, Outcome, OutcomeKind
+from recourse.classify.own import causes, outcome_of
+from recourse.outcome import Health, Outcome, OutcomeKind
 from recourse.policy.model import EffectivePolicy
 
 __all__ = ["Phase", "SQLStateClassifier", "sqlstate_of"]
@@ -61,13 +61,7 @@ class SQLStateClassifier:
     def classify(self, value: Any, error: Exception | None) -> Outcome:
         """The outcome by the rules of SQLSTATE."""
         del value
-        if error is None:
-            return SUCCESS
-        if (said := said_outcome(error)) is not None:
-            return said
-        if is_group(error):
-            return of_leaves(error, self.classify)
-        return self.judged(error)
+        return outcome_of(error, self.judged)
 
     def judged(
         self, error: Exception, phase: Phase = Phase.UNKNOWN, *, at_limit: bool = False
