@@ -8,6 +8,7 @@ names of its classes.
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -155,6 +156,8 @@ def http_facts(error: Exception, clock: Clock) -> HTTPFacts | Outcome:
 def asked_wait_s(error: Exception) -> float | None:
     """Seconds that the error itself asks to wait, in an attribute ``retry_after_s``."""
     said = _look(error, "retry_after_s")
+    if isinstance(said, timedelta):
+        said = said.total_seconds()
     return max(0.0, float(said)) if is_finite_number(said) else None
 
 

@@ -5,9 +5,11 @@ The blocks are scoped by context: they never reach another test, task or thread.
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Final
 
 from recourse.context import AMBIENT, Ambient, Overrides
+from recourse.duration import seconds
 from recourse.errors import RecourseError
 
 __all__ = ["HTTPFailure", "disable", "http", "instant", "limit_attempts", "script"]
@@ -25,18 +27,22 @@ class HTTPFailure(RecourseError):
     """
 
     def __init__(
-        self, status: int, method: str = "GET", retry_after_s: float | None = None
+        self, status: int, method: str = "GET", retry_after_s: float | timedelta | None = None
     ) -> None:
         super().__init__(status, method, retry_after_s)
         self.status = status
         self.method = method
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = (
+            None if retry_after_s is None else seconds("retry_after_s", retry_after_s)
+        )
 
     def __str__(self) -> str:
         return f"{self.method} answered {self.status}"
 
 
-def http(status: int, method: str = "GET", retry_after_s: float | None = None) -> HTTPFailure:
+def http(
+    status: int, method: str = "GET", retry_after_s: float | timedelta | None = None
+) -> HTTPFailure:
     """A scripted failure of an HTTP request, for :func:`script`."""
     return HTTPFailure(status, method, retry_after_s)
 
@@ -62,7 +68,8 @@ def instant() -> Generator[None]:
 @contextmanager
 def limit_attempts(count: int) -> Generator[None]:
     """Let calls make at most ``count`` attempts."""
-    if count < 1:
+    given: object = count
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         message = f"limit_attempts {count!r} would let no call run; use 1 or more"
         raise ValueError(message)
     with _overridden(max_attempts=count):

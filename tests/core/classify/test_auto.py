@@ -1,5 +1,6 @@
 import concurrent.futures
 from types import SimpleNamespace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -102,9 +103,10 @@ def test_an_http_client_is_known_by_the_names_of_its_errors() -> None:
     assert judge(transport_error(ConnectionRefusedError())).reason == "http_transport_error"
 
 
-def test_an_error_may_ask_for_a_wait_by_itself() -> None:
+@pytest.mark.parametrize("wait", [3, timedelta(seconds=3)])
+def test_an_error_may_ask_for_a_wait_by_itself(wait: Any) -> None:
     busy: Any = RuntimeError("busy")
-    busy.retry_after_s = 3
+    busy.retry_after_s = wait
 
     assert judge(busy) == Outcome(RETRYABLE, "retryable_error", retry_after_s=3.0)
 

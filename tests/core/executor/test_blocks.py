@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -31,10 +32,19 @@ def test_r79_limited_calls_make_fewer_attempts_and_never_more(both: Any) -> None
     assert (fewer.runs, own.runs, alone.runs) == (2, 3, 1)
 
 
-def test_a_limit_lets_calls_make_one_attempt_at_least() -> None:
+def test_r30_a_scripted_failure_may_ask_for_a_wait(both: Any) -> None:
+    with script(KEY, [http(503, retry_after_s=timedelta(seconds=7)), "ok"]):
+        told = both(["never run"])
+
+    assert told.value == "ok"
+    assert 7.0 <= told.sleeps[0] <= 7.7
+
+
+@pytest.mark.parametrize("count", [0, True, "2"])
+def test_a_limit_lets_calls_make_one_attempt_at_least(count: Any) -> None:
     with (
-        pytest.raises(ValueError, match=r"limit_attempts 0 would let no call run"),
-        limit_attempts(0),
+        pytest.raises(ValueError, match=r"limit_attempts .* would let no call run"),
+        limit_attempts(count),
     ):
         pytest.fail("entered")
 
