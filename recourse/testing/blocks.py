@@ -68,8 +68,7 @@ def instant() -> Generator[None]:
 @contextmanager
 def limit_attempts(count: int) -> Generator[None]:
     """Let calls make at most ``count`` attempts."""
-    given: object = count
-    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+    if not _is_count(count):
         message = f"limit_attempts {count!r} would let no call run; use 1 or more"
         raise ValueError(message)
     with _overridden(max_attempts=count):
@@ -107,6 +106,10 @@ def script(key: str, outcomes: Iterable[Any]) -> Generator[None]:
 
     with _overridden(scripts={key: play}):
         yield
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _is_error(step: object) -> bool:

@@ -1,6 +1,6 @@
 import concurrent.futures
-from types import SimpleNamespace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
