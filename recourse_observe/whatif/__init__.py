@@ -17,7 +17,7 @@ from recourse_observe.whatif.answer import (
     SweepPoint,
     Unit,
 )
-from recourse_observe.whatif.asking import ask
+from recourse_observe.whatif.asking import ask, certain
 from recourse_observe.whatif.scene import NoIncidentError, NoKeyError
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "SweepPoint",
     "Unit",
     "ask",
+    "certain",
 ]

@@ -21,7 +21,7 @@ from recourse_observe.whatif.runs import Runner, runner
 from recourse_observe.whatif.scene import unfit
 from recourse_observe.whatif.suggest import suggestions
 
-__all__ = ["ask"]
+__all__ = ["ask", "certain"]
 
 _FEEDBACK: Final = (
     "the dependency behaves as the fitted one does, and what came from outside comes again"
@@ -93,6 +93,21 @@ def ask(  # noqa: PLR0913  # one argument per part of the question
         return replace(answer, suggestions=found)
 
 
+def certain(
+    archive: Archive, key: str, *, edits: Sequence[str] = (), incident: int | None = None
+) -> Answer:
+    """What :func:`ask` says without a model, and so at once: what is counted, and what bounds it.
+
+    Raises:
+        PolicyFileError: The candidate is no policy; holds every problem.
+        NoIncidentError: The archive has no such incident.
+        NoKeyError: It has no calls of the key in that stretch.
+    """
+    question = prepared(archive, key, incident)
+    ((_, candidate),) = _candidates(question, edits, None, None)
+    return counted(question, candidate)
+
+
 def _candidates(
     question: Question, edits: Sequence[str], policy_file: str | None, sweep: str | None
 ) -> list[tuple[str, Candidate | None]]:
@@ -120,8 +135,9 @@ def _modelled(  # what an answer is made of
     points: list[SweepPoint] = []
     rows, load = answer.rows, answer.load
     for value, candidate in candidates:
-        after = run(grounds.tasks(question.rules(candidate)))
-        made = model_rows(grounds, after)
+        rules = question.rules(candidate)
+        after = run(grounds.tasks(rules))
+        made = model_rows(grounds, after, rules)
         if value:
             points.append(SweepPoint(value=value, rows=made))
         else:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.queries.rows import Coverage
     from recourse_observe.replay.timeline import Replay
+    from recourse_observe.story.find import Found
     from recourse_observe.story.findings import Incident, StoryDocument
 
 __all__ = ["Opened", "Place", "Session"]
@@ -67,19 +68,26 @@ class Opened:
         self.archive = archive
         self.coverage = coverage
         self.lost = lost
+        self.found: Found | None = None
         self.told: StoryDocument | None = None
         self._telling = threading.Lock()
         self._played: tuple[Scope, Replay] | None = None
 
-    def story(self) -> "StoryDocument":
-        """What the story engine says: told once, in whichever worker asks first."""
-        from recourse_observe.story.tell import (
-            tell,
-        )  # it brings DuckDB, so never before the first frame
+    def incidents(self) -> "Found":
+        """When and where there were incidents, which is known before their causes are."""
+        from recourse_observe.story.find import find  # it brings Arrow: not before the first frame
 
         with self._telling:
-            if self.told is None:
-                self.told = tell(self.archive)
+            self.found = self.found or find(self.archive)
+            return self.found
+
+    def story(self) -> "StoryDocument":
+        """What the story engine says: told once, in whichever worker asks first."""
+        from recourse_observe.story.tell import tell  # as above
+
+        found = self.incidents()
+        with self._telling:
+            self.told = self.told or tell(self.archive, found)
             return self.told
 
     def replay(self, scope: Scope) -> "Replay":
@@ -439,6 +447,7 @@ def looked_at(archive: "Archive") -> Opened:
     whole = archive.within(EVERYTHING)
     bucket_us = max(1, -(-whole.span_us // _HISTOGRAM_BUCKETS))
     lost: list[float | None] = [None] * _HISTOGRAM_BUCKETS
-    for row in archive.buckets(whole, bucket_us=bucket_us):
-        lost[row.bucket] = (lost[row.bucket] or 0) + row.lost
+    asked = archive.ask("lost", whole, bucket_us=bucket_us, origin_us=whole.start_unix_us)
+    for bucket, calls in zip(*(column.to_pylist() for column in asked.columns), strict=True):
+        lost[bucket] = calls
     return Opened(archive, archive.coverage(), tuple(lost))

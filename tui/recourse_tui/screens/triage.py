@@ -17,6 +17,7 @@ from recourse_tui.widgets.table import Column, Table
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.queries.rows import KeyRow
+    from recourse_observe.story.asked import Span as Found
     from recourse_observe.story.findings import Incident, StoryDocument
 
 __all__ = ["TriageView"]
@@ -28,10 +29,15 @@ _SIDE_CELLS: Final = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The place as it turned out to be, the keys of its brush, and the story once it is told."""
+    """The place as it turned out to be, and what is known of it: ``None`` is still to come.
+
+    Attributes:
+        found: The incidents before their causes are known.
+    """
 
     place: Place
-    keys: "tuple[KeyRow, ...]"
+    found: "tuple[Found, ...]" = ()
+    keys: "tuple[KeyRow, ...] | None" = None
     story: "StoryDocument | None" = None
 
     @property
@@ -68,12 +74,16 @@ class TriageView(View):
         yield Lines(id="side", can_focus=False)
 
     def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
-        """The keys at once; then the story, and the keys of the incident that it is opened on."""
-        yield (first := Answer(place=place, keys=archive.keys(place.scope)))
+        """When and where first, then why, then the keys of the incident that it is opened on."""
+        book = self.session.book
+        is_new = book.told is None
+        if is_new:
+            yield Answer(place=place, found=book.incidents().spans)
+        story = book.story()
         resolved = self.session.on_incident(place)
-        if resolved != place:
-            first = Answer(place=resolved, keys=archive.keys(resolved.scope))
-        yield replace(first, story=self.session.book.story())
+        if is_new:
+            yield Answer(place=resolved, story=story)
+        yield Answer(place=resolved, story=story, keys=archive.keys(resolved.scope))
 
     def draw(self) -> None:
         """Both lists, and the details."""
@@ -82,6 +92,7 @@ class TriageView(View):
         # It brings the story's words and rows, which the first frame does without.
         from recourse_tui.widgets.verdict import (
             VERDICT_ROWS,
+            found_lines,
             incident_lines,
             row_of_incident,
             side_lines,
@@ -89,7 +100,10 @@ class TriageView(View):
 
         width = self.width - _SIDE_CELLS if self.is_wide else self.width
         story, chosen = self.answer.story, self.answer.place.incident
-        head, rows = incident_lines(story, chosen, width)
+        if story is None:
+            head, rows = found_lines(self.answer.found, width)
+        else:
+            head, rows = incident_lines(story, chosen, width)
         numbers = range(1, len(story.incidents) + 1) if story is not None else ()
         pane = self.lines("incidents")
         pane.styles.height = 1 + min(len(rows), _INCIDENT_ROWS)
@@ -100,11 +114,7 @@ class TriageView(View):
             cursor=row_of_incident(chosen, chosen),
             below=VERDICT_ROWS,
         )
-        lost = (lost for row in self.answer.keys for lost in row.lost_per_bucket)
-        top = max((n for n in lost if n), default=0) if self._is_one_scale else None
-        columns = _columns(8 if self.is_wide else 14, top)
-        table = Table(self.answer.keys, columns, width=width, glyph=self._glyph)
-        self.lines("keys").show(table, head=[table.head], stops=range(len(table)))
+        self._draw_keys(self.answer.keys or (), width)
         self.lines("side").show(
             side_lines(self.answer.incident, _SIDE_CELLS - 2) if self.is_wide else []
         )
@@ -128,6 +138,9 @@ class TriageView(View):
     def status(self) -> Span:
         """Which keys of how many, and what the glyphs of the breaker mean."""
         pane = self.lines("keys")
+        if self.answer is not None and self.answer.keys is None and self.is_asking:
+            doing = "diagnosing" if self.answer.story is None else "reading the keys"
+            return Span(f"{doing} … {self.waited_ms:.0f} ms", Ink.DIM)
         if not len(pane.rows):
             return Span("no call in this scope", Ink.DIM)
         first = pane.scroll_offset.y + 1
@@ -152,7 +165,7 @@ class TriageView(View):
         if self.answer is None:
             return
         keys = self.lines("keys")
-        if keys.has_focus and keys.cursor >= 0:
+        if keys.has_focus and keys.cursor >= 0 and self.answer.keys:
             scope = self.place.scope.of(self.answer.keys[keys.cursor].key)
             self.visit(replace(self.place, view="calls", shape=False, scope=scope))
         else:
@@ -164,6 +177,13 @@ class TriageView(View):
         self.redraw()
 
     # ------------------------------------------------------------ private
+
+    def _draw_keys(self, keys: "Sequence[KeyRow]", width: int) -> None:
+        lost = (lost for row in keys for lost in row.lost_per_bucket)
+        top = max((n for n in lost if n), default=0) if self._is_one_scale else None
+        columns = _columns(8 if self.is_wide else 14, top)
+        table = Table(keys, columns, width=width, glyph=self._glyph)
+        self.lines("keys").show(table, head=[table.head], stops=range(len(table)))
 
     def _glyph(self, row: "KeyRow") -> Span:
         incidents = self._incidents_of_the_brush()

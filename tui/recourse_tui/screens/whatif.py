@@ -15,7 +15,7 @@ from textual.containers import Vertical
 from recourse_observe.duck import Superseded
 from recourse_observe.queries.rows import PolicyRow
 from recourse_observe.text import clock, plural, printable
-from recourse_observe.whatif import Answer as Asked, Edit, LoadPoint, Row, ask
+from recourse_observe.whatif import Answer as Asked, Edit, LoadPoint, Row, ask, certain
 from recourse_observe.whatif.render import as_json, as_markdown, edit_text
 from recourse_tui.lines import Ink, Lines, Span, inked
 from recourse_tui.screens.session import Opened, Place, Session
@@ -99,32 +99,31 @@ class WhatifView(View):
             yield Lines(id="measures")
 
     def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
-        """The candidate; without one, one attempt less at once, and then the best that a search finds."""
+        """What is certain of the candidate at once, then what a model says; without one, the best of a search."""
         place = self.session.on_incident(place)
         key = place.scope.key or self._key_of(archive, place)
         place = replace(place, scope=place.scope.of(key))
         policies = archive.policies(place.scope.during(0, place.scope.end_unix_us).of(key))
         policy = policies[-1] if policies else None
-        self._is_wanted = True
-        if place.edits:
-            yield self._own(archive, place, policy)
-            return
+        self._is_wanted, is_own = True, bool(place.edits)
         most = policy.max_attempts if policy is not None else 2
-        edits = (f"retry.max_attempts={most - 1 if most > 1 else 2}",)
-        yield (first := self._own(archive, replace(place, edits=edits), policy))
-        asked = self._ask(archive, place, suggest=True)
+        fewer = (f"retry.max_attempts={most - 1 if most > 1 else 2}",)
+        own = place if is_own else replace(place, edits=fewer)
+        sure = certain(archive, key, edits=own.edits, incident=place.incident or None)
+        yield Answer(place=own, asked=sure, policy=policy, edits=sure.edits, rows=sure.rows)
+        asked = self._ask(archive, own if is_own else place, suggest=not is_own)
         if asked.suggestions:
             best = asked.suggestions[0]
-            first = Answer(
+            yield Answer(
                 place=place, asked=asked, policy=policy, edits=best.edits, rows=best.rows,
                 toml=best.toml, suggested=1,
             )  # fmt: skip
-        yield first
-
-    def _own(self, archive: "Archive", place: Place, policy: PolicyRow | None) -> Answer:
-        asked = self._ask(archive, place, suggest=False)
-        rows = asked.rows
-        return Answer(place=place, asked=asked, policy=policy, edits=asked.edits, rows=rows)
+            return
+        if not is_own and asked.refusal is not None:
+            asked = replace(sure, check=asked.check, refusal=asked.refusal)
+        elif not is_own:
+            asked = self._ask(archive, own, suggest=False)
+        yield Answer(place=own, asked=asked, policy=policy, edits=asked.edits, rows=asked.rows)
 
     def _ask(self, archive: "Archive", place: Place, *, suggest: bool) -> Asked:
         processes = self.session.processes or os.cpu_count() or 1

@@ -1,16 +1,25 @@
 """Incidents in a few lines each: when, what was lost, the cause and our part; and all that is known of one."""
 
+from collections.abc import Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recourse_observe.story.narrate import action, cause_name
 from recourse_observe.text import clock, count, duration, percent, printable, span, times
 from recourse_tui.lines import Ink, Line, Span, cell, inked, joined
 
 if TYPE_CHECKING:
+    from recourse_observe.story.asked import Span as Found
     from recourse_observe.story.findings import Incident, StoryDocument
 
-__all__ = ["VERDICT_ROWS", "incident_lines", "incident_of_row", "row_of_incident", "side_lines"]
+__all__ = [
+    "VERDICT_ROWS",
+    "found_lines",
+    "incident_lines",
+    "incident_of_row",
+    "row_of_incident",
+    "side_lines",
+]
 
 VERDICT_ROWS: Final = 2
 """Lines below the chosen incident's own."""
@@ -18,12 +27,32 @@ _LISTED: Final = 3
 _EFFECTS: Final = {"helped": Ink.GOOD, "neutral": Ink.INFO, "harmed": Ink.BAD}
 
 
-def incident_lines(
-    story: "StoryDocument | None", chosen: int, width: int
-) -> tuple[Line, list[Line]]:
-    """The heading, and the incidents; the chosen one with its verdict."""
-    if story is None:
+class _Stretch(NamedTuple):
+    """What a line about an incident says."""
+
+    number: int
+    keys: tuple[str, ...]
+    start_us: int
+    end_us: int
+    ongoing: bool
+    calls: int
+    lost: int
+
+
+def found_lines(found: "Sequence[Found]", width: int) -> tuple[Line, list[Line]]:
+    """The heading, and the incidents while their causes are still looked for."""
+    if not found:
         return inked(Span(" INCIDENTS", Ink.HEAD), Span("  looking for them …", Ink.DIM)), []
+    rows = [
+        _Stretch(n, one.keys, one.onset_us, one.end_us, one.ongoing, one.calls, one.lost)
+        for n, one in enumerate(found, 1)
+    ]
+    head = inked(Span(f" INCIDENTS {len(found)}", Ink.HEAD), Span("  diagnosing …", Ink.DIM))
+    return head, [_incident_row(row, width, about="~") for row in rows]
+
+
+def incident_lines(story: "StoryDocument", chosen: int, width: int) -> tuple[Line, list[Line]]:
+    """The heading, and the incidents; the chosen one with its verdict."""
     if not story.incidents:
         looked = [
             inked("     ", row) for fact in story.looked_at for row in wrap(fact.text, width - 6)
@@ -31,7 +60,12 @@ def incident_lines(
         return inked(Span(" ● NO INCIDENT", Ink.GOOD), "  what was looked at:"), looked
     rows: list[Line] = []
     for incident in story.incidents:
-        rows.append(_incident_row(incident, width))
+        m = incident.measures
+        start_us, end_us = incident.onset_unix_ns // 1_000, incident.end_unix_ns // 1_000
+        stretch = _Stretch(
+            incident.id, incident.keys, start_us, end_us, incident.ongoing, m.calls, m.lost
+        )
+        rows.append(_incident_row(stretch, width))
         rows += _verdict(incident) if incident.id == chosen else []
     hidden = len(story.incidents) - _LISTED
     more = f"+{hidden} more · in order of time" if hidden > 0 else "in order of time"
@@ -48,13 +82,14 @@ def incident_of_row(row: int, chosen: int) -> int:
     return row + 1 if row < chosen else row + 1 - VERDICT_ROWS
 
 
-def _incident_row(incident: "Incident", width: int) -> Line:
-    start, end = incident.onset_unix_ns // 1_000, incident.end_unix_ns // 1_000
-    until = "ongoing " if incident.ongoing else clock(end)
-    lost = f"{count(incident.measures.lost)} calls lost ({percent(incident.measures.lost_share)})"
-    text = f"{clock(start)}→{until}  {span(end - start):>7}  {lost:>27}"
-    glyph = Span("✗", Ink.BAD) if incident.measures.lost else Span("!", Ink.WARN)
-    name = cell(f"#{incident.id} {', '.join(incident.keys)}", max(8, width - len(text) - 4))
+def _incident_row(one: _Stretch, width: int, *, about: str = "") -> Line:
+    until = "ongoing " if one.ongoing else clock(one.end_us)
+    part = percent(one.lost / max(1, one.calls))
+    lost = f"{about}{count(one.lost)} calls lost ({part})"
+    length = span(one.end_us - one.start_us)
+    text = f"{clock(one.start_us)}→{until}  {length:>7}  {lost:>27}"
+    glyph = Span("✗", Ink.BAD) if one.lost else Span("!", Ink.WARN)
+    name = cell(f"#{one.number} {', '.join(one.keys)}", max(8, width - len(text) - 4))
     return inked(" ", glyph, Span(name, Ink.STRONG), " ", text)
 
 
