@@ -1,6 +1,7 @@
 """What the end of a run means: outcome, health, and whether the call goes on. Mostly pure."""
 
 import asyncio
+import sys
 from concurrent.futures import CancelledError
 from typing import Final, NamedTuple, TypeGuard
 
@@ -14,6 +15,7 @@ from recourse.reasons import Disposition, Reason
 
 __all__ = [
     "Pause",
+    "cancellation",
     "classified",
     "give_back",
     "judge",
@@ -132,7 +134,32 @@ def _outcome(call: Call, bound: Bound, run: Run) -> Outcome:
         run.error = timeout
     elif isinstance(error, CancelledError):
         return _CANCELLED_INSIDE
+    elif error is not None and (request := cancellation(error)) is not None:
+        run.error = asyncio.CancelledError(*request.args)
+        run.error.__cause__ = error
+        return _CANCELLED
     return classified(bound, run)
+
+
+def cancellation(error: Exception) -> asyncio.CancelledError | None:
+    """The request to the caller's task to end that the operation made this error of."""
+    link = error.__context__
+    if link is None or not _is_cancelled():
+        return None
+    handled = sys.exc_info()[1]  # the caller may clean up after a cancellation, by this very call
+    while link is not None and link is not handled:
+        if isinstance(link, asyncio.CancelledError):
+            return link
+        link = link.__context__
+    return None
+
+
+def _is_cancelled() -> bool:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no event loop runs in this thread
+        return False
+    return task is not None and task.cancelling() > 0
 
 
 def _stopped(error: BaseException) -> Outcome:

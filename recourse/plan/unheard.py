@@ -11,7 +11,7 @@ from recourse.outcome import Health, OutcomeKind
 from recourse.plan import telling
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Call, Past, Run
-from recourse.plan.judge import classified
+from recourse.plan.judge import cancellation, classified
 from recourse.plan.opening import follow
 from recourse.reasons import BudgetReason
 
@@ -84,6 +84,7 @@ class Unheard(Past):
             or not bound.free
             or not isinstance(error, Exception)
             or isinstance(error, CancelledError)
+            or cancellation(error) is not None
         ):
             return None
         outcome = run.given = classified(bound, run)

@@ -1,12 +1,12 @@
 """A caller who is cancelled is let go at once, whatever the call was doing."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Final
 
 import pytest
 
-from recourse import BudgetRef, CircuitPolicy, HedgePolicy, Policy, RetryPolicy
+from recourse import BudgetRef, CircuitPolicy, Executor, HedgePolicy, Policy, RetryPolicy
 from recourse.budget import Ask, Decision
 from recourse.events import CallEnd, HedgeCancel
 from recourse.key import PolicyKey
@@ -151,6 +151,69 @@ def test_r23_a_cancellation_in_the_moment_of_success_does_not_replace_it(async_s
             return "cancelled"
 
     assert async_side.clock.run(main()) == "value"
+
+
+class Dropped(ConnectionError):
+    """What a client makes of its cancellation."""
+
+
+def dropping() -> Generator[float, None, str]:
+    try:
+        try:
+            yield 5.0
+        finally:
+            list[str]().remove("the connection")  # closing fails as well
+    except ValueError as closing:
+        raise Dropped from closing
+    return "late"
+
+
+def test_r23_an_operation_that_makes_its_own_error_of_it_is_not_tried_again(
+    cancelled_at: Any,
+) -> None:
+    end, names = cancelled_at(1.0, dropping)
+
+    assert (end.disposition, end.attempts_run) == ("cancelled", 1)
+    assert isinstance(end.error.__cause__, Dropped)
+    assert names[-2:] == ["AttemptEnd", "CallEnd"]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_r23_cleaning_up_after_a_cancellation_is_retried_like_any_call(
+    async_side: Any, heard: Any
+) -> None:
+    policy = Policy(KEY, retry=RetryPolicy(jitter=Jitter.NONE))
+    executor = async_side.executor() if heard else Executor([policy], clock=async_side.clock)
+    clean_up = async_side.operation([ConnectionError, ConnectionError, "clean"])
+
+    async def main() -> Any:
+        try:
+            await asyncio.sleep(5.0)  # noqa: TID251  # on the virtual loop
+        except asyncio.CancelledError:
+            return await executor.acall(KEY, clean_up)
+
+    async def cancelled() -> Any:
+        task = asyncio.ensure_future(main())
+        asyncio.get_running_loop().call_later(1.0, task.cancel)
+        return await task
+
+    assert async_side.clock.run(cancelled()) == "clean"
+
+
+def test_r23_an_operation_that_nobody_hears_is_not_tried_again_either(async_side: Any) -> None:
+    policy = Policy(KEY, retry=RetryPolicy(jitter=Jitter.NONE))
+    executor = Executor([policy], clock=async_side.clock)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(executor.acall(KEY, async_side.operation(dropping)))
+        asyncio.get_running_loop().call_later(1.0, task.cancel, "enough")
+        with pytest.raises(asyncio.CancelledError, match="enough") as caught:
+            await task
+        assert isinstance(caught.value.__cause__, Dropped)
+
+    async_side.clock.run(main())
+
+    assert async_side.runs == 1
 
 
 def test_r23_in_a_thread_the_interruption_of_a_wait_passes_on(sync_side: Any) -> None:
