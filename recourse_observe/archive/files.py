@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -218,7 +218,7 @@ def write_parquet(
 ) -> None:
     """Write one Parquet file, encoded as the columns' kinds ask for.
 
-    Its strings may be dictionary-encoded already; in the file that makes no difference.
+    Its words may be dictionary-encoded already; any other column that is becomes one in the file.
 
     Args:
         path: Where.
@@ -232,7 +232,11 @@ def write_parquet(
     Raises:
         OSError: It could not be written, or holds fewer rows than it was given.
     """
-    words = [column.name for column in spec.columns if column.kind is Kind.WORD]
+    words = [
+        column.name
+        for column in spec.columns
+        if column.kind is Kind.WORD or pa.types.is_dictionary(rows.schema.field(column.name).type)
+    ]
     filtered = {"ndv": max(1, min(rows.num_rows, _ROW_GROUP)), "fpp": _MISTAKEN}
     with pq.ParquetWriter(
         str(path),
@@ -240,7 +244,7 @@ def write_parquet(
         compression="zstd",
         compression_level=level,
         use_dictionary=words,  # pyright: ignore[reportArgumentType]  # a list is documented
-        column_encoding=_encodings(spec),
+        column_encoding=_encodings(spec, words),
         bloom_filter_options={name: filtered for name in sought if name in spec.names} or None,
         store_schema=False,
         write_page_checksum=True,
@@ -254,11 +258,15 @@ def write_parquet(
         raise OSError(message)
 
 
-def _encodings(spec: Table) -> dict[str, str]:
+def _encodings(spec: Table, words: Collection[str]) -> dict[str, str]:
     encoding = {
         Kind.TIME: "DELTA_BINARY_PACKED",
         Kind.LONG: "DELTA_BINARY_PACKED",
         Kind.INT: "DELTA_BINARY_PACKED",
         Kind.TEXT: "DELTA_BYTE_ARRAY",
     }
-    return {c.name: encoding[c.kind] for c in spec.columns if c.kind in encoding}
+    return {
+        column.name: encoding[column.kind]
+        for column in spec.columns
+        if column.kind in encoding and column.name not in words
+    }

@@ -5,6 +5,7 @@ by their statistics, and by their Bloom filters where a question asks for one te
 """
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,8 @@ __all__ = ["Served"]
 
 _FEW: Final = 64
 """In more files than this row groups are not looked at: that takes longer than it saves."""
+_KEPT_ROWS: Final = 200_000
+"""So many rows of more files than a few are kept once a question has opened all: that is what costs."""
 _NEIGHBOURS: Final = 32
 _FIRST_BOUND: Final = "started_at"
 _EQUAL: Final = re.compile(r'\b(\w+) == "([^"\\]*)"')
@@ -43,6 +46,9 @@ class Served(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no type
         self._form = _form(words)
         self._fragments = {str(path): _fragment(self._form, path) for path in files.paths}
         self._twin = _known(files, plain)
+        self._is_kept = len(files.paths) > _FEW and files.rows <= _KEPT_ROWS
+        self._reading = threading.Lock()
+        self._kept: Any = None
         super().__init__(list(self._fragments.values()), schema, self._form, _DISK)
 
     def scanner(self, columns: Any = None, filter: Any = None, **options: Any) -> Any:  # noqa: A002  # pyarrow's word
@@ -53,10 +59,22 @@ class Served(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no type
             filter: What every row of the answer fulfils; ``None`` wants all.
             options: As pyarrow takes them.
         """
-        if filter is None:
-            return super().scanner(columns=columns, **options)
-        chosen = ds.FileSystemDataset(list(self._chosen(filter)), self.schema, self._form, _DISK)
-        return chosen.scanner(columns=columns, filter=filter, **options)
+        given = {"columns": columns, "filter": filter, **options}
+        if self._kept is None and filter is not None:
+            fragments = list(self._chosen(filter))
+            if not self._is_kept or len(fragments) <= _FEW:
+                chosen = ds.FileSystemDataset(fragments, self.schema, self._form, _DISK)
+                return chosen.scanner(**given)
+        if not self._is_kept:
+            return super().scanner(**given)
+        return self._all().scanner(**given)
+
+    def _all(self) -> Any:
+        with self._reading:
+            if self._kept is None:
+                rows = super().scanner().to_table().unify_dictionaries().combine_chunks()
+                self._kept = ds.dataset(rows)
+            return self._kept
 
     def _chosen(self, condition: Any) -> Iterator[Any]:
         files = list(self._twin.get_fragments(filter=condition))

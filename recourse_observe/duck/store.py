@@ -5,6 +5,7 @@ A table's rows come in one of three ways. DuckDB reads the files itself; or pyar
 database have rows without reaching a file; or they are *copied* into the database.
 """
 
+import re
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Store"]
 
 _RETRY_S: Final = 0.002
-_ARROW_TROUBLE: Final = "reading the stream registered as"
+_ARROW_TROUBLE: Final = re.compile(
+    r"(reading the stream|exporting a stream from the object) registered as"
+)
 # What held against every attack tried: nothing outside is reachable, and nothing can be changed back.
 _LOCKS: Final = (
     "temp_directory = ''",
@@ -160,7 +163,7 @@ class Store:
             raise Superseded(lane) from None
         except duckdb.Error as error:
             text = str(error)
-            raise (DamagedError if _ARROW_TROUBLE in text else QueryError)(text) from None
+            raise (DamagedError if _ARROW_TROUBLE.search(text) else QueryError)(text) from None
         except RuntimeError as error:
             # An interrupt that meets a statement while it is being submitted comes out untyped.
             if str(error) != "Query interrupted":

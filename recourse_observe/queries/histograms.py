@@ -1,8 +1,10 @@
 """Quantiles of merged latency histograms, to 2 %."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 __all__ = ["quantiles_us"]
 
@@ -14,24 +16,46 @@ def quantiles_us(latencies: Iterable[str], shares: Sequence[float]) -> tuple[int
     (8, 1024)
 
     Args:
-        latencies: Histograms as ``rollups`` holds them; one that cannot be read counts nothing.
+        latencies: Histograms as ``rollups`` holds them; what cannot be read counts nothing.
         shares: Each from 0 to 1.
     """
-    counts: Counter[float] = Counter()
-    for text in latencies:
-        counts.update(_counts(text))
-    total = sum(counts.values())
-    ordered = sorted(counts.items())
+    ordered = sorted(_durations(_merged(latencies)))
+    total = sum(count for _, count in ordered)
     return tuple(_quantile(ordered, share * total) for share in shares)
 
 
-def _counts(text: str) -> dict[float, int]:
+def _merged(latencies: Iterable[str]) -> Mapping[float, Mapping[str, int]]:
+    """The sum of all histograms of one base, by their steps as they are written: few of many."""
+    merged: defaultdict[float, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for said in _parsed(list(latencies)):
+        try:
+            base, counts = float(said["base"]), said["counts"]
+            sum(counts.values())  # of numbers only
+            total = merged[base]
+            for step, count in counts.items():
+                total[step] += count
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+    return merged
+
+
+def _parsed(texts: Sequence[str]) -> Iterator[Any]:
+    """What JSON texts say: all at once, which takes half the time, or one by one, if one is none."""
     try:
-        said = json.loads(text)
-        base = float(said["base"])
-        return {base ** int(step): int(count) for step, count in said["counts"].items()}
-    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError):
-        return {}
+        yield from json.loads(f"[{','.join(texts)}]")
+    except ValueError:
+        for text in texts:
+            with suppress(ValueError):
+                yield json.loads(text)
+
+
+def _durations(merged: Mapping[float, Mapping[str, int]]) -> Iterator[tuple[float, int]]:
+    for base, counts in merged.items():
+        for step, count in counts.items():
+            try:
+                yield base ** int(step), count
+            except (ValueError, ArithmeticError):  # no step, or beyond all numbers
+                continue
 
 
 def _quantile(ordered: Sequence[tuple[float, int]], wanted: float) -> int | None:

@@ -102,3 +102,21 @@ def test_the_database_gets_the_same_answers_as_from_all_rows(files: Files) -> No
     ):
         served, plain = (con.sql(question.format(name)).fetchall() for name in ("served", "plain"))
         assert served == plain
+
+
+def test_few_rows_of_many_files_are_read_once(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recourse_observe.duck.served._FEW", 2)
+    served = Served(files)
+    con = duckdb.connect()
+    con.register("served", served)
+    in_one = "SELECT count(*) FROM served WHERE started_at = 100"
+
+    assert con.sql(in_one).fetchall() == [(1,)]
+    assert served._kept is None
+    assert con.sql("SELECT count(*) FROM served WHERE key = 'b'").fetchall() == [(300,)]
+    for path in files.paths:
+        path.unlink()
+    assert con.sql("SELECT count(DISTINCT id) FROM served").fetchall() == [(1_200,)]
+    assert con.sql(in_one).fetchall() == [(1,)]

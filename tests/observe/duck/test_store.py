@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recourse_observe.duck import Files, QueryError, Store, Superseded, View
+from recourse_observe.duck import DamagedError, Files, QueryError, Store, Superseded, View
 
 SLOW = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
 NUMBERS = pa.table({"n": pa.array([1, 2, 3], pa.int64()), "text": ["a", "b", "c"]})
@@ -150,3 +150,15 @@ def test_the_module_brings_neither_duckdb_nor_arrow() -> None:
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert shown.stdout == "set()\n"
+
+
+def test_a_file_that_has_gone_is_damage_and_no_wrong_statement(tmp_path: Path) -> None:
+    path = tmp_path / "n.parquet"
+    pq.write_table(pa.table({"n": range(10)}), path)
+    view = View(columns={"n": "BIGINT"}, parts=(Files(paths=(path,), rows=1_000_000),))
+    with Store({"numbers": view}, sandboxed=True) as store:
+        assert store.rows("SELECT 1") == [(1,)]
+        path.unlink()
+        for statement in ("SELECT * FROM numbers", "SELECT * FROM numbers WHERE n > 3"):
+            with pytest.raises(DamagedError):
+                store.rows(statement)
