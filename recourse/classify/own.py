@@ -72,7 +72,7 @@ def own_outcome(error: Exception) -> Outcome | None:
 def said_outcome(error: Exception) -> Outcome | None:
     """What the error, or the first of its causes that says so, means by its own account."""
     for link in causes(error):
-        said = getattr(link, SAID, None)
+        said = link.__dict__.get(SAID, getattr(type(link), SAID, None))
         if isinstance(said, Outcome):
             return said
     return None

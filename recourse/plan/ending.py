@@ -83,8 +83,8 @@ def _explain(call: Call, error: Exception, disposition: Disposition, why: str) -
     took_s = call.now_s() - call.info.started_s
     detail = f" ({why})" if why else ""
     line = f"{mark}{disposition}{detail} after {call.attempts_run} attempts in {took_s:.3f} s"
-    notes: list[str] = getattr(error, "__notes__", [])
-    # Not add_note: a frozen exception lets nobody set its attributes.
+    # Not getattr, nor add_note: an exception may let nobody get or set its attributes.
+    notes: list[str] = error.__dict__.get("__notes__", [])
     error.__dict__["__notes__"] = [*(note for note in notes if not note.startswith(mark)), line]
 
 

@@ -107,6 +107,23 @@ class Slotted(Exception):
     __slots__ = ("code",)
 
 
+class Closed(Exception):
+    def __getattr__(self, name: str) -> Any:
+        message = f"no {name} here"
+        raise RuntimeError(message)
+
+
+def test_r70_an_exception_that_lets_nobody_look_at_attributes_is_retried_like_any_other(
+    both: Any,
+) -> None:
+    error = Closed()
+
+    told = both([error])
+
+    assert (told.error, told.runs) == (error, 3)
+    assert error.__dict__["__notes__"] == ["recourse: svc.Op exhausted after 3 attempts in 0.150 s"]
+
+
 @pytest.mark.parametrize("error", [Frozen(7), Slotted(7), StopAsyncIteration()], ids=repr)
 def test_r70_an_exception_that_lets_nobody_set_attributes_passes_through_as_well(
     both: Any, error: Exception
