@@ -72,15 +72,15 @@ def _failing(reason: str, group: Sequence[Tried]) -> Failing:
 
 
 def _beside_slow(record: Record, group: Sequence[Tried], usual_s: float) -> bool:
-    """Whether attempts that got past this answer were slow: the queue that refused was full."""
+    """Whether attempts that were worked on meanwhile were slow: the queue that refused was full."""
     bins = {int(tried.at_s // _BIN_S) for tried in group}
-    reason = group[0].reason
     slow = others = 0
     for tried in record.attempts:
-        if tried.ran and tried.reason != reason and int(tried.at_s // _BIN_S) in bins:
+        worked = tried.ran and ending_of(tried) is not Ending.ERROR
+        if worked and int(tried.at_s // _BIN_S) in bins:
             others += 1
             slow += tried.outcome != "success" or tried.duration_s > 2.5 * usual_s  # mostly waiting
-    return others >= _FEW and slow > 0.4 * others  # a good part of them
+    return others >= _FEW and slow > 0.8 * others  # nearly all of them: a queue spares nobody
 
 
 class _Bin(NamedTuple):

@@ -24,8 +24,8 @@ _PER_RUN: Final = 8_000
 _LEAST_WORKERS: Final = 6
 _FEWEST_WORKERS: Final = 3
 _MANY: Final = 100_000
-_KEPT: Final = 5
-_FEWER: Final = 3
+_KEPT: Final = 9
+_FEWER: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Fittings by what they blame: those that agree on the past, and would not agree on another policy."""
 
 from collections.abc import Iterable, Sequence
+from math import log2
 from typing import Final, NamedTuple
 
 from recourse_observe.whatif.dependency import Dependency
@@ -30,11 +31,13 @@ class Kind(NamedTuple):
         trouble: ``slow``, ``lost`` (workers) or ``none``.
         short: The trouble lasted a part of the incident only, and retries did the rest.
         divided: Requests are divided among instances.
+        steep: How often the trouble doubles what it hits.
     """
 
     trouble: str
     short: bool
     divided: bool
+    steep: int
 
 
 def kind_of(guess: Guess, edges: tuple[float, float]) -> Kind:
@@ -43,7 +46,8 @@ def kind_of(guess: Guess, edges: tuple[float, float]) -> Kind:
     if guess.slowdown <= 1.0 and guess.working >= 1.0:
         trouble = "none"
     short = guess.to_s - guess.from_s < _SHORT * (edges[1] - edges[0])
-    return Kind(trouble, trouble == "none" or short, guess.instances > 1)
+    steep = round(log2(guess.slowdown / guess.working))
+    return Kind(trouble, trouble == "none" or short, guess.instances > 1, steep)
 
 
 def unlike(fittings: Iterable[Fitting]) -> list[Fitting]:
@@ -67,18 +71,16 @@ def leaders(fittings: Sequence[Fitting], edges: tuple[float, float]) -> list[Fit
 def chosen(fittings: Sequence[Fitting], edges: tuple[float, float], most: int) -> list[Fitting]:
     """Those that explain the record about as well as the best does, the best first.
 
-    The best of another kind may be somewhat worse: no search finds the best of every kind.
+    The best of each kind comes before others of the same. It may be somewhat worse than the best of
+    all: no search finds the best of every kind.
     """
     best = fittings[0].distance
-    first = unlike(one for one in fittings if one.distance <= _limit(best, _CLOSE))[:most]
-    others = [
-        one
-        for one in leaders(fittings, edges)
-        if one.distance <= _limit(best, _CLOSE_OF_ANOTHER_KIND)
-    ]
-    # The same fitting may be among both: twins are left out once more.
-    both = unlike(sorted([*first, *others[:most]], key=lambda one: one.distance))
-    return both if len(both) > 1 else unlike(fittings)[:2]
+    close, close_of_kind = _limit(best, _CLOSE), _limit(best, _CLOSE_OF_ANOTHER_KIND)
+    first = [one for one in leaders(fittings, edges) if one.distance <= close_of_kind]
+    others = [one for one in fittings if one.distance <= close]
+    both = unlike([*first, *others])[:most]
+    kept = both if len(both) > 1 else unlike(fittings)[:2]
+    return sorted(kept, key=lambda one: one.distance)
 
 
 def _limit(best: float, close: tuple[float, float]) -> float:

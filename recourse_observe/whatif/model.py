@@ -47,6 +47,17 @@ class Measure(NamedTuple):
             allowed = max(allowed, chance, 0.015 * recorded.calls)
         return abs(made - was) <= allowed
 
+    def most(self, calls: int, attempts: int) -> float:
+        """What it cannot exceed when every call makes as many attempts as it may."""
+        retries = calls * (attempts - 1)
+        limits = {
+            "attempts": calls * attempts,
+            "attempts_per_call": attempts,
+            "wasted_retries": retries,
+            "rescued_calls": min(calls, retries),
+        }
+        return limits.get(self.name, calls if self.unit is Unit.CALLS else float("inf"))
+
 
 MEASURES: Final = (
     Measure("failed_calls", Unit.CALLS, lambda m: m.failed, 0.25, 10.0, decides=True),
@@ -158,14 +169,20 @@ def checked(grounds: Grounds) -> Check:
     return Check(passed=any(grounds.well), rows=tuple(rows), mechanisms=mechanisms)
 
 
-def model_rows(grounds: Grounds, after: Sequence[Outcome]) -> tuple[Row, ...]:
-    """The candidate's measures, each with an interval of 90 %."""
-    return tuple(_row(grounds, measure, after) for measure in MEASURES)
+def model_rows(grounds: Grounds, after: Sequence[Outcome], rules: Rules) -> tuple[Row, ...]:
+    """The candidate's measures, each with an interval of 90 %.
+
+    Args:
+        grounds: What they rest on.
+        after: The candidate's runs, one in each world.
+        rules: What its calls follow: nobody makes more attempts than that.
+    """
+    return tuple(_row(grounds, measure, after, rules.most_attempts) for measure in MEASURES)
 
 
-def _row(grounds: Grounds, measure: Measure, after: Sequence[Outcome]) -> Row:
+def _row(grounds: Grounds, measure: Measure, after: Sequence[Outcome], attempts: int) -> Row:
     was = measure.of(grounds.recorded)
-    most = grounds.recorded.calls if measure.unit is Unit.CALLS else float("inf")
+    most = measure.most(grounds.recorded.calls, attempts)
     made = [
         min(most, carried_over(was, measure.of(one.measured), measure.of(two.measured)))
         for one, two in zip(grounds.before, after, strict=True)
@@ -196,13 +213,14 @@ def carried_over(recorded: float, before: float, after: float) -> float:
 def _slack(grounds: Grounds, measure: Measure, middle: float) -> float:
     """What the fits and seeds that were run do not show: chance, and what every fit gets wrong."""
     was = measure.of(grounds.recorded)
-    bias = abs(median(measure.of(one.measured) for one in grounds.before) - was)
+    before = [measure.of(one.measured) for one in grounds.before]
+    bias = abs(median(grounds.of_the_best(before)) - was)
     moved = abs(middle - was)
     share = moved / (moved + was) if moved + was else 0.0
     counts = measure.unit in {Unit.CALLS, Unit.ATTEMPTS}
     chance = 1.6 * middle**0.5 if counts else 0.0
     least = 1.0 + 0.3 * chance if counts else 0.0
-    return share * (bias + 0.2 * max(middle, was) + chance) + 0.05 * middle + least
+    return share * (bias + 0.3 * max(middle, was) + chance) + 0.05 * middle + least
 
 
 def load_points(

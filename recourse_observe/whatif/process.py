@@ -44,7 +44,6 @@ class Rules:
     Attributes:
         key: The policy key of the calls.
         policies: Those that were in force; each arrival says which.
-        budgets: Makes a process's budgets, new and full.
         budgets: Kind and parameters of each process's budgets, by name.
         timeout: What the recorded classifier made of an attempt that was cut off.
     """
@@ -53,6 +52,14 @@ class Rules:
     policies: tuple[EffectivePolicy, ...]
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     timeout: Outcome = _CUT_OFF
+
+    @property
+    def most_attempts(self) -> int:
+        """How many attempts a call may make, hedges among them."""
+        return max(
+            policy.retry.max_attempts * (1 + policy.hedge.max_hedges * policy.hedge.enabled)
+            for policy in self.policies
+        )
 
 
 class Failed(Exception):

@@ -176,6 +176,8 @@ def _full(record: Record, shed: frozenset[str], edges: tuple[float, float]) -> F
     late = sorted(well / _FULL_BIN_S for _, well in full[len(full) // 2 :])
     slow, slow_to_s = _slow_at_first(full)
     from_s, to_s = edges
+    # A stray refusal before the trouble says nothing of how the queue filled.
+    refused = [at_s for at_s in refused if at_s >= from_s] or refused
     last_s = refused[-1]
     after = bisect_left(taken, to_s) - bisect_left(taken, last_s)
     return Full(

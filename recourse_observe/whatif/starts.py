@@ -59,7 +59,10 @@ def filled(seen: Seen) -> list[Guess]:
         capacity: float, trouble: float, over_s: float, share: float = 1.0, among: int = 1
     ) -> Guess:
         waiting = full.waiting(share * full.rate)
-        return Guess(capacity, waiting / capacity, trouble, from_s, over_s, instances=among)
+        # It took more when it was well: what it takes less is trouble.
+        least = max(1.0, least_per_s(seen) / capacity) if trouble > 1.0 else 1.0
+        room, trouble = least * capacity, least * trouble
+        return Guess(room, waiting / room, trouble, from_s, over_s, instances=among)
 
     slow = [
         guess(share * full.rate * most**part, most**part, to_s, share, among)

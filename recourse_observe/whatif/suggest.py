@@ -70,7 +70,9 @@ def suggestions(
     found: list[tuple[Candidate, tuple[Row, ...]]] = []
     for edits in edit_lists(policies[0]):
         candidate = edited(policies, edits)
-        found.append((candidate, model_rows(grounds, run(grounds.tasks(rules(candidate))))))
+        followed = rules(candidate)
+        rows = model_rows(grounds, run(grounds.tasks(followed)), followed)
+        found.append((candidate, rows))
     points = [(_of(rows, "failed_calls"), _of(rows, "attempts")) for _, rows in found]
     now = (float(grounds.recorded.failed), float(grounds.recorded.attempts))
     best = [found[place] for place in pareto(points, now)][:_MOST]
@@ -130,7 +132,9 @@ def _quiet_rows(
     spec = grounds.fitted.fittings[0].dependency
     before, after = (carry_out(calm, Task(spec, rules(one))) for one in (None, candidate))
     rested = replace(grounds, recorded=before.measured, before=(before,))
-    return tuple(row for row in model_rows(rested, [after]) if row.name in _RISK_ROWS)
+    return tuple(
+        row for row in model_rows(rested, [after], rules(candidate)) if row.name in _RISK_ROWS
+    )
 
 
 def _risk(rows: Sequence[Row]) -> str:

@@ -99,10 +99,10 @@ def test_a_guess_is_told_in_sentences() -> None:
 def test_a_guess_blames_the_outside_for_all_of_it_or_for_a_part() -> None:
     whole = Guess(slowdown=2.0, from_s=20.0, to_s=40.0)
 
-    assert kind_of(whole, EDGES) == Kind("slow", short=False, divided=False)
+    assert kind_of(whole, EDGES) == Kind("slow", short=False, divided=False, steep=1)
     assert kind_of(whole._replace(to_s=25.0), EDGES).short
     assert kind_of(whole._replace(slowdown=1.0, working=0.5), EDGES).trouble == "lost"
-    assert kind_of(Guess(instances=3), EDGES) == Kind("none", short=True, divided=True)
+    assert kind_of(Guess(instances=3), EDGES) == Kind("none", short=True, divided=True, steep=0)
 
 
 RECORD = Record(key="k", start_us=0, length_s=1.0, onset_s=0.0, end_s=0.0, calls=(), attempts=())

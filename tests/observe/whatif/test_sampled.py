@@ -72,6 +72,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory, small: Callable[..., Scena
     return path
 
 
+@pytest.mark.slow
 def test_a_sampled_archive_with_counts_is_answered(sampled: Path) -> None:
     with open_archive(sampled) as archive:
         question = prepared(archive, KEY, None)
