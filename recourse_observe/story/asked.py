@@ -50,6 +50,8 @@ class Span:
     Attributes:
         clear_from_us: Where the last incident before it ended, or the archive begins.
         clear_to_us: Where the next one begins, or the archive ends.
+        calls: Calls of its keys in about this time, for a first look.
+        lost: Those of them that failed.
     """
 
     keys: tuple[str, ...]
@@ -60,6 +62,8 @@ class Span:
     clear_from_us: int
     clear_to_us: int
     usual_p50_us: int
+    calls: int = 0
+    lost: int = 0
 
     @property
     def start_us(self) -> int:

@@ -60,6 +60,7 @@ def find(archive: Archive) -> Found:
     groups = _with_fellows(archive, groups)
     groups = [_spread(one, members) for one in groups]
     spans = [_span(archive, one, limits, usual, coverage) for one in groups]
+    spans = [_counted(span, bins, bin_us) for span in spans]
     spans.sort(key=lambda span: (span.onset_us, span.keys))
     known = {"looked": looked(of_keys, coverage.instances), "worst_key": worst_key(of_keys)}
     return Found(coverage=coverage, spans=_apart(spans, coverage), known=known)
@@ -209,6 +210,15 @@ def _end(archive: Archive, one: Group, limits: Mapping[str, int], signal: Signal
     return calls[edge_at_peak(flags, signal.usual, signal.raised, weights)].member_us + 1
 
 
+def _counted(span: Span, bins: Sequence[Bin], bin_us: int) -> Span:
+    """The span with what its keys lost in the bins that it touches."""
+    keys, first, last = set(span.keys), span.onset_us // bin_us, span.end_us // bin_us
+    inside = [one for one in bins if one.key in keys and first <= one.bin <= last]
+    return replace(
+        span, calls=sum(one.calls for one in inside), lost=sum(one.lost_calls for one in inside)
+    )
+
+
 def _apart(spans: Sequence[Span], coverage: Coverage) -> tuple[Span, ...]:
     """Each span with the room around it that no other incident of its keys takes."""
     made = []
@@ -217,15 +227,10 @@ def _apart(spans: Sequence[Span], coverage: Coverage) -> tuple[Span, ...]:
         before = [o.end_us for o in others if o.end_us <= span.onset_us]
         after = [o.onset_us for o in others if o.onset_us >= span.end_us]
         made.append(
-            Span(
-                keys=span.keys,
-                affected=span.affected,
-                onset_us=span.onset_us,
-                end_us=span.end_us,
-                ongoing=span.ongoing,
+            replace(
+                span,
                 clear_from_us=max(before, default=coverage.first_unix_us),
                 clear_to_us=min(after, default=coverage.last_unix_us + 1),
-                usual_p50_us=span.usual_p50_us,
             )
         )
     return tuple(made)

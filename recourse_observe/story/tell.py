@@ -11,7 +11,7 @@ from recourse_observe.story.detectors.circuit_stuck_open import stuck_instances
 from recourse_observe.story.detectors.signs import Suspect
 from recourse_observe.story.evidence import gather
 from recourse_observe.story.facts import Teller, looked_at, measures
-from recourse_observe.story.find import find
+from recourse_observe.story.find import Found, find
 from recourse_observe.story.findings import Cause, Checked, Incident, Ranked, StoryDocument
 from recourse_observe.story.judge import rank, suspects
 from recourse_observe.story.look import look
@@ -24,9 +24,14 @@ _MOST_KEYS: Final = 1_000
 _MOST_OF: Final = 0.9
 
 
-def tell(archive: Archive) -> StoryDocument:
-    """The story of an archive; the same archive gives the same story."""
-    found = find(archive)
+def tell(archive: Archive, found: Found | None = None) -> StoryDocument:
+    """The story of an archive; the same archive gives the same story.
+
+    Args:
+        archive: What is told.
+        found: Its incidents, where they have been looked for already.
+    """
+    found = found or find(archive)
     applied = archive.policies() if found.spans else ()
     incidents = tuple(
         _incident(archive, span, applied, found.coverage, number)
