@@ -3,7 +3,7 @@
 One context variable holds all of it, so that a call reads and sets a single variable.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
@@ -103,9 +103,9 @@ class Capture:
 
     def __init__(self, *, nested: bool = False) -> None:
         self.nested: bool = nested
-        self._recorded: list[tuple[Event, ...]] = []
+        self._recorded: list[Iterable[Event]] = []
 
-    def record(self, events: tuple[Event, ...]) -> None:
+    def record(self, events: Iterable[Event]) -> None:
         """Take the events of a call that has ended."""
         self._recorded.append(events)
 
@@ -120,8 +120,10 @@ class Capture:
         return Timeline.of(self._recorded[-1]) if self._recorded else None
 
     def __enter__(self) -> Self:
-        ambient = AMBIENT.get()
-        self._token = AMBIENT.set(Ambient.inside(ambient, capture=self))
+        outer = AMBIENT.get()
+        inside = Ambient() if outer is None else Ambient.inside(outer)
+        inside.capture = self
+        self._token = AMBIENT.set(inside)
         return self
 
     def __exit__(
@@ -147,41 +149,31 @@ class Capture:
 class Ambient:
     """What a block outside or inside an attempt has set for the calls in it."""
 
-    __slots__ = ("capture", "deadline", "only_captures", "overrides", "running")
-
+    # Defaults stand on the class, so that a block sets only what is its own.
     is_bare: Final = False
-
-    def __init__(
-        self,
-        running: "AttemptInfo | None",
-        capture: Capture | None,
-        deadline: Deadline | None,
-        overrides: Overrides | None,
-    ) -> None:
-        self.running: AttemptInfo | None = running
-        self.capture: Capture | None = capture
-        self.deadline: Deadline | None = deadline
-        self.overrides: Overrides | None = overrides
-        self.only_captures: bool = running is None and deadline is None and overrides is None
+    only_captures: bool = True
+    running: "AttemptInfo | None" = None
+    capture: Capture | None = None
+    deadline: Deadline | None = None
+    overrides: Overrides | None = None
 
     @classmethod
     def inside(
         cls,
         outer: "Ambient | AttemptInfo | None",
         *,
-        capture: Capture | None = None,
         deadline: Deadline | None = None,
         overrides: Overrides | None = None,
     ) -> Self:
         """What holds in a block inside ``outer`` that sets what is given."""
-        if outer is None:
-            return cls(None, capture, deadline, overrides)
-        return cls(
-            outer.running,
-            capture or outer.capture,
-            deadline or outer.deadline_block,
-            overrides or outer.overrides,
-        )
+        inner = cls()
+        if outer is not None:
+            inner.running, inner.capture = outer.running, outer.capture
+            deadline = deadline or outer.deadline_block
+            overrides = overrides or outer.overrides
+        inner.deadline, inner.overrides = deadline, overrides
+        inner.only_captures = inner.running is None and deadline is None and overrides is None
+        return inner
 
     @property
     def deadline_block(self) -> Deadline | None:
@@ -354,6 +346,18 @@ class FirstAttempt(AttemptInfo):
     """
 
     is_bare: bool = True
+
+
+class HeardAttempt(AttemptInfo):
+    """The first attempt of a call that somebody hears: it has no limit."""
+
+    def __init__(self, bearings: Bearings, call: CallInfo) -> None:
+        self.bearings: Bearings = bearings
+        self._call = call
+
+    def within(self, outer: "Ambient | AttemptInfo") -> None:
+        """Be inside what is around the call."""
+        self._outer = outer
 
 
 class LaterAttempt(AttemptInfo):

@@ -80,6 +80,16 @@ class CallIds:
         return f"{at_us:013x}{number & 0xFFF:03x}{self._tag}"
 
 
+class _Numbers:
+    """Counts a call's events from the first time that somebody asks; most calls know their numbers."""
+
+    def __get__(self, call: "CallInfo", owner: type["CallInfo"]) -> Callable[[], int]:
+        # In one step, so that threads that ask at once count together.
+        numbers: Callable[[], int] = itertools.count(call.numbered).__next__
+        counting: Callable[[], int] = call.__dict__.setdefault("seq", numbers)
+        return counting
+
+
 class CallInfo:
     """What all events of one call share.
 
@@ -90,6 +100,7 @@ class CallInfo:
         started_s: Monotonic seconds when the call began.
         started_unix_ns: The same moment on the wall clock.
         seq: Numbers the call's events.
+        numbered: How many of them had numbers before ``seq`` was first asked.
         policy: The policy it follows, once resolved.
         policy_failure: Why the provider's answer could not be used; ``None`` when it could.
         policy_source: Where the policy came from.
@@ -109,6 +120,8 @@ class CallInfo:
     trace_id: str | None = None
     span_id: str | None = None
     message_of: Callable[[BaseException], str] | None = None
+    seq = _Numbers()
+    numbered: int = 0
     _call_id: str | None = None
 
     def __init__(
@@ -118,18 +131,20 @@ class CallInfo:
         started_s: float,
         started_unix_ns: int,
         call_id: str | None = None,
-        told: int = 0,
+        policy: EffectivePolicy | None = None,
     ) -> None:
         self.key = key
         self.label = key
         self.started_s = started_s
         self.started_unix_ns = started_unix_ns
-        self.seq: Callable[[], int] = itertools.count(told).__next__
         self.thread_id: int = threading.get_ident()
         self._ids = ids
         self._number = ids.count()
         if call_id is not None:
             self._call_id = call_id
+        if policy is not None:
+            self.policy = policy
+            self.policy_source = policy.source
 
     @property
     def process_id(self) -> int:

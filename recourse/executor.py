@@ -24,8 +24,9 @@ from recourse.circuit.registry import Circuits
 from recourse.classify.protocol import Classifier
 from recourse.clock import Clock, SystemClock
 from recourse.context import AMBIENT, TAPS, Ambient, AttemptInfo, FirstAttempt
-from recourse.drivers.aio import adrive, ago_on, arun_inline
+from recourse.drivers.aio import adrive, ago_on
 from recourse.drivers.closing import aclose_runtime, close_runtime
+from recourse.drivers.heard import acall_heard, call_heard
 from recourse.drivers.limited import LimitedCalls
 from recourse.drivers.misuse import (
     PLAIN,
@@ -38,16 +39,15 @@ from recourse.drivers.misuse import (
     plain_in_acall,
 )
 from recourse.drivers.streams import adrive_stream, drive_stream
-from recourse.drivers.threads import drive, go_on, run_inline
+from recourse.drivers.threads import drive, go_on
 from recourse.drivers.wrapping import guarded
 from recourse.duration import seconds
 from recourse.hedge.protocol import Trigger
 from recourse.key import PolicyKey
 from recourse.observer import Observer
 from recourse.plan.bound import Bound
-from recourse.plan.call import Call, Past, Run
-from recourse.plan.govern import Plan, govern
-from recourse.plan.opening import begun, succeeded
+from recourse.plan.call import Call, Run
+from recourse.plan.govern import govern
 from recourse.plan.unheard import Unheard
 from recourse.policy.model import Policy
 from recourse.wiring import Options, OwnChance, resolver_of, runtime_of
@@ -155,8 +155,7 @@ class Executor:
         self._limited = LimitedCalls(self._runtime, self._bind)
         self._now_s = self._runtime.clock.monotonic_s
         self._short = self._resolver.short
-        # Keys whose calls no observer hears: none, when there is an observer.
-        self._unheard = {} if self._runtime.observers else self._resolver.short
+        self._is_heard = bool(options.observers)
 
     @property
     def clock(self) -> Clock:
@@ -166,7 +165,7 @@ class Executor:
     @property
     def observers(self) -> tuple[Observer, ...]:
         """Who is told of everything that happens here."""
-        return self._runtime.observers
+        return self._runtime.audience.observers
 
     @property
     def circuits(self) -> Circuits:
@@ -186,16 +185,17 @@ class Executor:
         Raises:
             Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
         """
-        bound = self._unheard.get(key)
+        bound = self._short.get(key)
         ambient = AMBIENT.get()
-        if (
-            bound is None
-            or (lease := bound.circuit.calm) is None
-            or (ambient is not None and not ambient.is_bare)
-            or TAPS.observers
-        ):
+        if bound is None or (lease := bound.circuit.calm) is None:
             check_call(op)
             return self._planned(key, partial(op, *args, **kwargs))
+        if self._is_heard or TAPS.observers or (ambient is not None and not ambient.is_bare):
+            check_call(op)
+            operation = partial(op, *args, **kwargs) if args or kwargs else op
+            if bound.limit_s is not None or (ambient is not None and not ambient.only_captures):
+                return self._planned(key, operation)
+            return call_heard(self._runtime, self._bind, bound, lease, ambient, operation)
         # Nobody listens: nothing is built. What is not a plain success is gone on with elsewhere.
         info = _new(FirstAttempt)
         info.bearings = bound  # its own __init__ would cost as much as the rest
@@ -239,16 +239,17 @@ class Executor:
         Raises:
             Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
         """
-        bound = self._unheard.get(key)
+        bound = self._short.get(key)
         ambient = AMBIENT.get()
-        if (
-            bound is None
-            or (lease := bound.circuit.calm) is None
-            or (ambient is not None and not ambient.is_bare)
-            or TAPS.observers
-        ):
+        if bound is None or (lease := bound.circuit.calm) is None:
             check_acall(op)
             return await self._aplanned(key, partial(op, *args, **kwargs))
+        if self._is_heard or TAPS.observers or (ambient is not None and not ambient.is_bare):
+            check_acall(op)
+            operation = partial(op, *args, **kwargs) if args or kwargs else op
+            if bound.limit_s is not None or (ambient is not None and not ambient.only_captures):
+                return await self._aplanned(key, operation)
+            return await acall_heard(self._runtime, self._bind, bound, lease, ambient, operation)
         if bound.limit_s is not None:
             return await self._limited.call(bound, ambient, lease, op, args, kwargs)
         info = _new(FirstAttempt)
@@ -321,52 +322,20 @@ class Executor:
 
     def _new_call(self, key: str | PolicyKey, operation: Callable[[], Any]) -> Call:
         text = key if isinstance(key, str) and key else PolicyKey.parse(key).text
-        return Call(self._runtime, text, operation, AMBIENT.get(), started_s=self._now_s())
+        info = self._runtime.new_call(text, self._now_s())
+        return Call(self._runtime, info, operation, AMBIENT.get())
 
     def _planned(self, key: str | PolicyKey, operation: Callable[[], T]) -> T:
-        """A call that somebody hears, or whose policy asks for more than one attempt at once."""
-        first = self._begun(key, operation)
-        if first is None:
-            call = self._new_call(key, operation)
-            planned: T = drive(call, govern(call, self._bind))
-            return planned
-        call, run = first
-        run_inline(call, run)
-        if not succeeded(call, run):
-            run.value = drive(call, self._resumed(call, run))
-        value: T = run.value
+        """A call whose policy is new, or asks for more than one attempt at once."""
+        call = self._new_call(key, operation)
+        value: T = drive(call, govern(call, self._bind))
         return value
 
     async def _aplanned(self, key: str | PolicyKey, operation: Callable[[], Awaitable[T]]) -> T:
-        first = self._begun(key, operation)
-        if first is None:
-            call = self._new_call(key, operation)
-            call.is_async = True
-            planned: T = await adrive(call, govern(call, self._bind))
-            return planned
-        call, run = first
+        call = self._new_call(key, operation)
         call.is_async = True
-        await arun_inline(call, run)
-        if not succeeded(call, run):
-            run.value = await adrive(call, self._resumed(call, run))
-        value: T = run.value
+        value: T = await adrive(call, govern(call, self._bind))
         return value
-
-    def _begun(self, key: str | PolicyKey, operation: Callable[[], Any]) -> tuple[Call, Run] | None:
-        """A call and its first attempt; ``None`` when the plan must say whether that may run."""
-        bound, ambient = self._short.get(key), AMBIENT.get()
-        if (
-            bound is None
-            or bound.limit_s is not None
-            or (lease := bound.circuit.calm) is None
-            or not (ambient is None or ambient.only_captures)
-        ):
-            return None
-        return begun(self._runtime, bound, operation, ambient, lease)
-
-    def _resumed(self, call: Call, run: Run) -> Plan:
-        """The plan of a call that has made its first attempt."""
-        return govern(call, self._bind, Past(run))
 
     def _well(
         self,

@@ -1,90 +1,17 @@
 """A call's events, folded into one value: what happened, attempt by attempt."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from recourse import events
-from recourse.errors import RecourseError
 from recourse.events import Event
-from recourse.outcome import Outcome
-from recourse.reasons import BudgetReason, Disposition
+from recourse.reasons import Disposition
+from recourse.records import AttemptRecord, ErrorText
 
-__all__ = ["AttemptRecord", "ErrorText", "Timeline", "keep", "timeline_of"]
+__all__ = ["AttemptRecord", "ErrorText", "Timeline", "attach", "keep", "left_of", "timeline_of"]
 
 _KEPT: Final = "__recourse_timeline__"
-
-
-class ErrorText(RecourseError):
-    """An error that is remembered by its type and text only, so that nothing keeps it alive."""
-
-    def __init__(self, type_name: str, text: str) -> None:
-        super().__init__(type_name, text)
-        self.type_name = type_name
-        self.text = text
-
-    def __str__(self) -> str:
-        return f"{self.type_name}: {self.text}" if self.text else self.type_name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRecord:
-    """One attempt: launched, or denied before it could run.
-
-    Attributes:
-        attempt: 0-based retry index; hedges share it.
-        hedge_index: 0 for the primary.
-        ran: False when its budget denied it.
-        started_unix_ns: Wall clock, nanoseconds, UTC.
-        ended_unix_ns: Likewise; of a run that was cut off, the moment it was given up.
-        duration_s: Monotonic seconds; 0 when it never ran.
-        outcome: How it was classified.
-        error: What it raised; ``None`` for a value.
-        error_type: The error's class, with its module unless it is a builtin.
-        backoff_s: Delay chosen after it; 0 for the last.
-        waited_before_s: What was really waited before it.
-        timeout_s: Its effective limit; ``None``: none.
-        budget_name: The budget it asked; empty when there is none.
-        budget_allowed: What the budget said.
-        budget_reason: Why.
-        late: It gave a value after its limit.
-        cancel_reason: Why it was cut off, if it was.
-        annotations: What the operation noted on it.
-    """
-
-    attempt: int
-    hedge_index: int
-    ran: bool
-    started_unix_ns: int
-    ended_unix_ns: int
-    duration_s: float
-    outcome: Outcome
-    error: BaseException | None = None
-    error_type: str | None = None
-    backoff_s: float = 0.0
-    waited_before_s: float = 0.0
-    timeout_s: float | None = None
-    budget_name: str = ""
-    budget_allowed: bool = True
-    budget_reason: str = BudgetReason.FIRST_ATTEMPT
-    late: bool = False
-    cancel_reason: str | None = None
-    annotations: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def is_hedge(self) -> bool:
-        """Whether it ran beside a primary."""
-        return self.hedge_index > 0
-
-    def line(self) -> str:
-        """What happened to it, without clock values."""
-        name = f"attempt={self.attempt}" + (f" hedge={self.hedge_index}" if self.is_hedge else "")
-        error = "" if self.error_type is None else f" error={self.error_type}"
-        late = " late" if self.late else ""
-        return (
-            f"{name} {self.outcome.kind} reason={self.outcome.reason} "
-            f"budget={self.budget_reason}{error}{late}"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,12 +192,12 @@ class _Kept:
     """Events attached to an exception; they stay behind when the exception is pickled.
 
     Attributes:
-        told: Events that have, in place of an error, its text or only its class.
+        told: Events, or what gives them, that have no error but, in place of it, what is left of it.
     """
 
     __slots__ = ("told",)
 
-    def __init__(self, told: tuple[Any, ...]) -> None:
+    def __init__(self, told: Iterable[Any]) -> None:
         self.told = told
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
@@ -296,8 +223,13 @@ def keep(error: BaseException, told: Iterable[Event]) -> None:
     for event in told:
         place = _PLACE.get(event.__class__)
         held: Any = None if place is None else event[place]
-        kept.append(event if held is None else _with(event, _left(held, event.call.message_of)))
-    error.__dict__[_KEPT] = _Kept(tuple(kept))
+        kept.append(event if held is None else _with(event, left_of(held, event.call.message_of)))
+    attach(error, kept)
+
+
+def attach(error: BaseException, told: Iterable[Any]) -> None:
+    """As :func:`keep`, of events that already have in place of errors what is left of them."""
+    error.__dict__[_KEPT] = _Kept(told)
 
 
 def timeline_of(error: BaseException) -> Timeline | None:
@@ -313,7 +245,7 @@ def timeline_of(error: BaseException) -> Timeline | None:
     return Timeline.of(kept.told)
 
 
-def _left(
+def left_of(
     error: BaseException, message_of: Callable[[BaseException], str] | None
 ) -> type[BaseException] | ErrorText:
     """What stays of an error: its text, made now or never; a name is made when somebody asks."""

@@ -17,10 +17,11 @@ from recourse.hedge.protocol import Trigger
 from recourse.hedge.registry import Triggers
 from recourse.locks import renew_in_child
 from recourse.messages import message_of
-from recourse.observer import Observer
+from recourse.observer import Observer, heard_by
 from recourse.plan import telling
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Call
+from recourse.plan.heard import Heard
 from recourse.plan.resolve import Resolver
 from recourse.plan.unheard import Unheard
 from recourse.policy.environment import Environment
@@ -99,6 +100,7 @@ class Options:
         for observer in self.observers:
             hears = callable(getattr(observer, "on_event", None))
             _demand(hears, "observers", observer, "objects with on_event")
+            _demand(heard_by(observer) is not None, "hears", observer, "a set of classes of events")
 
     @property
     def fallback(self) -> Policy | None:
@@ -250,7 +252,7 @@ class _Maker:
         if isinstance(origin, Call | Unheard):
             if origin.runtime is not runtime:
                 return  # another executor shares the breaker, and tells it
-            call = origin if isinstance(origin, Call) else origin.call()
+            call = origin if isinstance(origin, Call | Heard) else origin.call()
         else:
             call = Call.by_hand(runtime, transition.key)
         if call.over:

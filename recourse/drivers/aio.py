@@ -60,8 +60,14 @@ async def ago_on(unheard: Unheard, bind: Bind) -> Any:
         await _operate(unheard, run)
         if run.error is None:
             return unheard.succeeded()
-    call = unheard.taken_over()
-    return await adrive(call, govern(call, bind, unheard))
+    if unheard.disposition is None:
+        call = unheard.taken_over()
+        return await adrive(call, govern(call, bind, unheard))
+    raised = unheard.failed()
+    try:
+        raise raised
+    finally:
+        del raised
 
 
 async def _slept(runtime: Runtime, seconds: float, key: str) -> BaseException | None:

@@ -30,6 +30,7 @@ MISUSED: Final = Outcome(OutcomeKind.ABORT, Reason.ABORT)
 _GENERATOR: Final = inspect.CO_GENERATOR
 _ASYNC_GENERATOR: Final = inspect.CO_ASYNC_GENERATOR
 _COROUTINE: Final = inspect.CO_COROUTINE
+_OTHER_COLOURS: Final = _GENERATOR | _ASYNC_GENERATOR | _COROUTINE
 # Values of these types are what operations give most often; the look for __await__ is spared them.
 PLAIN: Final = frozenset(
     {type(None), bool, int, float, str, bytes, list, dict, tuple, set, frozenset}
@@ -68,8 +69,11 @@ def check_call(operation: Any, verb: str = "call") -> None:
     Raises:
         TypeError: A generator function, or a coroutine function.
     """
+    # Looked at here, because most operations are plain functions.
+    if type(operation) is FunctionType and not operation.__code__.co_flags & _OTHER_COLOURS:
+        return
     flags = flags_of(operation)
-    if not flags & (_GENERATOR | _ASYNC_GENERATOR | _COROUTINE) and callable(operation):
+    if not flags & _OTHER_COLOURS and callable(operation):
         return
     _check_callable(operation, verb)
     _check_generator(flags, verb)

@@ -65,8 +65,14 @@ def go_on(unheard: Unheard, bind: Bind) -> Any:
         run_inline(unheard, run)
         if run.error is None:
             return unheard.succeeded()
-    call = unheard.taken_over()
-    return drive(call, govern(call, bind, unheard))
+    if unheard.disposition is None:
+        call = unheard.taken_over()
+        return drive(call, govern(call, bind, unheard))
+    raised = unheard.failed()
+    try:
+        raise raised
+    finally:
+        del raised
 
 
 def _slept(runtime: Runtime, box: Mailbox, seconds: float, key: str) -> BaseException | None:

@@ -11,10 +11,11 @@ from recourse.budget.registry import Budgets
 from recourse.circuit.protocol import Admission, Breaker
 from recourse.classify.protocol import Classifier
 from recourse.clock import Clock
-from recourse.events import CallIds
+from recourse.context import TAPS
+from recourse.events import NS, CallIds, CallInfo
 from recourse.hedge.registry import Triggers
 from recourse.locks import Mutex, renew_in_child
-from recourse.observer import Observer, ScopedObserver
+from recourse.observer import Audience, Observer
 from recourse.outcome import Outcome, OutcomeKind
 from recourse.plan.release import Releaser
 from recourse.policy.model import EffectivePolicy, RetryPolicy
@@ -39,6 +40,7 @@ class Runtime:
         waiters: How to wake each call that waits for detached runs.
         threads: Threads of runs that go beside their callers.
         tasks: Tasks of runs that go beside their callers.
+        audience: The observers, by what they hear.
         observer_errors: Exceptions that observers have raised.
     """
 
@@ -59,10 +61,8 @@ class Runtime:
         self.rng = rng
         self.budgets = budgets
         self.triggers = triggers
-        self.observers: tuple[Observer, ...] = tuple(observers)
-        self.scoped: tuple[ScopedObserver, ...] = tuple(
-            each for each in observers if isinstance(each, ScopedObserver)
-        )
+        self.audience: Audience = Audience(tuple(observers), self.observer_failed)
+        self._tapped = self.audience
         self.wrap_errors = wrap_errors
         self.threaded = threaded
         self.max_abandoned = max_abandoned
@@ -89,6 +89,30 @@ class Runtime:
         self.threads = set()
         self.tasks = set()
         self.ids.renew()
+
+    def listeners(self) -> Audience:
+        """Everybody who listens now: the observers, and after them the process's own."""
+        taps = TAPS.observers
+        if not taps:
+            return self.audience
+        own, tapped = self.audience.observers, self._tapped
+        everybody = own + taps
+        if tapped.observers != everybody:
+            tapped = self._tapped = Audience(everybody, self.observer_failed)
+        return tapped
+
+    def new_call(self, key: str, started_s: float, call_id: str | None = None) -> CallInfo:
+        """A call that has just begun, for those who will hear of it."""
+        info = CallInfo(self.ids, key, started_s, self.clock.time_unix_ns(), call_id)
+        if self.message_of is not None:
+            info.message_of = self.message_of
+        return info
+
+    def begun_call(self, key: str, started_s: float, call_id: str | None) -> CallInfo:
+        """A call that began a while ago, when nobody was to hear of it."""
+        info = self.new_call(key, started_s, call_id)
+        info.started_unix_ns -= round((self.clock.monotonic_s() - started_s) * NS)
+        return info
 
     def new_call_id(self) -> str:
         """An id for a call of which nothing else is recorded so far."""

@@ -5,9 +5,9 @@ from typing import Any
 
 from recourse.circuit.protocol import Admission
 from recourse.clock import Clock
-from recourse.context import TAPS, Ambient, AttemptInfo, Capture, Overrides
+from recourse.context import Ambient, AttemptInfo, Capture, Overrides
 from recourse.events import AttemptStart, CallInfo, Event
-from recourse.observer import Observer, ScopedObserver
+from recourse.observer import Audience, ScopedObserver
 from recourse.outcome import Outcome
 from recourse.plan.bound import Bound, Runtime
 from recourse.reasons import BudgetReason, CancelReason
@@ -40,6 +40,7 @@ class Run:
         given: An outcome that only the driver can know, so that no classifier is asked.
         outcome: How it was judged.
         backoff_s: The delay chosen after it.
+        backoff_source: Who chose that; ``None`` when no attempt follows.
         dropped: Nobody waits for it any more.
         cancel_reason: Why it was cut off, if it was.
         work: Runs in place of the operation (a policy look-up); ``None`` for attempts.
@@ -65,6 +66,7 @@ class Run:
     given: Outcome | None = None
     outcome: Outcome | None = None
     backoff_s: float = 0.0
+    backoff_source: str | None = None
     dropped = False
     cancel_reason: CancelReason | None = None
     work: Callable[[], Any] | None = None
@@ -98,12 +100,11 @@ class Past:
 
     __slots__ = ("is_over", "previous_s", "run", "waited_s", "woke")
 
-    def __init__(self, run: Run) -> None:
-        self.run: Run = run
-        self.previous_s: float | None = None
-        self.waited_s: float = 0.0
-        self.woke: BaseException | None = None
-        self.is_over: bool = False
+    run: Run
+    previous_s: float | None
+    waited_s: float
+    woke: BaseException | None
+    is_over: bool
 
 
 class Call:
@@ -113,7 +114,7 @@ class Call:
         runtime: What all calls of the executor share.
         operation: What an attempt runs.
         ambient: What surrounded the call when it was made.
-        listeners: Who is told of everything.
+        audience: Who is told of what.
         scoped: Those of them who want to be around attempts.
         capture: The ``record_timeline`` block around the call.
         heard: Somebody will see its events.
@@ -147,39 +148,24 @@ class Call:
     errors: tuple[Exception, ...] = ()
     failed: tuple[Run, ...] = ()
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what a call is made of, without the price of keywords
+    def __init__(
         self,
         runtime: Runtime,
-        key: str,
+        info: CallInfo,
         operation: Callable[[], Any],
         ambient: Ambient | AttemptInfo | None,
-        started_s: float,
-        call_id: str | None = None,
-        told: int = 0,
     ) -> None:
-        clock = runtime.clock
-        self.info: CallInfo = CallInfo(
-            runtime.ids, key, started_s, clock.time_unix_ns(), call_id, told
-        )
+        self.info = info
         self.runtime = runtime
         self.operation: Callable[[], Any] = operation
         self.ambient = ambient
-        self.listeners: tuple[Observer, ...] = runtime.observers
-        if runtime.scoped:
-            self.scoped = runtime.scoped
-        if TAPS.observers:
-            self._tapped(TAPS.observers)
+        self.audience: Audience = runtime.listeners()
+        if self.audience.scoped:
+            self.scoped = self.audience.scoped
         self.told: list[Event] = []
-        if runtime.message_of is not None:
-            self.info.message_of = runtime.message_of
         if ambient is not None:
-            self._surround(ambient, clock)
-        self.heard: bool = bool(self.listeners) or self.capture is not None
-
-    def _tapped(self, taps: tuple[Observer, ...]) -> None:
-        """Let the process's own listeners hear the call, after the executor's."""
-        self.listeners += taps
-        self.scoped += tuple(tap for tap in taps if isinstance(tap, ScopedObserver))
+            self._surround(ambient, runtime.clock)
+        self.heard: bool = bool(self.audience.observers) or self.capture is not None
 
     def _surround(self, ambient: Ambient | AttemptInfo, clock: Clock) -> None:
         """Take over what holds where the call was made."""
@@ -197,28 +183,14 @@ class Call:
     @classmethod
     def by_hand(cls, runtime: Runtime, key: str) -> "Call":
         """What stands for the call when an operator changes a breaker: no id, nobody's capture."""
-        now_s = runtime.clock.monotonic_s()
-        return cls(runtime, key, lambda: None, None, started_s=now_s, call_id="")
+        info = runtime.new_call(key, runtime.clock.monotonic_s(), call_id="")
+        return cls(runtime, info, lambda: None, None)
 
     def tell(self, event: Event) -> None:
         """Keep an event for the timeline, and tell it to who listens."""
         if not self.over:
             self.told.append(event)
-        for observer in self.listeners:
-            try:
-                observer.on_event(event)
-            except Exception as error:  # an observer must not change a call
-                self.runtime.observer_failed(observer, error)
-
-    def tell_all(self, *some: Event) -> None:
-        """As :meth:`tell`, of several events that happen in the same moment."""
-        self.told += some
-        for event in some:
-            for observer in self.listeners:
-                try:
-                    observer.on_event(event)
-                except Exception as error:  # an observer must not change a call
-                    self.runtime.observer_failed(observer, error)
+        self.audience.tell((event,))
 
     def forget(self) -> None:
         """Let go of errors: their tracebacks hold frames that hold the call and its runs."""

@@ -11,7 +11,7 @@ from recourse.plan.steps import Finish
 from recourse.reasons import Disposition, Reason
 from recourse.timeline import keep
 
-__all__ = ["finished", "interrupted", "refused"]
+__all__ = ["explain", "finished", "interrupted", "refused"]
 
 # Retrying stopped although the last outcome was worth a retry: with errors="wrap" these are groups.
 _GAVE_UP: Final = frozenset(
@@ -37,7 +37,14 @@ def finished(call: Call, run: Run, disposition: Disposition, why: str = "") -> F
         return Finish(run.value)
     error = _error(call, run, outcome, disposition)
     if isinstance(error, Exception):
-        _explain(call, error, disposition, why)
+        took_s = call.now_s() - call.info.started_s
+        explain(
+            error,
+            call.info.key,
+            f"{disposition} ({why})" if why else disposition,
+            call.attempts_run,
+            took_s,
+        )
     _tell(call, disposition, outcome, error)
     return Finish(None, error)
 
@@ -77,12 +84,10 @@ def _error(call: Call, run: Run, outcome: Outcome, disposition: Disposition) -> 
     return error
 
 
-def _explain(call: Call, error: Exception, disposition: Disposition, why: str) -> None:
+def explain(error: Exception, key: str, ending: str, attempts: int, took_s: float) -> None:
     """One line on the exception; an exception object that is raised again and again keeps one."""
-    mark = f"recourse: {call.info.key} "
-    took_s = call.now_s() - call.info.started_s
-    detail = f" ({why})" if why else ""
-    line = f"{mark}{disposition}{detail} after {call.attempts_run} attempts in {took_s:.3f} s"
+    mark = f"recourse: {key} "
+    line = f"{mark}{ending} after {attempts} attempts in {took_s:.3f} s"
     # Not getattr, nor add_note: an exception may let nobody get or set its attributes.
     notes: list[str] = error.__dict__.get("__notes__", [])
     error.__dict__["__notes__"] = [*(note for note in notes if not note.startswith(mark)), line]

@@ -247,9 +247,9 @@ class _Course:
             return pause
         if hopeless(call, last, bound.retry.budget, pause.delay_s):
             pause = Pause(0.0, pause.source, pause.base_s)
-        telling.attempt_end(
-            call, self._closing, backoff_s=pause.delay_s, backoff_source=pause.source
-        )
+        closing = self._closing
+        closing.backoff_s, closing.backoff_source = pause.delay_s, pause.source
+        telling.attempt_end(call, closing)
         return pause
 
     def _wait(self, pause: Pause) -> Generator[Step, Any, BaseException | None]:

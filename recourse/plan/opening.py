@@ -1,58 +1,80 @@
-"""Calls whose policy is known beforehand: begun, and ended at once when all goes well.
+"""First attempts that are heard: begun, and ended at once when all goes well.
 
-Most calls succeed at their first attempt. For those the short paths of the executor use the plan's
-own parts one after the other, without the generator that retries, waits and hedges need.
+Most calls succeed at their first attempt. Those are told from what is known of every such call,
+without the objects that retries need.
 """
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from recourse.circuit.protocol import Admission
-from recourse.context import Ambient, AttemptInfo
-from recourse.outcome import Health
-from recourse.plan import telling
+from recourse.context import AttemptInfo, Capture
+from recourse.events import (
+    AttemptEnd,
+    AttemptStart,
+    CallEnd,
+    CallInfo,
+    CallStart,
+    PolicyResolved,
+)
+from recourse.observer import Audience
+from recourse.outcome import SUCCESS
 from recourse.plan.bound import Bound, Runtime
-from recourse.plan.call import Call, Run
-from recourse.plan.judge import settle
+from recourse.reasons import BudgetReason, Disposition
 
-__all__ = ["begun", "follow", "succeeded"]
+__all__ = ["TOLD", "begun", "follow", "new_call", "succeeded"]
 
+# How many of its events a call has told, or would have, before its first attempt ends.
+TOLD: Final = 3
 
-def begun(
-    runtime: Runtime,
-    bound: Bound,
-    operation: Callable[[], Any],
-    ambient: Ambient | AttemptInfo | None,
-    lease: Admission,
-) -> tuple[Call, Run]:
-    """A call that is heard, and its first attempt: told of, and ready to run inline."""
-    began_s = runtime.clock.monotonic_s()
-    call = Call(runtime, bound.key, operation, ambient, began_s, None, telling.TOLD_FIRST)
-    follow(call, bound)
-    run = Run(AttemptInfo(bound, call.info, 0, 0, None, ambient), 0, 0, began_s)
-    run.admission = lease
-    telling.first_started(call, bound, run)
-    return call, run
+_SUCCESS: Final = Disposition.SUCCESS
+_FIRST: Final = BudgetReason.FIRST_ATTEMPT
+
+_tuple: Final[type[tuple[Any, ...]]] = tuple
+_event: Final = _tuple.__new__
 
 
-def succeeded(call: Call, run: Run) -> bool:
-    """End the call if its first attempt has given a value that needs no judging."""
-    bound = call.bound
-    if run.error is not None or bound is None:
-        return False
-    if bound.circuit.calm is not run.admission:
-        settle(call, run, Health.HEALTHY)
-    call.attempts_run = 1
-    call.result = run.value
-    telling.first_succeeded(call, run)
-    call.over = True
-    if call.capture is not None:
-        call.capture.record(tuple(call.told))
-    return True
+def begun(audience: Audience, info: CallInfo, bound: Bound) -> AttemptStart | None:
+    """Tell that a call was made, under a policy that was known beforehand, and that it begins.
+
+    Gives the start of its first attempt, unless nobody wants that.
+    """
+    if not audience.begins:
+        return None
+    at_s, policy = info.started_s, bound.policy
+    known = (info, 1, at_s, policy, policy.source, bound.mode, 0.0, None, None)
+    start: AttemptStart = _event(AttemptStart, (info, 2, at_s, 0, 0, 0.0, None, None))
+    made: CallStart = _event(CallStart, (info, 0, at_s, None))
+    audience.tell((made, _event(PolicyResolved, known), start))
+    return start
 
 
-def follow(call: Call, bound: Bound) -> None:
+def succeeded(
+    audience: Audience,
+    info: CallInfo,
+    attempt: AttemptInfo,
+    ended_s: float,
+    capture: Capture | None,
+) -> None:
+    """Tell that the first attempt has given its value, and that with it the call is over."""
+    began_s, noted = info.started_s, attempt.annotations or {}
+    when = (info, 3, ended_s, 0, 0, True, began_s, ended_s, SUCCESS, None)
+    how = (0.0, None, 0.0, None, False, 0.0, None, "", True, _FIRST, noted)
+    over = (info, 4, ended_s, _SUCCESS, SUCCESS, None, 1, 0, None)
+    told = (_event(AttemptEnd, when + how), _event(CallEnd, over))
+    audience.tell(told)
+    if capture is not None:
+        capture.record(told)
+
+
+def new_call(runtime: Runtime, bound: Bound, started_s: float) -> CallInfo:
+    """A call that begins now under a policy that was known beforehand."""
+    unix_ns = runtime.clock.time_unix_ns()
+    info = CallInfo(runtime.ids, bound.key, started_s, unix_ns, None, bound.policy)
+    if runtime.message_of is not None:
+        info.message_of = runtime.message_of
+    return info
+
+
+def follow(info: CallInfo, bound: Bound) -> None:
     """Put a call under a policy that has been resolved before."""
-    info, policy = call.info, bound.policy
-    call.bound = bound
+    policy = bound.policy
     info.policy, info.policy_source, info.policy_mode = policy, policy.source, bound.mode

@@ -5,19 +5,20 @@ attempts, and nothing else is built. Events are made with ``tuple.__new__``: a n
 constructor takes twice as long, and a call tells several.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from recourse import events
 from recourse.budget.protocol import Decision
 from recourse.circuit.protocol import Admission, Transition
-from recourse.outcome import SUCCESS, Outcome, OutcomeKind
+from recourse.events import CallInfo
+from recourse.outcome import Outcome, OutcomeKind
 from recourse.plan.bound import Bound
 from recourse.plan.call import Call, Run
 from recourse.reasons import BudgetKind, CancelReason, Disposition, HedgingOff
 
 __all__ = [
-    "TOLD_FIRST",
     "attempt_end",
+    "attempt_ended",
     "attempt_late",
     "attempt_start",
     "budget_decision",
@@ -26,8 +27,6 @@ __all__ = [
     "call_start",
     "circuit_decision",
     "circuit_state",
-    "first_started",
-    "first_succeeded",
     "hedge_cancel",
     "hedge_spawn",
     "hedging_disabled",
@@ -37,12 +36,8 @@ __all__ = [
     "retry_scheduled",
 ]
 
-# How many events first_started tells.
-TOLD_FIRST: Final = 3
-
 _tuple: Final[type[tuple[Any, ...]]] = tuple
 _event: Final = _tuple.__new__
-_SUCCESS: Final = Disposition.SUCCESS
 _DENIED: Final = Outcome(OutcomeKind.ABORT)
 
 
@@ -59,48 +54,6 @@ def opened(call: Call, bound: Bound) -> None:
     call.tell(_event(events.CallStart, (info, info.seq(), info.started_s, call.limit_s)))
     known = (info, info.seq(), info.started_s, policy, policy.source, bound.mode, 0.0, None, None)
     call.tell(_event(events.PolicyResolved, known))
-
-
-def first_started(call: Call, bound: Bound, run: Run) -> None:
-    """The call was made, under a policy that was known beforehand, and its first attempt begins."""
-    info, policy, at_s = call.info, bound.policy, run.started_s
-    known = (info, 1, at_s, policy, policy.source, bound.mode, 0.0, None, None)
-    run.start = _event(events.AttemptStart, (info, 2, at_s, 0, 0, 0.0, None, None))
-    call.tell_all(
-        _event(events.CallStart, (info, 0, at_s, call.limit_s)),
-        _event(events.PolicyResolved, known),
-        run.start,
-    )
-
-
-def first_succeeded(call: Call, run: Run) -> None:
-    """The first attempt has given its value, and with it the call is over."""
-    info, ended_s = call.info, run.ended_s
-    facts = (
-        info,
-        info.seq(),
-        ended_s,
-        0,
-        0,
-        True,
-        run.started_s,
-        ended_s,
-        SUCCESS,
-        None,
-        0.0,
-        None,
-        0.0,
-        None,
-        False,
-        0.0,
-        None,
-        "",
-        True,
-        run.budget_reason,
-        run.info.annotations or {},
-    )
-    over = (info, info.seq(), ended_s, _SUCCESS, SUCCESS, None, 1, 0, call.limit_s)
-    call.tell_all(_event(events.AttemptEnd, facts), _event(events.CallEnd, over))
 
 
 def key_rejected(call: Call, why: str) -> None:
@@ -134,7 +87,17 @@ def circuit_decision(call: Call, run: Run, admission: Admission) -> None:
     )
 
 
-def circuit_state(call: Call, transition: Transition) -> None:
+class Teller(Protocol):
+    """A call that tells events."""
+
+    info: CallInfo
+
+    def tell(self, event: events.Event) -> None:
+        """Tell one."""
+        ...
+
+
+def circuit_state(call: Teller, transition: Transition) -> None:
     """A breaker changed its state because of this call, or by hand."""
     info = call.info
     call.tell(
@@ -215,23 +178,31 @@ def attempt_start(call: Call, run: Run) -> None:
         call.tell(run.start)
 
 
-def attempt_end(
-    call: Call,
-    run: Run,
-    *,
-    allowed: bool = True,
-    backoff_s: float = 0.0,
-    backoff_source: str | None = None,
-) -> None:
+def attempt_end(call: Call, run: Run, *, allowed: bool = True) -> None:
     """A run has ended, or (not ``allowed``) was denied before it could begin."""
     info = call.info
-    came_s = run.ended_s if run.came_s is None else run.came_s
-    overrun_s = 0.0 if run.limit_s is None else max(0.0, came_s - run.limit_s)
+    call.tell(attempt_ended(info, info.seq(), run, run.error, allowed=allowed))
+
+
+def attempt_ended(
+    info: CallInfo,
+    number: int,
+    run: Run,
+    error: BaseException | None,
+    *,
+    allowed: bool = True,
+) -> events.AttemptEnd:
+    """The end of a run with ``error`` as what it raised."""
+    limit_s = run.limit_s
+    overrun_s = 0.0
+    if limit_s is not None:
+        came_s = run.ended_s if run.came_s is None else run.came_s
+        overrun_s = max(0.0, came_s - limit_s)
     in_time = overrun_s <= 0 and not run.outlasted
     late = not in_time and allowed and run.error is None and not run.expired
     facts = (
         info,
-        info.seq(),
+        number,
         run.ended_s,
         run.attempt,
         run.hedge_index,
@@ -239,11 +210,11 @@ def attempt_end(
         run.started_s,
         run.ended_s,
         run.outcome or _DENIED,
-        run.error,
+        error,
         run.waited_before_s,
         run.timeout_s,
-        backoff_s,
-        backoff_source,
+        run.backoff_s,
+        run.backoff_source,
         late,
         overrun_s if late else 0.0,
         run.cancel_reason,
@@ -252,7 +223,7 @@ def attempt_end(
         run.budget_reason,
         run.info.annotations or {},
     )
-    call.tell(_event(events.AttemptEnd, facts))
+    return _event(events.AttemptEnd, facts)
 
 
 def attempt_late(call: Call, run: Run, error: BaseException | None) -> None:

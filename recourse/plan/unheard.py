@@ -6,39 +6,50 @@ from typing import Any, Final, cast
 
 from recourse.backoff import backoff_s
 from recourse.context import Ambient, AttemptInfo, LaterAttempt
+from recourse.events import CallEnd, CallInfo
 from recourse.observer import ScopedObserver
-from recourse.outcome import Health, OutcomeKind
+from recourse.outcome import Health, Outcome, OutcomeKind
 from recourse.plan import telling
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Call, Past, Run
+from recourse.plan.ending import explain
+from recourse.plan.history import History
 from recourse.plan.judge import cancellation, classified
 from recourse.plan.opening import follow
-from recourse.reasons import BudgetReason
+from recourse.reasons import BudgetReason, Disposition
+from recourse.timeline import attach, left_of
 
 __all__ = ["Unheard"]
 
 # An enumeration's member costs more to look up than a call of this module's costs otherwise.
 _RETRYABLE: Final = OutcomeKind.RETRYABLE
-_UNHEALTHY: Final = Health.UNHEALTHY
+_NON_RETRYABLE: Final = OutcomeKind.NON_RETRYABLE
 _HEALTHY: Final = Health.HEALTHY
+_UNHEALTHY: Final = Health.UNHEALTHY
 _NO_BUDGET: Final = BudgetReason.NO_BUDGET
+_EXHAUSTED: Final = Disposition.EXHAUSTED
+_TERMINAL: Final = Disposition.TERMINAL
+
+_tuple: Final[type[tuple[Any, ...]]] = tuple
+_event: Final = _tuple.__new__
 
 
 class Unheard(Past):
-    """A call from its first failed attempt on, as long as it fails in the ordinary way.
+    """A call from its first failed attempt on, as long as it goes on in the ordinary way.
 
     Ordinary is an error that is worth a retry and asks for no wait, with attempts left and the
-    breaker closed. Then only a :class:`Run` is kept of each attempt. Whatever else happens is the
-    plan's to decide: it takes the call over where it stands, and judges the last run by the
-    outcome that it has already, if it has one.
+    breaker closed; or one after which the caller gets just that error. Then only a :class:`Run` is
+    kept of each attempt. Whatever else happens is the plan's to decide: it takes the call over
+    where it stands, and judges the last run by the outcome that it has already, if it has one.
 
     Attributes:
         bound: The key under its policy; without hedges.
         runtime: What all calls of the executor share.
         operation: What an attempt runs.
         is_async: Whether it is awaited.
-        scoped: Nobody is around its attempts.
+        scoped: Who is around its attempts: nobody.
         before: The attempts before the last one.
+        disposition: How the call has ended, once it has with an error.
     """
 
     __slots__ = (
@@ -47,12 +58,12 @@ class Unheard(Past):
         "_paused_s",
         "before",
         "bound",
+        "disposition",
         "is_async",
         "operation",
         "runtime",
+        "scoped",
     )
-
-    scoped: tuple[ScopedObserver, ...] = ()
 
     def __init__(
         self,
@@ -61,6 +72,7 @@ class Unheard(Past):
         operation: Callable[[], Any],
         ambient: Ambient | AttemptInfo | None,
         run: Run,
+        scoped: tuple[ScopedObserver, ...] = (),
     ) -> None:
         self.run: Run = run
         self.previous_s: float | None = None
@@ -71,40 +83,65 @@ class Unheard(Past):
         self.bound: Bound = bound
         self.operation: Callable[[], Any] = operation
         self.is_async: bool = False
+        self.scoped: tuple[ScopedObserver, ...] = scoped
         self.before: list[Run] = []
+        self.disposition: Disposition | None = None
         self._ambient = ambient
         self._call: Call | None = None
 
     def pause_s(self) -> float | None:
-        """The wait after the attempt that has ended; ``None`` when the plan must say what comes."""
+        """The wait after the attempt that has ended; ``None`` when there is none to be taken here.
+
+        Then the call has either ended, and has a disposition, or the plan must say what comes.
+        """
         run, bound, error = self.run, self.bound, self.run.error
         if (
             run.given is not None
-            or run.attempt + 1 >= bound.retry.max_attempts
             or not bound.free
             or not isinstance(error, Exception)
             or isinstance(error, CancelledError)
             or cancellation(error) is not None
         ):
             return None
-        outcome = run.given = classified(bound, run)
-        if outcome.kind is not _RETRYABLE or outcome.retry_after_s is not None:
+        outcome = run.given = run.outcome = classified(bound, run)
+        kind = outcome.kind
+        if kind is _RETRYABLE:
+            if run.attempt + 1 < bound.max_attempts:
+                return None if outcome.retry_after_s is not None else self._delay_s(run, outcome)
+            self._end(run, outcome, _EXHAUSTED)
+        elif kind is _NON_RETRYABLE:
+            self._end(run, outcome, _TERMINAL)
+        return None
+
+    def _delay_s(self, run: Run, outcome: Outcome) -> float | None:
+        """The wait for an attempt that the breaker would let pass."""
+        bound, runtime = self.bound, self.runtime
+        self._settle(run, outcome.health or _UNHEALTHY)
+        if bound.breaker is not None and bound.breaker.free_pass is None:
             return None
-        breaker, admission = bound.breaker, run.admission
-        if breaker is not None and admission is not None:
-            run.admission = None
-            health = outcome.health or _UNHEALTHY
-            breaker.settle(admission, health, run.ended_s - run.started_s, run.ended_s, self)
-            if breaker.free_pass is None:
-                return None
         self.is_over = True
-        self._paused_s = self.runtime.clock.monotonic_s()
+        self._paused_s = runtime.clock.monotonic_s()
         retry, previous_s = bound.retry, self.previous_s
         if previous_s is None:
             previous_s = retry.initial_backoff_s
-        delay_s = backoff_s(retry, run.attempt, self.runtime.rng, previous_s)
+        delay_s = backoff_s(retry, run.attempt, runtime.rng, previous_s)
         self.previous_s = run.backoff_s = delay_s
+        run.backoff_source = "policy"
         return delay_s
+
+    def _end(self, run: Run, outcome: Outcome, disposition: Disposition) -> None:
+        """The caller gets the attempt's error, unless it is to be wrapped."""
+        if not self.runtime.wrap_errors:
+            unwell = disposition is _EXHAUSTED
+            self._settle(run, outcome.health or (_UNHEALTHY if unwell else _HEALTHY))
+            # Of a call that somebody has heard of meanwhile, the plan tells the end.
+            self.disposition = disposition if self._call is None else None
+
+    def _settle(self, run: Run, health: Health) -> None:
+        breaker, admission = self.bound.breaker, run.admission
+        if breaker is not None and admission is not None:
+            run.admission = None
+            breaker.settle(admission, health, run.ended_s - run.started_s, run.ended_s, self)
 
     def next_run(self, woke: BaseException | None) -> Run | None:
         """The next attempt after the wait; ``None`` when the plan must say whether it may start."""
@@ -116,50 +153,78 @@ class Unheard(Past):
         if woke is not None or runtime.closed or (breaker is not None and admission is None):
             return None
         self.before.append(last)
-        run = self.run = Run(LaterAttempt(last.info), last.attempt + 1, 0, now_s)
+        run = self.run = Run(self._later(last), last.attempt + 1, 0, now_s)
         run.waited_before_s = self.waited_s
         run.admission = admission
         run.budget_reason = _NO_BUDGET
         self.is_over = False
         return run
 
+    def _later(self, last: Run) -> AttemptInfo:
+        """What the operation sees of the attempt after ``last``."""
+        return LaterAttempt(last.info)
+
     def succeeded(self) -> Any:
         """Settle the last attempt, which has given a value; gives the value."""
-        run, breaker = self.run, self.bound.breaker
-        if breaker is not None and run.admission is not None:
-            took_s = run.ended_s - run.started_s
-            breaker.settle(run.admission, _HEALTHY, took_s, run.ended_s, self)
+        self._settle(self.run, _HEALTHY)
         for earlier in self.before:
             earlier.error = None  # its traceback holds frames that hold this call
-        return run.value
+        return self.run.value
+
+    def failed(self) -> Exception:
+        """End the call with the last attempt's error, which knows how that came; gives the error."""
+        run, runs, info = self.run, self.judged(), self.identity()
+        error, disposition = cast("Exception", run.error), cast("Disposition", self.disposition)
+        now_s = self.runtime.clock.monotonic_s()
+        explain(error, info.key, disposition, len(runs), now_s - info.started_s)
+        left = [left_of(cast("Exception", each.error), info.message_of) for each in runs]
+        facts = (disposition, run.outcome, left[-1], len(runs), 0, None)
+        attach(error, History(runs, left, _event(CallEnd, (info, len(runs), now_s, *facts))))
+        for each in runs:
+            each.error = None  # its traceback holds frames that hold this call
+        return error
+
+    def judged(self) -> tuple[Run, ...]:
+        """The attempts that are over, and need no judging by the plan."""
+        is_over = self.is_over or self.disposition is not None
+        return (*self.before, self.run) if is_over else tuple(self.before)
+
+    def identity(self) -> CallInfo:
+        """What those share who will hear of the call."""
+        first = self.before[0] if self.before else self.run
+        bound, ambient = self.bound, self._ambient
+        info = self.runtime.begun_call(bound.key, first.started_s, first.info.asked_call_id)
+        first.info.join(info)
+        follow(info, bound)
+        if ambient is not None and ambient.running is not None:
+            info.parent_call_id = ambient.running.call_id
+        return info
 
     def call(self) -> Call:
         """The same call, for those who tell of it; nothing is told twice."""
-        if self._call is None:
-            first = (*self.before, self.run)[0]
-            self._call = Call(
-                self.runtime,
-                self.bound.key,
-                self.operation,
-                self._ambient,
-                started_s=first.started_s,
-                call_id=first.info.asked_call_id,
-            )
-            self._call.is_async = self.is_async
-            first.info.join(self._call.info)
-            follow(self._call, self.bound)
-            if self._call.heard:
-                telling.opened(self._call, self.bound)
-        return self._call
+        call = self._call
+        if call is None:
+            call = self._call = self._new_call()
+            if call.heard:
+                telling.opened(call, self.bound)
+        return call
+
+    def _new_call(self) -> Call:
+        call = Call(self.runtime, self.identity(), self.operation, self._ambient)
+        call.is_async, call.bound = self.is_async, self.bound
+        return call
 
     def taken_over(self) -> Call:
         """The call with all that was before its last attempt, for the plan to go on with."""
         call = self.call()
-        for run in (*self.before, self.run) if self.is_over else self.before:
-            run.outcome = run.given
+        for run in self.judged():
             call.attempts_run += 1
             call.failed = (*call.failed, run)
             # What was gone on from was an Exception, or the plan had been asked before.
             call.errors = (*call.errors, cast("Exception", run.error))
-            telling.attempt_end(call, run, backoff_s=run.backoff_s, backoff_source="policy")
+            self._hand_over(call, run)
         return call
+
+    def _hand_over(self, call: Call, run: Run) -> None:
+        """Let the call tell the end of an attempt that nobody has heard of."""
+        telling.attempt_end(call, run)

@@ -209,7 +209,8 @@ class _World:
             process = self._processes[arrival.process] = Process(
                 self.clock, self._rules, self._seed + arrival.process
             )
-        call = Call(process.runtime, self._rules.key, _nothing, None, started_s=arrival.at_s)
+        info = process.runtime.new_call(self._rules.key, arrival.at_s)
+        call = Call(process.runtime, info, _nothing, None)
         call.is_async = True
         if arrival.deadline_s is not None:
             call.limit_s = arrival.at_s + arrival.deadline_s

@@ -201,7 +201,7 @@ def test_overrides_add_up_from_block_to_block() -> None:
 
 def test_a_block_inside_an_operation_knows_what_surrounded_the_call() -> None:
     outer = Overrides(instant=True)
-    info = AttemptInfo(Nowhere(), None, outer=Ambient(None, None, None, outer))
+    info = AttemptInfo(Nowhere(), None, outer=Ambient.inside(None, overrides=outer))
 
     inside = Ambient.inside(info, deadline=Deadline(1.0, VirtualClock()))
 

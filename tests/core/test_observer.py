@@ -6,7 +6,7 @@ import pytest
 
 from recourse import BaseObserver, Executor, Policy, PolicyError, events
 from recourse.events import CallIds, CallInfo, Event
-from recourse.observer import ScopedObserver
+from recourse.observer import ScopedObserver, heard_by
 from recourse.outcome import SUCCESS
 from recourse.reasons import Disposition
 from recourse.testing import VirtualClock
@@ -79,3 +79,48 @@ def test_an_observer_may_be_told_from_a_scoped_one() -> None:
 def test_an_executor_takes_objects_with_on_event_only(wrong: Any) -> None:
     with pytest.raises(PolicyError, match="use objects with on_event"):
         Executor([Policy("svc.Op")], observers=[wrong])
+
+
+class Selective:
+    """Hears what it declares."""
+
+    def __init__(self, hears: Any) -> None:
+        self.hears = hears
+        self.events: list[Event] = []
+
+    def on_event(self, event: Event) -> None:
+        self.events.append(event)
+
+
+@pytest.mark.parametrize("wrong", [{int}, "CallEnd", [events.CallEnd], events.CallEnd], ids=str)
+def test_an_observer_hears_classes_of_events_only(wrong: Any) -> None:
+    with pytest.raises(PolicyError, match=r"hears .* use a set of classes of events"):
+        Executor([Policy("svc.Op")], observers=[Selective(wrong)])
+
+
+def test_an_observer_that_declares_nothing_hears_everything() -> None:
+    assert heard_by(Selective(None)) == heard_by(object()) == frozenset(typing.get_args(Event))
+
+
+def test_a_base_observer_hears_what_its_callbacks_are_for() -> None:
+    class Ends(BaseObserver):
+        def on_failure(self, event: events.CallEnd) -> None:
+            pass
+
+        def on_attempt(self, event: events.AttemptEnd) -> None:
+            pass
+
+    late = BaseObserver()
+    late.on_start = lambda event: None  # type: ignore[method-assign]
+
+    assert Ends().hears == frozenset({events.CallEnd, events.AttemptEnd})
+    assert late.hears == frozenset({events.CallStart})
+    assert BaseObserver().hears == frozenset()
+
+
+def test_a_base_observer_with_a_dispatch_of_its_own_hears_everything() -> None:
+    class Own(BaseObserver):
+        def on_event(self, event: Event) -> None:
+            pass
+
+    assert Own().hears == Named().hears == frozenset(typing.get_args(Event))

@@ -16,6 +16,8 @@ from recourse import (
     Event,
     Executor,
     ExecutorClosed,
+    Outcome,
+    OutcomeKind,
     Policy,
     RetryPolicy,
     current_attempt,
@@ -26,7 +28,7 @@ from recourse.budget.protocol import Ask, Decision
 from recourse.context import TAPS
 from recourse.events import CircuitState
 from recourse.reasons import BudgetKind
-from recourse.testing import VirtualClock
+from recourse.testing import VirtualClock, http
 
 KEY: Final = "svc.Op"
 NO_JITTER: Final = RetryPolicy(jitter="none")
@@ -406,3 +408,55 @@ def test_r36_a_budget_is_asked_beforehand_about_the_moment_of_the_retry() -> Non
 
     assert executor.call(KEY, lambda: 1 if not next(steps) else 1 // 0) == 1
     assert asked == [Ask(KEY, 1, BudgetKind.RETRY, 2, 0.05)]
+
+
+class Aborting:
+    """Calls every error the end."""
+
+    errors_only = True
+
+    def classify(self, value: Any, error: Exception | None) -> Outcome:
+        return Outcome(OutcomeKind.SUCCESS if error is None else OutcomeKind.ABORT)
+
+
+def test_an_outcome_that_ends_the_call_is_the_plans_to_tell(alone: Alone) -> None:
+    retry = RetryPolicy(classifier="aborting")
+    executor = alone.executor(retry=retry, classifiers={"aborting": Aborting()})
+
+    with pytest.raises(OSError, match="a") as caught:
+        alone(executor, [OSError("a")])
+
+    timeline = timeline_of(caught.value)
+    assert timeline is not None
+    assert (timeline.disposition, alone.runs) == ("aborted", 1)
+
+
+def test_an_error_that_is_not_worth_a_retry_ends_its_call(alone: Alone) -> None:
+    executor = alone.executor(circuit=CircuitPolicy(threshold=1))
+
+    error = http(404)
+    with pytest.raises(type(error)) as caught:
+        alone(executor, [error])
+
+    timeline = timeline_of(caught.value)
+    assert timeline is not None
+    assert (timeline.disposition, alone.runs) == ("terminal", 1)
+    assert executor.circuits[KEY].state == "closed"
+
+
+def test_its_timeline_begins_when_the_call_did(alone: Alone) -> None:
+    executor = alone.executor()
+    began_ns = alone.clock.time_unix_ns()
+
+    def failing() -> BaseException:
+        alone.clock.advance(0.25)
+        return OSError("late")
+
+    with pytest.raises(OSError, match="late") as caught:
+        alone(executor, [failing])
+
+    timeline = timeline_of(caught.value)
+    assert timeline is not None
+    assert timeline.started_unix_ns == pytest.approx(began_ns, abs=10)
+    assert timeline.attempts[0].duration_s == pytest.approx(0.25)
+    assert timeline.ended_unix_ns == pytest.approx(alone.clock.time_unix_ns(), abs=10)
