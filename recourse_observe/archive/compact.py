@@ -19,11 +19,10 @@ from recourse_observe.archive.hourly import hourly
 from recourse_observe.archive.index import write_index
 from recourse_observe.archive.instance import CHANGING, Lock, segment_name
 from recourse_observe.archive.leftovers import recover
-from recourse_observe.archive.reader import survey, view_of
-from recourse_observe.archive.schema import TABLES, arrow_schema
+from recourse_observe.archive.merge import in_order, read_file
+from recourse_observe.archive.reader import survey
 from recourse_observe.archive.sql import write_sql
 from recourse_observe.archive.validate import FoundFile
-from recourse_observe.duck import Store
 
 __all__ = ["Compacted", "CompactionBusyError", "alone", "compact"]
 
@@ -107,15 +106,14 @@ def _merged(
     progress: Callable[[int, int], object],
 ) -> Iterator[tuple[int, ...]]:
     """Merge group by group: while one is written, the next is sorted."""
-    views = {str(number): view_of(group[0].table, group) for number, group in enumerate(groups)}
-    with Store(views) as store, ThreadPoolExecutor(1, "recourse-compact") as writing:
+    with ThreadPoolExecutor(1, "recourse-compact") as writing:
         written: Future[tuple[int, ...]] | None = None
         for number, group in enumerate(groups):
             progress(number, len(groups))
-            rows = _sorted(store, str(number), group[0].table)
+            whole, rows = _sorted(group)
             if written is not None:
                 yield written.result()
-            written = writing.submit(_replace, root, group, rows, rows_per_file)
+            written = writing.submit(_replace, root, whole, rows, rows_per_file)
         if written is not None:
             yield written.result()
 
@@ -175,20 +173,28 @@ def _groups(root: Path, files: Sequence[FoundFile], rows_per_file: int) -> list[
     return [group for _, group in sorted(by_hour.items()) if len(group) > 1]
 
 
-def _sorted(store: Store, view: str, table: str) -> Any:
-    """A group's rows in the pinned schema: by key, then by time."""
-    order = ", ".join(f'"{c}"' for c in ("key", TABLES[table].time) if c in TABLES[table].names)
-    rows = store.arrow(f'SELECT * FROM "{view}" ORDER BY {order}')  # noqa: S608  # names are ours
-    schema = arrow_schema(table)
-    arrays = [rows[field.name].cast(field.type) for field in schema]
-    ordered = pa.Table.from_arrays(arrays, schema=schema)
-    return hourly(ordered) if table == "rollups" else ordered
+def _sorted(group: Sequence[FoundFile]) -> tuple[list[FoundFile], Any]:
+    """The files of a group that are whole, and their rows; a damaged one stays as it is."""
+    whole, parts = [], []
+    for file in group:
+        try:
+            parts.append(read_file(file))
+        except (OSError, pa.ArrowException):
+            continue  # `recourse check` names it
+        whole.append(file)
+    if len(whole) < 2:  # noqa: PLR2004  # nothing to merge
+        return [], None
+    table = group[0].table
+    rows = in_order(table, parts)
+    return whole, hourly(rows) if table == "rollups" else rows
 
 
 def _replace(
     root: Path, group: Sequence[FoundFile], rows: Any, rows_per_file: int
 ) -> tuple[int, ...]:
     """Files, rows and bytes, before and after."""
+    if not group:
+        return 0, 0, 0, 0, 0
     # What they replaced themselves as well: who follows an archive may have seen only those.
     names = sorted({file.path.name for file in group}.union(*(file.replaces for file in group)))
     written = _write(root, group[0].table, rows, names, rows_per_file)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from recourse_observe.archive.errors import ArchiveEmptyError
 from recourse_observe.archive.files import FileName
+from recourse_observe.archive.merge import read_file
 from recourse_observe.archive.reader import Survey, survey
 from recourse_observe.archive.schema import TABLES, arrow_schema
 from recourse_observe.archive.validate import FoundFile
@@ -125,7 +125,7 @@ class Follower:
         self, table: str, file: FoundFile, unseen: Iterable[Place], *, all_new: bool
     ) -> Any:
         """The rows of a file that no poll has told."""
-        rows = _read(table, file)
+        rows = _plain(table, read_file(file))
         told = set[tuple[Any, ...]]().union(*(self._told.get(place, ()) for place in unseen))
         instances = {instance for _, instance, _ in unseen}
         if not all_new:  # a compacted file of told and untold segments
@@ -152,19 +152,9 @@ def _stands_for(group: Sequence[FoundFile]) -> list[FileName]:
     return [name for name in names if name is not None]
 
 
-def _read(table: str, file: FoundFile) -> Any:
+def _plain(table: str, rows: Any) -> Any:
+    """The rows in the pinned schema, words as plain texts."""
     schema = arrow_schema(table)
-    theirs = [file.renamed.get(name, name) for name, _ in file.columns]
-    rows = pq.ParquetFile(str(file.path), page_checksum_verification=True).read(columns=theirs)
-    ours = {theirs: name for name, theirs in file.renamed.items()}
-    return _plain(
-        table, rows.rename_columns([ours.get(name, name) for name in rows.column_names]), schema
-    )
-
-
-def _plain(table: str, rows: Any, schema: Any = None) -> Any:
-    """The rows in the pinned schema, whatever they were stored as."""
-    schema = schema or arrow_schema(table)
     arrays = [
         rows[one.name].cast(one.type)
         if one.name in rows.column_names
