@@ -170,7 +170,74 @@ def test_a_cooldown_that_ends_during_the_attempt_lets_the_retry_probe(both: Any)
     told = both(operation, executor=executor)
 
     assert told.value == "done"
+    assert [event.is_probe for event in told.of(CircuitDecision)] == [True]
     assert executor.circuits[KEY].state is BreakerState.CLOSED
+
+
+def test_a_wait_as_long_as_the_cooldown_ends_in_a_probe_too(both: Any) -> None:
+    retry = RetryPolicy(initial_backoff_s=10.0, max_backoff_s=10.0, jitter=Jitter.NONE)
+
+    told = both([OSError, "done"], retry=retry, circuit=TOUCHY)
+
+    assert (told.value, told.sleeps) == ("done", (10.0,))
+
+
+def test_a_call_waits_for_its_retry_while_others_probe(both: Any) -> None:
+    probes: list[Any] = []
+
+    class Meanwhile:
+        def peek(self, request: Ask) -> bool:
+            executor.circuits[KEY].settle(probes.pop(), Health.HEALTHY, 0.0, request.now_s)
+            return True
+
+        def ask(self, request: Ask) -> Decision:
+            return Decision(allowed=True)
+
+    executor = touchy(
+        both,
+        retry=RetryPolicy(budget=BudgetRef("b"), jitter=Jitter.NONE),
+        budgets={"b": Meanwhile()},
+    )
+
+    def operation() -> Any:
+        yield 0.0
+        if both.runs > 1:
+            return "done"
+        breaker, now_s = executor.circuits[KEY], both.clock.monotonic_s()
+        breaker.settle(breaker.admit(now_s), Health.UNHEALTHY, 0.0, now_s)
+        yield 10.0
+        probes.append(breaker.admit(both.clock.monotonic_s()))
+        raise OSError
+
+    told = both(operation, executor=executor)
+
+    assert (told.value, told.sleeps) == ("done", (0.05,))
+
+
+def test_r58_a_hedge_that_its_budget_denies_gives_its_probe_back(both: Any) -> None:
+    class Denying:
+        def ask(self, request: Ask) -> Decision:
+            return Decision(allowed=False, reason=BudgetReason.BUDGET_DENIED)
+
+    executor = touchy(
+        both,
+        hedge=HedgePolicy(hedge_delay_s=15.0, budget=BudgetRef("b")),
+        budgets={"b": Denying()},
+        sync_timeout="thread",
+    )
+
+    def operation() -> Any:
+        yield 1.0
+        breaker, now_s = executor.circuits[KEY], both.clock.monotonic_s()
+        breaker.settle(breaker.admit(now_s), Health.UNHEALTHY, 0.0, now_s)
+        yield 19.0
+        return "slow"
+
+    slow = both(operation, executor=executor)
+    told = both(["done"], executor=executor)
+
+    assert [event.is_probe for event in slow.of(CircuitDecision)] == [True]
+    assert (slow.value, told.value) == ("slow", "done")
 
 
 @pytest.mark.parametrize(
