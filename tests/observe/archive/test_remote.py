@@ -69,6 +69,14 @@ def started(store: RemoteStore) -> None:
 # ------------------------------------------------------------ asking
 
 
+def test_a_worker_stands_back_behind_whoever_asks(store: RemoteStore) -> None:
+    store.wait()
+
+    assert store._child is not None
+    worker = store._child._process.pid
+    assert os.getpriority(os.PRIO_PROCESS, worker) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
 def test_a_worker_answers_in_arrow(store: RemoteStore, lasting: Path) -> None:
     query = "SELECT * FROM calls ORDER BY call_id"
 
