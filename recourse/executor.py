@@ -27,6 +27,8 @@ from recourse.context import AMBIENT, TAPS, Ambient, AttemptInfo, FirstAttempt
 from recourse.drivers.aio import adrive, ago_on
 from recourse.drivers.closing import aclose_runtime, close_runtime
 from recourse.drivers.heard import acall_heard, call_heard
+from recourse.drivers.hedged import HedgedCalls
+from recourse.drivers.lanes import Lanes
 from recourse.drivers.limited import LimitedCalls
 from recourse.drivers.misuse import (
     PLAIN,
@@ -152,9 +154,12 @@ class Executor:
         self._runtime = runtime_of(options)
         self._resolver = resolver_of(options, self._runtime)
         self._bind = self._resolver.bind
-        self._limited = LimitedCalls(self._runtime, self._bind)
+        lanes = Lanes(self._runtime.clock)
+        self._limited = LimitedCalls(self._runtime, self._bind, lanes)
+        self._hedged = HedgedCalls(self._runtime, self._bind, lanes)
         self._now_s = self._runtime.clock.monotonic_s
         self._short = self._resolver.short
+        self._ashort = self._resolver.ashort
         self._is_heard = bool(options.observers)
 
     @property
@@ -239,7 +244,7 @@ class Executor:
         Raises:
             Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
         """
-        bound = self._short.get(key)
+        bound = self._ashort.get(key)
         ambient = AMBIENT.get()
         if bound is None or (lease := bound.circuit.calm) is None:
             check_acall(op)
@@ -247,11 +252,12 @@ class Executor:
         if self._is_heard or TAPS.observers or (ambient is not None and not ambient.is_bare):
             check_acall(op)
             operation = partial(op, *args, **kwargs) if args or kwargs else op
-            if bound.limit_s is not None or (ambient is not None and not ambient.only_captures):
+            if bound.is_timed or (ambient is not None and not ambient.only_captures):
                 return await self._aplanned(key, operation)
             return await acall_heard(self._runtime, self._bind, bound, lease, ambient, operation)
-        if bound.limit_s is not None:
-            return await self._limited.call(bound, ambient, lease, op, args, kwargs)
+        if bound.is_timed:
+            timed = self._limited if bound.hedge_s is None else self._hedged
+            return await timed.call(bound, ambient, lease, op, args, kwargs)
         info = _new(FirstAttempt)
         info.bearings = bound
         began_s = self._now_s()
@@ -364,6 +370,7 @@ class Executor:
         # In this order: a key that is resolved in between finds the executor closed.
         self._runtime.closed = True
         self._short.clear()
+        self._ashort.clear()
 
     def __enter__(self) -> Self:
         return self

@@ -19,12 +19,12 @@ from recourse.plan.scopes import Scopes
 from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep, Step
 from recourse.plan.unheard import Unheard
 
-__all__ = ["AsyncHands", "adrive", "ago_on", "arun_inline", "cut_off", "soon"]
+__all__ = ["AsyncHands", "adrive", "ago_on", "arun_inline", "cut_off", "quietly", "soon"]
 
 
-async def adrive(call: Call, plan: Plan) -> Any:
+async def adrive(call: Call, plan: Plan, hands: "AsyncHands | None" = None) -> Any:
     """Carry a plan out in the caller's task; gives the value or raises the error."""
-    hands = AsyncHands(call)
+    hands = hands or AsyncHands(call)
     finish = await _finish(plan, hands)
     error = finish.error
     if error is None:
@@ -197,25 +197,32 @@ class AsyncHands:
             if run.work is None and run.outcome is None and not run.dropped:
                 self._drop(run)
 
-    def _post(self, item: Any) -> None:
+    def post(self, item: Any) -> None:
+        """Let the plan have a run that has landed, or what ends its wait, as soon as it asks."""
         self._arrived.append(item)
         if self._wake is not None:
             wake_up(self._wake)
 
     def _launch(self, run: Run) -> None:
         loop = asyncio.get_running_loop()
+        if run in self._tasks:
+            return  # it was launched before the plan took over
         if run.work is not None:
             self._look_up(loop, run)
             return
         task = loop.create_task(
             self._detached_run(run), name="recourse-attempt", context=contextvars.copy_context()
         )
-        self._track(run, task)
+        self.adopt(run, task)
+
+    def adopt(self, run: Run, task: asyncio.Task[None]) -> None:
+        """Have a run land here that a task carries out."""
 
         def unbegun(ended: asyncio.Task[None]) -> None:
             if ended.cancelled() and run not in self._landed:
-                self._land(run, Run(run.info, run.attempt), asyncio.CancelledError())
+                self.land(run, Run(run.info, run.attempt), asyncio.CancelledError())
 
+        self._track(run, task)
         # What is cancelled before its first step would never come to its end.
         task.add_done_callback(unbegun)
 
@@ -249,7 +256,7 @@ class AsyncHands:
     def _arrive_unless_dropped(self, run: Run) -> None:
         if not run.dropped:
             self._landed.add(run)
-            self._post(run)
+            self.post(run)
 
     async def _detached_run(self, run: Run) -> None:
         own = Run(run.info, run.attempt, run.hedge_index)
@@ -257,11 +264,11 @@ class AsyncHands:
         await _operate(self._call, own)
         # The error's traceback holds a frame that holds ``own``: kept there it would be a cycle.
         error, own.error = own.error, None
-        rest = self._land(run, own, error)
+        rest = self.land(run, own, error)
         if rest is not None:
-            await _quietly(rest)
+            await quietly(rest)
 
-    def _land(self, run: Run, own: Run, error: BaseException | None) -> Awaitable[Any] | None:
+    def land(self, run: Run, own: Run, error: BaseException | None) -> Awaitable[Any] | None:
         """Take what a run came to: for the plan, or as late when nobody waits for it."""
         self._landed.add(run)
         if run.dropped:
@@ -270,17 +277,19 @@ class AsyncHands:
         if isinstance(error, asyncio.CancelledError):
             # Neither the call nor its caller is being cancelled, or nobody would wait for this.
             run.given = INNER_CANCELLED
-        self._post(run)
+        self.post(run)
         return None
 
     async def _await(self, until_s: float | None) -> list[Run] | BaseException:
         loop, clock = asyncio.get_running_loop(), self._runtime.clock
         self._wake = wake = loop.create_future()
+        if self._arrived:
+            wake_up(wake)
         alarm = None
         if until_s is not None:
             delay_s = max(0.0, until_s - clock.monotonic_s())
             alarm = clock.call_later(loop, delay_s, lambda: wake_up(wake))
-        self._runtime.waiters[self] = lambda error: soon(loop, self._post, error)
+        self._runtime.waiters[self] = lambda error: soon(loop, self.post, error)
         try:
             if self._runtime.deserted:
                 return ExecutorClosed(self._call.info.key)
@@ -320,7 +329,7 @@ class AsyncHands:
         error, run.error = run.error, None
         rest = end_late(self._call, run, run.value, error)
         if rest is not None:
-            await _quietly(rest)
+            await quietly(rest)
 
 
 def soon(loop: asyncio.AbstractEventLoop, callback: Any, item: Any) -> None:
@@ -331,7 +340,7 @@ def soon(loop: asyncio.AbstractEventLoop, callback: Any, item: Any) -> None:
         return
 
 
-async def _quietly(rest: Awaitable[Any]) -> None:
+async def quietly(rest: Awaitable[Any]) -> None:
     """Await the closing of a value that nobody waits for."""
     try:
         await rest

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from typing import Final
+from typing import Any, Final
 
 from recourse.clock import wake_up
 from recourse.drivers.aio import soon
@@ -77,6 +77,8 @@ def _threads(runtime: Runtime) -> list[threading.Thread]:
 
 
 def _tasks(runtime: Runtime) -> set[asyncio.Task[None]]:
-    """Tasks on this loop; one may ask that itself is to end."""
+    """Tasks on this loop, those included that a caller waits for; one may ask that itself is to end."""
     own, loop = asyncio.current_task(), asyncio.get_running_loop()
-    return {each for each in list(runtime.tasks) if each is not own and each.get_loop() is loop}
+    waiting: list[Any] = [each for each in list(runtime.waiters) if isinstance(each, asyncio.Task)]
+    tasks = (*list(runtime.tasks), *waiting)
+    return {each for each in tasks if each is not own and each.get_loop() is loop}

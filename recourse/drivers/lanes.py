@@ -1,25 +1,23 @@
-"""Limits of attempts on event loops: one timer for all attempts that have equally long."""
+"""Moments of attempts on event loops: one timer for all that have equally long until theirs."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from recourse.clock import Alarm, Clock, SystemClock
 
 __all__ = ["Lane", "Lanes"]
 
-Task: TypeAlias = asyncio.Task[Any]
-
-# So close to its limit an attempt has reached it: timers may be early by their clock's resolution.
+# So close to its moment it has come: timers may be early by their clock's resolution.
 _CLOSE_S: Final = 1e-6
 
 
 class Lane:
     """Attempts on one event loop that have equally long: who began first is due first.
 
-    Most attempts end long before their limit, so what must be cheap is to come and to go: both are
-    a dictionary's. The timer stays where it is when an attempt ends. When it rings, who is due is
-    cancelled, and it is set for who is due next; when nobody is there, the lane is closed.
+    Most attempts end long before their moment comes, so what must be cheap is to come and to go:
+    both are a dictionary's. The timer stays where it is when an attempt ends. When it rings, who is
+    due is called, and it is set for who is due next; when nobody is there, the lane is closed.
 
     Args:
         clock: Whose time it is.
@@ -37,23 +35,23 @@ class Lane:
         self._close = close
         # Simulated time would move on to a timer that rings for nobody.
         self._keeps = isinstance(clock, SystemClock)
-        self._armed: dict[object, tuple[float, Task | None]] = {}
+        self._armed: dict[object, tuple[float, Callable[[], object]]] = {}
         self._timer: Alarm | None = None
 
-    def arm(self, attempt: object, limit_s: float, task: Task | None) -> None:
-        """Have ``task`` cancelled at ``limit_s``, unless the attempt has ended before.
+    def arm(self, attempt: object, due_s: float, ring: Callable[[], object]) -> None:
+        """Have ``ring`` called at ``due_s``, unless the attempt has ended before.
 
         Args:
             attempt: Known by its identity.
-            limit_s: Not before the limit of who has come earlier.
-            task: Where the attempt runs; ``None``: in none, so nothing can be cancelled.
+            due_s: Not before who has come earlier is due.
+            ring: Does not wait, and raises nothing.
         """
-        self._armed[attempt] = limit_s, task
+        self._armed[attempt] = due_s, ring
         if self._timer is None:
-            self._set(limit_s)
+            self._set(due_s)
 
     def disarm(self, attempt: object) -> bool:
-        """Let an attempt go that has ended; whether it has before its limit."""
+        """Let an attempt go that has ended; whether it has in time."""
         in_time = self._armed.pop(attempt, None) is not None
         if not self._keeps and not self._armed and self._timer is not None:
             self._timer.cancel()
@@ -61,23 +59,21 @@ class Lane:
             self._close()
         return in_time
 
-    def _set(self, limit_s: float) -> None:
-        left_s = max(0.0, limit_s - self._clock.monotonic_s())
+    def _set(self, due_s: float) -> None:
+        left_s = max(0.0, due_s - self._clock.monotonic_s())
         self._timer = self._clock.call_later(self._loop, left_s, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
         until_s = self._clock.monotonic_s() + _CLOSE_S
         due: list[object] = []
-        for attempt, (limit_s, _) in self._armed.items():
-            if limit_s > until_s:
-                self._set(limit_s)
+        for attempt, (due_s, _) in self._armed.items():
+            if due_s > until_s:
+                self._set(due_s)
                 break
             due.append(attempt)
         for attempt in due:
-            _, task = self._armed.pop(attempt)
-            if task is not None:
-                task.cancel()
+            self._armed.pop(attempt)[1]()
         if self._timer is None:
             self._close()
 

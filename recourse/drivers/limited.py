@@ -29,10 +29,10 @@ class LimitedCalls:
 
     __slots__ = ("_bind", "_lanes", "_now_s", "_runtime")
 
-    def __init__(self, runtime: Runtime, bind: Bind) -> None:
+    def __init__(self, runtime: Runtime, bind: Bind, lanes: Lanes) -> None:
         self._runtime = runtime
         self._bind = bind
-        self._lanes = Lanes(runtime.clock)
+        self._lanes = lanes
         self._now_s = runtime.clock.monotonic_s
 
     async def call(
@@ -64,7 +64,7 @@ class LimitedCalls:
         began_s = self._now_s()
         limit_s = began_s + length_s
         info.limit(limit_s)
-        lane.arm(info, limit_s, task)
+        lane.arm(info, limit_s, _nothing if task is None else task.cancel)
         token = AMBIENT.set(info)
         run: Run | None = None
         value: T = cast("T", None)
@@ -101,6 +101,10 @@ class LimitedCalls:
         is_well = run.error is None and not run.expired
         del run
         return unheard.succeeded() if is_well else await ago_on(unheard, self._bind)
+
+
+def _nothing() -> None:
+    """What is done at the limit of an attempt that runs in no task: it cannot be cancelled."""
 
 
 def _failed(run: Run, error: BaseException) -> Run:

@@ -72,6 +72,11 @@ class Triggers:
                     return delay_s
         return hedge.hedge_delay_s if self._missing is MissingTrigger.FALLBACK else None
 
+    def constant_s(self, hedge: HedgePolicy) -> float | None:
+        """The delay, when it is always the same and nothing is learned; ``None`` when not."""
+        trigger = self._triggers.get(hedge.trigger)
+        return trigger.delay_s("", hedge) if type(trigger) is FixedDelay else None
+
     def observe(self, key: str, hedge: HedgePolicy, duration_s: float, *, censored: bool) -> None:
         """Give the policy's trigger one sample: a successful run, or a loser (``censored``)."""
         trigger = self._triggers.get(hedge.trigger)

@@ -160,6 +160,9 @@ class Bound:
         short: Nothing but classification and the breaker stands between a first success and the
             caller, so the short path may be taken.
         limit_s: Seconds that a first attempt has, by its own limit or the call's; ``None``: no limit.
+        hedge_s: Seconds until an asynchronous first attempt is hedged, when that is all that stands
+            between its success and the caller; ``None``: never, or it must be asked.
+        is_timed: A first attempt has a limit, or may be hedged.
         free: Neither a limit nor a budget stands between one attempt and the next.
         hedging_off: Why calls that may be hedged by policy are not; ``None`` when they are.
     """
@@ -175,7 +178,9 @@ class Bound:
         "feeds",
         "free",
         "given",
+        "hedge_s",
         "hedging_off",
+        "is_timed",
         "key",
         "limit_s",
         "max_attempts",
@@ -218,12 +223,14 @@ class Bound:
         limits_s = (retry.timeout_per_attempt_s, retry.overall_timeout_s)
         self.limit_s: float | None = min((s for s in limits_s if s is not None), default=None)
         self.free: bool = self.limit_s is None and (retry.budget is None or not retry.budget.name)
+        plain = not self.feeds and self.errors_only
+        hedge = policy.hedge
         self.short: bool = (
-            not self.feeds
-            and self.errors_only
-            and not policy.hedge.enabled
-            and (self.limit_s is None or not runtime.threaded)
+            plain and not hedge.enabled and (self.limit_s is None or not runtime.threaded)
         )
+        hedged = plain and hedge.enabled and hedging_off is None
+        self.hedge_s: float | None = runtime.triggers.constant_s(hedge) if hedged else None
+        self.is_timed: bool = self.limit_s is not None or self.hedge_s is not None
 
     def new_call_id(self) -> str:
         """An id for a call that nobody has asked the id of so far."""

@@ -96,7 +96,10 @@ class Past:
         waited_s: What was really waited after that attempt.
         woke: What ended that wait early, if anything did.
         is_over: Whether the attempt has been judged and told, and the next one is due.
+        in_flight: Whether the attempt runs beside the caller and may still be running.
     """
+
+    in_flight = False
 
     __slots__ = ("is_over", "previous_s", "run", "waited_s", "woke")
 

@@ -122,6 +122,7 @@ class _Course:
         if past is not None and past.woke is not None:
             return ending.interrupted(self._call, past.woke)
         first = None if past is None or past.is_over else past.run
+        has_run = past is not None and not past.in_flight
         while True:
             run = self.current = first or self._next_run()
             if first is None:
@@ -129,7 +130,7 @@ class _Course:
                 if refusal is not None:
                     return refusal
                 telling.attempt_start(self._call, run)
-            interruption = yield from self._carry_out(run, has_run=first is not None)
+            interruption = yield from self._carry_out(run, has_run=has_run and first is not None)
             if interruption is not None:
                 return ending.interrupted(self._call, interruption)
             first = None

@@ -90,6 +90,7 @@ class Resolver:
         self.bounds: dict[str, Bound] = {}
         # A PolicyKey is never in it: such calls go the long way.
         self.short: dict[str | PolicyKey, Bound] = {}
+        self.ashort: dict[str | PolicyKey, Bound] = {}
 
     def bind(self, call: Call) -> Generator[Step, Any, PolicyResolved | BaseException]:
         """Set ``call.bound``, or leave it ``None`` when the call must be refused."""
@@ -209,10 +210,14 @@ class Resolver:
         return bound
 
     def _shorten(self, key: str, bound: Bound) -> None:
-        """Open the short path for a key whose policy never changes and asks for nothing else."""
+        """Open the short paths for a key whose policy never changes and asks for nothing else."""
         standard = bound.mode is PolicyMode.STANDARD
-        if self._constant and bound.short and standard and not self._runtime.closed:
+        if not self._constant or not standard or self._runtime.closed:
+            return
+        if bound.short:
             self.short[key] = bound
+        if bound.short or bound.hedge_s is not None:
+            self.ashort[key] = bound
 
 
 class _Nowhere:

@@ -19,7 +19,7 @@ from recourse.plan.opening import follow
 from recourse.reasons import BudgetReason, Disposition
 from recourse.timeline import attach, left_of
 
-__all__ = ["Unheard"]
+__all__ = ["Flying", "Unheard"]
 
 # An enumeration's member costs more to look up than a call of this module's costs otherwise.
 _RETRYABLE: Final = OutcomeKind.RETRYABLE
@@ -43,7 +43,7 @@ class Unheard(Past):
     where it stands, and judges the last run by the outcome that it has already, if it has one.
 
     Attributes:
-        bound: The key under its policy; without hedges.
+        bound: The key under its policy.
         runtime: What all calls of the executor share.
         operation: What an attempt runs.
         is_async: Whether it is awaited.
@@ -228,3 +228,11 @@ class Unheard(Past):
     def _hand_over(self, call: Call, run: Run) -> None:
         """Let the call tell the end of an attempt that nobody has heard of."""
         telling.attempt_end(call, run)
+
+
+class Flying(Unheard):
+    """Such a call while its first attempt runs beside the caller: the plan may hedge it."""
+
+    __slots__ = ()
+
+    in_flight = True

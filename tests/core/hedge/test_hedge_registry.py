@@ -130,3 +130,13 @@ def test_an_unknown_mode_for_missing_triggers_is_named() -> None:
     assert str(raised.value) == (
         "missing_trigger 'allow_unsafe' is not allowed; use one of fallback, deny"
     )
+
+
+def test_a_delay_is_constant_only_where_the_trigger_is_ours_and_learns_nothing() -> None:
+    class Fixed(FixedDelay):
+        """It may do what it likes."""
+
+    triggers = Triggers({"mine": FixedDelay(0.25), "derived": Fixed(0.25)})
+    names = ("fixed_delay", "mine", "derived", "p95", "missing")
+
+    assert [triggers.constant_s(hedge(name)) for name in names] == [0.3, 0.25, None, None, None]
