@@ -1,9 +1,13 @@
+-- Whether a call was lost, as every story and screen counts: one in flight when its process died was not.
+CREATE OR REPLACE MACRO is_lost(success, disposition) AS
+    NOT success AND disposition <> 'unfinished';
+
 -- Calls, failures and retries of one key, a minute a row.
 CREATE OR REPLACE MACRO story(which) AS TABLE
     SELECT
         time_bucket(INTERVAL 1 MINUTE, started_at) AS minute_at,
         count(*) AS calls,
-        count(*) FILTER (WHERE NOT success) AS failed,
+        count(*) FILTER (WHERE is_lost(success, disposition)) AS failed,
         round(sum(attempts_run) / count(*), 2) AS attempts_per_call,
         sum(retries) AS retries,
         sum(hedges) AS hedges,
@@ -22,7 +26,7 @@ CREATE OR REPLACE MACRO storm(attempts_per_call) AS TABLE
         key,
         count(*) AS calls,
         sum(attempts_run) AS attempts,
-        count(*) FILTER (WHERE NOT success) AS failed
+        count(*) FILTER (WHERE is_lost(success, disposition)) AS failed
     FROM calls
     GROUP BY ALL
     HAVING sum(attempts_run) > attempts_per_call * count(*)

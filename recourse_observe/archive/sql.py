@@ -33,13 +33,15 @@ def recourse_sql(tables: Collection[str]) -> str:
 
 
 def _view(table: Table, *, is_empty: bool) -> str:
-    columns = (
-        ", ".join(f'NULL::{c.kind.sql} AS "{c.name}"' for c in table.columns) + " WHERE false"
-        if is_empty
-        else ", ".join(f'"{c.name}"' for c in table.columns)
-        + f" FROM read_parquet('{table.name}/**/*.parquet', hive_partitioning = true)"
+    # By field ids: files of an older minor lack columns, and one may have got another name.
+    columns = ", ".join(
+        f"{c.field_id}: {{name: '{c.name}', type: '{c.kind.sql}', default_value: NULL}}"
+        for c in table.columns
     )
-    return f'CREATE OR REPLACE VIEW "{table.name}" AS SELECT {columns};'  # names are ours
+    files = f"FROM read_parquet('{table.name}/**/*.parquet', schema = MAP {{{columns}}})"
+    nothing = ", ".join(f'NULL::{c.kind.sql} AS "{c.name}"' for c in table.columns)
+    rows = f"SELECT {nothing} WHERE false" if is_empty else files
+    return f'CREATE OR REPLACE VIEW "{table.name}" AS {rows};'  # names are ours
 
 
 def write_sql(root: Path, disk: Disk = DISK) -> None:

@@ -2,11 +2,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from recourse_observe.archive import write_archive
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.sql import SQL, write_sql
+from recourse_observe.queries.archive import open_archive
 
 AT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
@@ -45,6 +47,52 @@ def test_any_duckdb_in_the_directory_reads_the_archive(
     ]
     assert con.sql("SELECT key, calls, attempts FROM storm(2.0)").fetchall() == [("a.B", 2, 7)]
     assert con.sql("SELECT attempt FROM one_call('3')").fetchall() == [(0,), (1,)]
+
+
+def test_files_without_a_nullable_column_or_with_another_name_for_one_are_read_by_field_ids(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(archive)
+    for name, table in TABLES.items():
+        optional = [column.name for column in table.columns if column.nullable]
+        for path in (archive / name).rglob("*.parquet"):
+            rows = pq.read_table(path).drop_columns(optional)
+            renamed = {"duration_us": "took_us"} if name == "calls" else {}
+            pq.write_table(
+                rows.rename_columns([renamed.get(c, c) for c in rows.column_names]), path
+            )
+    con = duckdb.connect()
+    con.execute((archive / SQL).read_text())
+
+    assert con.sql("SELECT call_id, region, duration_us FROM calls ORDER BY 1").fetchall() == [
+        (str(index), None, 1000 * index) for index in range(4)
+    ]
+    assert con.sql("SELECT count(*), count(peer) FROM attempts").fetchall() == [(2, 0)]
+
+
+def test_a_call_in_flight_is_lost_to_no_macro_and_to_no_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = ("exhausted", "circuit_open", "unfinished", "success")
+    calls = [
+        {
+            "call_id": end,
+            "key": "a.B",
+            "started_at": AT,
+            "success": end == "success",
+            "disposition": end,
+        }
+        for end in ends
+    ]
+    write_archive(tmp_path, {"calls": calls})
+    monkeypatch.chdir(tmp_path)
+    con = duckdb.connect()
+    con.execute((tmp_path / SQL).read_text())
+    with open_archive(tmp_path, trusted=True) as opened:
+        (row,) = opened.keys()
+
+    assert con.sql("SELECT failed FROM story('a.B')").fetchall() == [(row.lost,)]
+    assert con.sql("SELECT failed FROM storm(0.5)").fetchall() == [(2,)]
 
 
 def test_the_file_says_nothing_of_where_it_lies_and_is_written_when_something_is_new(
