@@ -17,6 +17,7 @@ from recourse import (
 )
 from recourse.budget import Ask, Decision
 from recourse.events import (
+    AttemptEnd,
     AttemptStart,
     BudgetDecision,
     CallEnd,
@@ -63,6 +64,24 @@ def test_r53_the_most_severe_outcome_speaks_for_a_failed_group_in_whatever_order
 
     assert str(told.error) == speaker
     assert len(told.timeline.attempts) == 2
+
+
+@pytest.mark.parametrize(
+    ("primary_s", "ends"),
+    [
+        (1.0, [(0, 0, 0.0), (0, 1, 0.05), (1, 0, 0.0)]),
+        (2.0, [(0, 1, 0.0), (0, 0, 0.05), (1, 0, 0.0)]),
+    ],
+)
+def test_r52_every_run_of_a_failed_group_ends_once_and_the_last_one_has_the_backoff(
+    hedged: Any, primary_s: float, ends: list[tuple[int, int, float]]
+) -> None:
+    failing = [(primary_s, ConnectionError), (1.0, ConnectionError)]
+
+    told = hedged([*failing, "done"], retry=TWO)
+
+    assert [(end.attempt, end.hedge_index, end.backoff_s) for end in told.of(AttemptEnd)] == ends
+    assert [(end.attempts_run, end.hedges) for end in told.of(CallEnd)] == [(3, 1)]
 
 
 def test_r53_of_two_successes_in_one_moment_the_lowest_index_wins(hedged: Any) -> None:
