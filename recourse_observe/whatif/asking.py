@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from recourse_observe.queries.archive import Archive
-from recourse_observe.whatif.answer import Answer, Check, Kind, SweepPoint
+from recourse_observe.whatif.answer import Answer, Check, Kind, Row, SweepPoint
 from recourse_observe.whatif.candidate import Candidate, edited, from_file
 from recourse_observe.whatif.fit import fit
 from recourse_observe.whatif.model import (
@@ -141,7 +141,7 @@ def _modelled(  # what an answer is made of
         if value:
             points.append(SweepPoint(value=value, rows=made))
         else:
-            rows = (*sure, *made)
+            rows = (*sure, *(within(row, sure) for row in made))
             load = load_points(question.record, [point.recorded for point in load], after)
     return replace(
         answer,
@@ -168,6 +168,16 @@ def _of_this(question: Question) -> list[str]:
             if table["kind"] == "unlimited"
         ),
     ]
+
+
+def within(row: Row, sure: Sequence[Row]) -> Row:
+    """A modelled row no higher than the bound that was counted, where there is one."""
+    bounds = (one for one in sure if one.kind is Kind.BOUND and one.name == row.name)
+    bound = next((one.high for one in bounds if one.high is not None), None)
+    if bound is None or row.candidate is None or row.low is None or row.high is None:
+        return row
+    low, middle, high = (min(bound, one) for one in (row.low, row.candidate, row.high))
+    return replace(row, low=low, candidate=middle, high=high)
 
 
 def _missed(check: Check) -> str:

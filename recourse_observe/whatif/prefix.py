@@ -7,6 +7,7 @@ outcome of other attempts is not in the record: where less load cannot harm, the
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil, sqrt
 from typing import Any, Final
 
 from recourse.budget.protocol import Ask, Budget
@@ -22,6 +23,7 @@ from recourse_observe.whatif.record import Record
 __all__ = ["Prefix", "budget_prefix", "only_cuts", "prefix", "prefix_rows"]
 
 _US: Final = 1e6
+_DEVIATIONS: Final = 3.0
 _CUTS: Final = frozenset({"retry.max_attempts", "retry.budget.name", "retry.budget.cost"})
 
 
@@ -115,13 +117,13 @@ def _own(
     return processes[name]
 
 
-def prefix_rows(found: Prefix, *, bounds: bool = True) -> tuple[Row, ...]:
+def prefix_rows(found: Prefix, most: int | None = None) -> tuple[Row, ...]:
     """The counts as rows: what is exact of the record, and what bounds the candidate.
 
     Args:
         found: The counts.
-        bounds: Whether they bound anything. Under a budget they do not: what one call leaves of it,
-            another one takes.
+        most: How many attempts a call may make, when the counts bound anything. Under a budget they
+            do not: what one call leaves of it, another one takes.
     """
     exact = (
         Row(
@@ -145,7 +147,7 @@ def prefix_rows(found: Prefix, *, bounds: bool = True) -> tuple[Row, ...]:
             note="of the recorded rescues, those by an attempt that the candidate takes away",
         ),
     )
-    if not bounds:
+    if most is None:
         return exact
     return (
         *exact,
@@ -154,19 +156,37 @@ def prefix_rows(found: Prefix, *, bounds: bool = True) -> tuple[Row, ...]:
             recorded=found.failed,
             candidate=None,
             low=0,
-            high=found.failed + found.given_up,
+            high=_lucky(found.failed + found.given_up, found.calls, 1),
             kind=Kind.BOUND,
             unit=Unit.CALLS,
-            note="at most, where less load cannot harm: every rescue taken away is a lost call",
+            note="at most, where less load cannot harm, give or take luck: "
+            "every rescue taken away is a lost call",
         ),
         Row(
             name="attempts",
             recorded=found.attempts,
             candidate=None,
             low=found.calls if found.calls <= found.kept else 0,
-            high=found.kept,
+            high=found.calls + _lucky(found.kept - found.calls, found.calls, most - 1),
             kind=Kind.BOUND,
             unit=Unit.ATTEMPTS,
-            note="at most, where less load cannot harm",
+            note="at most, where less load cannot harm, give or take luck",
         ),
     )
+
+
+def _lucky(count: int, calls: int, each: int) -> int:
+    """A count that other luck does not exceed: three standard deviations, and no more than can be.
+
+    Less load harms nobody on the whole. It puts others into the queue, and one of them may lose.
+
+    Args:
+        count: What was counted.
+        calls: Of so many calls.
+        each: How much one call can add to it.
+    """
+    can = calls * each
+    if not 0 < count < can:
+        return count
+    share = count / can
+    return min(can, count + ceil(_DEVIATIONS * each * sqrt(calls * share * (1.0 - share))))

@@ -119,12 +119,12 @@ def _prefix_rows(question: Question, candidate: Candidate | None) -> tuple[Row, 
     after = pairs[0][1]
     if after.retry.budget is None:
         most = after.retry.max_attempts
-        return prefix_rows(prefix(question.archive, question.record, most))
+        return prefix_rows(prefix(question.archive, question.record, most), most)
     table = candidate.budgets.get(after.retry.budget.name)
     if table is None or table["kind"] not in {"token_bucket", "retry_ratio"}:
         return ()
     counted = budget_prefix(question.record, after, candidate.budgets)
-    return prefix_rows(counted, bounds=False)
+    return prefix_rows(counted)
 
 
 def _replay_rows(question: Question, candidate: Candidate | None) -> tuple[Row, ...]:

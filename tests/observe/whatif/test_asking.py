@@ -14,7 +14,8 @@ from recourse_observe.archive.build import write_archive
 from recourse_observe.cli import main
 from recourse_observe.queries.archive import open_archive
 from recourse_observe.whatif import Answer, Kind, NoIncidentError, NoKeyError, ask
-from recourse_observe.whatif.answer import Unit
+from recourse_observe.whatif.answer import Row, Unit
+from recourse_observe.whatif.asking import within
 from recourse_observe.whatif.question import prepared, scene_of
 from recourse_observe.whatif.render import as_json, as_markdown, as_text, label, value
 from recourse_observe.whatif.runs import Task, runner
@@ -304,6 +305,20 @@ def test_what_is_tried_depends_on_what_the_policy_has() -> None:
     assert "retry.max_attempts=2" not in tried
     assert {"retry.jitter=full", "hedge.enabled=false", "retry.timeout_per_attempt_s=2"} <= more
     assert "circuit.kind=failure_rate" not in more
+
+
+def test_no_modelled_number_exceeds_a_bound() -> None:
+    def row(kind: Kind, high: float | None, **given: Any) -> Row:
+        plain: dict[str, Any] = {"candidate": None, "low": None, "unit": Unit.CALLS}
+        return Row(name="failed_calls", recorded=9, kind=kind, high=high, **{**plain, **given})
+
+    modelled = row(Kind.MODEL, 30, candidate=20, low=5)
+
+    cut = within(modelled, [row(Kind.REPLAY, None), row(Kind.BOUND, 12)])
+
+    assert (cut.low, cut.candidate, cut.high) == (5, 12, 12)
+    assert within(modelled, []) is modelled
+    assert within(row(Kind.MODEL, None), [row(Kind.BOUND, 12)]).high is None
 
 
 def test_numbers_carry_their_unit_and_names_their_words() -> None:

@@ -122,11 +122,16 @@ def test_rows_say_what_is_exact_and_what_is_a_bound(
 
     with open_archive(path) as archive:
         record = load_record(archive, KEY, WINDOW, (T0, T0))
-        found = prefix_rows(prefix(archive, record, 2))
+        counted = prefix(archive, record, 2)
+    found = prefix_rows(counted, 2)
 
+    # Of 100 calls 50 may be lost, and 75 may make a second attempt: three deviations of luck are more.
     assert [(row.name, row.kind, row.high) for row in found] == [
         ("recorded_attempts_kept", Kind.EXACT, 175),
         ("recorded_rescues_lost", Kind.EXACT, 25),
-        ("failed_calls", Kind.BOUND, 50),
-        ("attempts", Kind.BOUND, 175),
+        ("failed_calls", Kind.BOUND, 50 + 15),
+        ("attempts", Kind.BOUND, 175 + 13),
     ]
+    assert [row.kind for row in prefix_rows(counted)] == [Kind.EXACT, Kind.EXACT]
+    certain = prefix_rows(replace(counted, failed=0, given_up=0, kept=100), 1)
+    assert [row.high for row in certain[2:]] == [0, 100]
