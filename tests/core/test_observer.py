@@ -75,7 +75,9 @@ def test_an_observer_may_be_told_from_a_scoped_one() -> None:
     assert not isinstance(BaseObserver(), ScopedObserver)
 
 
-@pytest.mark.parametrize("wrong", [print, object(), "observer"], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [print, object(), "observer"], ids=lambda wrong: type(wrong).__name__
+)
 def test_an_executor_takes_objects_with_on_event_only(wrong: Any) -> None:
     with pytest.raises(PolicyError, match="use objects with on_event"):
         Executor([Policy("svc.Op")], observers=[wrong])

@@ -139,7 +139,9 @@ def test_r06_a_default_policy_serves_every_key_that_has_none(both: Any) -> None:
         {"triggers": {"t": 3}},
         {"classifiers": {"c": 3}},
     ],
-    ids=str,
+    ids=lambda options: "-".join(
+        f"{name}={type(value).__name__}" for name, value in options.items()
+    ),
 )
 def test_r05_r07_an_option_that_is_not_listed_is_refused_by_name_and_value(
     options: dict[str, Any],
