@@ -79,7 +79,7 @@ def judge(call: Call, bound: Bound, run: Run) -> Outcome:
             call.errors = (*call.errors, error)
     elif kind in _SEVERITY:
         call.errors = (*call.errors, ResultRejected(outcome, run.value))
-    if bound.feeds and run.hedge_index == 0:
+    if bound.feeds:
         bound.feed(call.runtime, kind, run.attempt, run.ended_s)
     if kind is OutcomeKind.SUCCESS:
         sample(call, bound, run, censored=False)

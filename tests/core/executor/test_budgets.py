@@ -417,15 +417,28 @@ def test_r42_a_denied_hedge_is_skipped_and_the_primary_decides(async_side: Any) 
         assert told.timeline.disposition is Disposition.SUCCESS
 
 
+class Learning(Booked):
+    """A budget that remembers what it was told of the runs."""
+
+    def __init__(self, *answers: str) -> None:
+        super().__init__(*answers)
+        self.fed: list[tuple[OutcomeKind, int]] = []
+
+    def feed(self, kind: OutcomeKind, attempt: int, now_s: float) -> None:
+        self.fed.append((kind, attempt))
+
+
+def test_r44_feedback_is_given_once_per_run_of_a_group_that_came_to_its_end(hedged: Any) -> None:
+    hedge_fails, hedge_wins = Learning(), Learning()
+
+    hedged([(2.0, "done"), (0.1, OSError)], **budgeted(hedge_fails))
+    hedged([(2.0, OSError), (0.1, "done")], **budgeted(hedge_wins))
+
+    assert hedge_fails.fed == [(OutcomeKind.RETRYABLE, 0), (OutcomeKind.SUCCESS, 0)]
+    assert hedge_wins.fed == [(OutcomeKind.SUCCESS, 0)]
+
+
 def test_r44_feedback_is_given_once_per_attempt_that_ran(both: Any) -> None:
-    class Learning(Booked):
-        def __init__(self, *answers: str) -> None:
-            super().__init__(*answers)
-            self.fed: list[tuple[OutcomeKind, int]] = []
-
-        def feed(self, kind: OutcomeKind, attempt: int, now_s: float) -> None:
-            self.fed.append((kind, attempt))
-
     budget = Learning("yes", "no")
 
     both([OSError, OSError, "never"], **budgeted(budget))

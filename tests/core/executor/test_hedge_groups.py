@@ -84,6 +84,15 @@ def test_r52_every_run_of_a_failed_group_ends_once_and_the_last_one_has_the_back
     assert [(end.attempts_run, end.hedges) for end in told.of(CallEnd)] == [(3, 1)]
 
 
+def test_r46_a_hedge_that_fails_does_not_bring_the_next_one_forward(hedged: Any) -> None:
+    runs = [(5.0, "slow"), (0.1, ConnectionError), (0.1, "quick")]
+
+    told = hedged(runs, hedge=FOUR_RUNS)
+
+    assert told.value == "quick"
+    assert [spawn.delay_s for spawn in told.of(HedgeSpawn)] == [0.5, 1.0]
+
+
 def test_r53_of_two_successes_in_one_moment_the_lowest_index_wins(hedged: Any) -> None:
     told = hedged([(1.5, "primary"), (1.0, "hedge")], settle_s=1.0)
 
