@@ -8,8 +8,9 @@ of recorded outcomes answers beside it. Incidents come from the laboratory, or w
 a simulator that shares no code with laboratory, fit or executor.
 
 Every pair is added to the file of `--out` when it is done, and those in it are not run again: a run that
-was stopped goes on where it was. The last thing printed is the table of docs/concepts/what-if.md;
-`--pairs 0` prints it for what the file holds. Seeds below 40000 are for development; report others.
+was stopped goes on where it was. The last thing printed is what docs/concepts/what-if.md says of it;
+`--pairs 0` prints that for what the file holds, and `--into docs/concepts/what-if.md` puts it there.
+Seeds below 40000 are for development; report others.
 """
 
 import argparse
@@ -36,6 +37,8 @@ from recourse_observe.whatif.answer import Kind
 from recourse_observe.whatif.candidate import edited
 from recourse_observe.whatif.scene import stretch
 from tests.benchmarks import whatif_pairs, whatif_pool
+
+MARKS = ("<!-- measured -->", "<!-- end of measured -->")
 
 
 class Ended(NamedTuple):
@@ -214,6 +217,23 @@ def table(verdicts: Sequence[Verdict]) -> Iterable[str]:
         yield _row(family.replace("_", " "), [one for one in verdicts if one.family == family])
 
 
+def report(verdicts: Sequence[Verdict]) -> str:
+    """What there is to say of all pairs, as Markdown."""
+    seeds = [one.seed for one in verdicts]
+    head = f"{len(seeds)} pairs, seeds {min(seeds, default=0)} to {max(seeds, default=0)}:"
+    return "\n".join([head, "", *table(verdicts), "", *notes(verdicts)])
+
+
+def put(text: str, path: Path) -> None:
+    """Replace what a page says was measured."""
+    page = path.read_text()
+    before, first, rest = page.partition(MARKS[0])
+    _, last, after = rest.partition(MARKS[1])
+    assert first, f"{path} has no {MARKS[0]}"
+    assert last, f"{path} has no {MARKS[1]}"
+    path.write_text(f"{before}{first}\n{text}\n{last}{after}")
+
+
 def _row(name: str, verdicts: Sequence[Verdict]) -> str:
     said = [one for one in verdicts if one.predicted is not None]
     matter = [one for one in said if one.matters]
@@ -301,6 +321,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--source", choices=sorted(SOURCES), default="lab")
     parser.add_argument("--out", type=Path, help="one line of JSON for each pair")
+    parser.add_argument("--into", type=Path, help="a page that says what was measured")
     given = parser.parse_args()
     verdicts = known(given.out)
     seeds = range(given.first_seed, given.first_seed + given.pairs)
@@ -311,7 +332,9 @@ def main() -> None:
             sys.stderr.write(f"{len(verdicts)}: {line(one)}\n")
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")
-    print("\n".join([*table(verdicts), "", *notes(verdicts)]))
+    print(report(verdicts))
+    if given.into is not None:
+        put(report(verdicts), given.into)
 
 
 if __name__ == "__main__":
