@@ -174,7 +174,7 @@ async def test_control_c_stops_a_query_and_never_leaves(
         endless = "SELECT sum(a.range * b.range) FROM range(1000000) AS a, range(1000000) AS b"
         monkeypatch.setattr(view, "ask", lambda archive, _: iter([archive.sql(endless)]))
         view.reload()
-        while not app.session.archive.store._running:
+        while not app.session.archive.store._lanes.running():
             await pilot.pause(0.01)
         await pilot.press("ctrl+c")
 

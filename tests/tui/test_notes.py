@@ -165,3 +165,25 @@ def test_links_of_stories_calls_and_queries_lead_back() -> None:
         session = Session("a")
         session.stay(place)
         assert session.argv() == argv
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["md", "html", "json"])
+async def test_a_story_is_written_with_what_people_added(
+    opened: OpenedKind, settled: Settled, tmp_path: Path, suffix: str
+) -> None:
+    app = RecourseApp(str(tmp_path), reader=lambda: opened("incident"))
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(app, pilot)
+        await pilot.press("ctrl+n")
+        await typed(app, pilot, settled, "the <b>deploy</b>")
+        await pilot.press("x")
+        text = await typed(app, pilot, settled, str(tmp_path / f"story.{suffix}"))
+        assert "written: " in text
+
+    told = (tmp_path / f"story.{suffix}").read_text()
+    assert "payments.Charge lost 146 of 960 calls" in told
+    wanted = {"md": "(human) the <b>deploy</b>", "html": "(human) the &lt;b&gt;deploy&lt;/b&gt;"}
+    assert wanted.get(suffix, "recourse.story/1") in told
+    assert told.count("#2 email.Send") == 0

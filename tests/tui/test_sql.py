@@ -124,7 +124,7 @@ async def test_escape_and_patience_stop_a_query(
             while not view.is_asking:
                 await pilot.pause(0.01)
             if stop == "escape":
-                while not app.session.archive.store._running:
+                while not app.session.archive.store._lanes.running():
                     await pilot.pause(0.01)
                 await pilot.press("escape")
             assert "the question was stopped" in await settled(app, pilot)
@@ -248,3 +248,22 @@ async def test_a_query_of_one_line_is_asked_from_any_screen(
         await pilot.press("enter")
         assert "answer" in await settled(app, pilot)
         assert app.screen.query_one(SqlEditor).text == "SELECT 42 AS answer"
+
+
+async def test_g_draws_the_numbers_of_an_answer(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident", screen="sql")
+    async with app.run_test(size=WIDE) as pilot:
+        before = await settled(app, pilot)
+        await pilot.press("escape")
+        await settled(app, pilot)
+        await pilot.press("g")
+        text = await settled(app, pilot)
+        assert "████" in text
+        assert "████" not in before
+        await pilot.press("g")
+        assert "████" not in await settled(app, pilot)
+        await run("SELECT 'x' AS x", app, pilot, settled)
+        await pilot.press("escape")
+        await settled(app, pilot)
+        await pilot.press("g")
+        assert "no column of numbers" in await settled(app, pilot)

@@ -25,7 +25,9 @@ from textual.strip import Strip
 
 from recourse_observe.text import printable
 
-__all__ = ["Barrier", "Ink", "Line", "Lines", "Rows", "Span", "cell", "inked", "joined", "plain"]
+__all__ = [
+    "VARIABLES", "Barrier", "Ink", "Line", "Lines", "Rows", "Span", "cell", "inked", "joined", "plain",
+]  # fmt: skip
 
 MARKER = "▸"
 
@@ -45,7 +47,7 @@ class Ink(enum.StrEnum):
     CHOSEN = "chosen"
 
 
-_VARIABLES: Final = {
+VARIABLES: Final = {
     Ink.DIM: "dim",
     Ink.HEAD: "dim",
     Ink.STRONG: "foreground",
@@ -56,6 +58,7 @@ _VARIABLES: Final = {
     Ink.NOTE: "accent",
     Ink.CHOSEN: "chosen-foreground",
 }
+"""The theme's variable for each ink but the plain one."""
 
 
 class Span(NamedTuple):
@@ -283,7 +286,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
             return base
         ground = self._colour("chosen") if ink is Ink.CHOSEN else None
         is_bold = ink in {Ink.HEAD, Ink.STRONG, Ink.BAD}
-        return base + Style(color=self._colour(_VARIABLES[ink]), bgcolor=ground, bold=is_bold)
+        return base + Style(color=self._colour(VARIABLES[ink]), bgcolor=ground, bold=is_bold)
 
     def _colour(self, variable: str) -> RichColor:
         return Color.parse(self.app.theme_variables[variable]).rich_color

@@ -47,7 +47,13 @@ GOING: Final[Mapping[str, Action]] = {
         help="a page down", keys=("pagedown",), screens=ANYWHERE, handler="page(1)"
     ),
     "page_up": Action(help="a page up", keys=("pageup",), screens=ANYWHERE, handler="page(-1)"),
-    "first": Action(help="the first row", keys=("g", "home"), screens=STILL, handler="edge(-1)"),
+    "first": Action(help="the first row", keys=("home",), screens=STILL, handler="edge(-1)"),
+    "top": Action(
+        help="the first row",
+        keys=("g",),
+        screens=tuple(view for view in STILL if view != "sql"),
+        handler="edge(-1)",
+    ),
     "last": Action(help="the last row", keys=("G", "end"), screens=STILL, handler="edge(1)"),
     "next_pane": Action(
         help="the next pane", keys=("tab",), screens=NOT_WHATIF, handler="app.focus_next"

@@ -160,6 +160,13 @@ OWN: Final[Mapping[str, Action]] = {
         screens=("sql",),
         handler="schema",
     ),
+    "chart": Action(
+        label="chart",
+        help="bars of the last column of numbers, or none",
+        keys=("g",),
+        screens=("sql",),
+        handler="chart",
+    ),
     "open_row": Action(
         label="call or key",
         help="the call, the key or the minute of the marked row",

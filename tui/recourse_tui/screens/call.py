@@ -23,6 +23,8 @@ from recourse_tui.widgets.waterfall import Step, critical_path, lost_or_not, ste
 __all__ = ["CallView"]
 
 _DETAIL_ROWS: Final = 9
+_FAR: Final = 10_000
+"""How many calls are looked at for one that was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ class CallView(View):
         if place.call_id and place.ordinal < 0:
             yield Answer(whole=archive.call(place.call_id), ordinal=-1, total=0)
             return
-        ordinal = max(0, place.ordinal)
+        ordinal = place.ordinal if place.ordinal >= 0 else _first_lost(archive, place)
         page = archive.calls(
             place.scope, sort=place.sort, descending=place.sort != "start", limit=1, offset=ordinal
         )
@@ -194,6 +196,19 @@ class CallView(View):
         else:
             lines.append(inked(f"  {whole.call.final_reason}: the call made no attempt"))
         self.lines("detail").show(lines)
+
+
+def _first_lost(archive: Archive, place: Place) -> int:
+    """Which call of the list is the first that was lost; the first of all when none is near the beginning."""
+    table = archive.ask(
+        "calls", place.scope, sort=place.sort, sign=-1 if place.sort != "start" else 1,
+        limit=_FAR, offset=0,
+    )  # fmt: skip
+    ends = zip(
+        table.column("success").to_pylist(), table.column("disposition").to_pylist(), strict=True
+    )
+    lost = (n for n, (good, how) in enumerate(ends) if not good and how != "unfinished")
+    return next(lost, 0)
 
 
 def _summary(whole: WholeCall) -> Line:

@@ -18,8 +18,9 @@ from recourse_observe.text import count, moment, plural, printable
 from recourse_tui.lines import Ink, Lines, Span, inked
 from recourse_tui.screens.session import Opened, Place, Session
 from recourse_tui.screens.view import View
+from recourse_tui.widgets.answers import answer_columns, charted
 from recourse_tui.widgets.sql_editor import SqlEditor
-from recourse_tui.widgets.table import ArrowRows, Column, Table
+from recourse_tui.widgets.table import ArrowRows, Table
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
@@ -35,8 +36,6 @@ FROM attempts WHERE $brush AND attempt > 0 AND ran
 GROUP BY ALL ORDER BY ALL"""
 _LIMIT: Final = 10_000
 _PATIENCE_S: Final = 30.0
-_SAMPLE_ROWS: Final = 200
-_WIDEST: Final = 40
 _MINUTE_US: Final = 60_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HELP: Final = " ctrl+j run · → completes · ctrl+g snippets · ctrl+t columns · esc leaves"
@@ -91,6 +90,7 @@ class SqlView(View):
         super().__init__(session)
         self._alarm: Timer | None = None
         self._snippet = -1
+        self._is_chart = False
 
     def panels(self) -> ComposeResult:
         """Editor, answer, and what there is to ask for."""
@@ -129,7 +129,10 @@ class SqlView(View):
             return
         tables = {name: table.names for name, table in TABLES.items()}
         self.query_one(SqlEditor).know(tables, map(printable, self.answer.keys))
-        table = Table(self.answer.rows, _columns(self.answer), width=self.width)
+        rows, names = self.answer.rows, self.answer.names
+        chart = charted(rows, names) if self._is_chart else None
+        columns = [*answer_columns(rows, names), *([chart] if chart is not None else [])]
+        table = Table(self.answer.rows, columns, width=self.width)
         self.lines("rows").show(table, head=[table.head], stops=range(len(table)))
 
     def redraw(self) -> None:
@@ -169,7 +172,7 @@ class SqlView(View):
 
     def hint(self) -> str:
         """What one would do next."""
-        return "tab editor and answer · enter opens the call or key of a row"
+        return "tab editor and answer · enter opens the call or key of a row · g chart"
 
     def step_out(self) -> bool:
         """Escape stops the query that runs, else leaves the editor."""
@@ -216,6 +219,14 @@ class SqlView(View):
         self.query_one(SqlEditor).text = text
         self.say(f"{printable(name)}: {self._snippet + 1} of {len(known)}; ctrl+j runs it")
 
+    def action_chart(self) -> None:
+        """Bars of the last column of numbers, beside it, or none."""
+        self._is_chart = not self._is_chart
+        self.draw()
+        known = self.answer is None or charted(self.answer.rows, self.answer.names) is not None
+        if self._is_chart and not known:
+            self.say("this answer has no column of numbers above zero to draw")
+
     def action_schema(self) -> None:
         """The tables and their columns, over the screen."""
         from recourse_tui.screens.help import Overlay
@@ -249,40 +260,3 @@ class SqlView(View):
 
 def _moment(at_us: int | None) -> datetime | None:
     return None if at_us is None else moment(at_us).replace(tzinfo=None)
-
-
-def _columns(answer: Answer) -> list[Column[dict[str, Any]]]:
-    sample = answer.rows[:_SAMPLE_ROWS]
-    return [_column(name, [row[name] for row in sample]) for name in answer.names]
-
-
-def _column(name: str, values: list[Any]) -> Column[dict[str, Any]]:
-    def text(row: dict[str, Any]) -> str | Span:
-        return _shown(row[name])
-
-    widest = max((len(_text(value)) for value in values), default=0)
-    is_number = bool(values) and all(isinstance(value, int | float | None) for value in values)
-    title = printable(name)
-    return Column(
-        title=title, width=min(_WIDEST, max(len(title), widest, 1)), text=text, right=is_number
-    )
-
-
-def _shown(value: object) -> str | Span:
-    return Span("null", Ink.DIM) if value is None else _text(value)
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case int():
-            return str(value)
-        case float():
-            return f"{value:.6g}"
-        case datetime():
-            return value.isoformat(sep=" ")
-        case _:
-            return printable(str(value))

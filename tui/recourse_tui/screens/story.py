@@ -24,8 +24,9 @@ __all__ = ["StoryView"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The story, and the incident that is told; none in a quiet archive."""
+    """The place as it turned out to be, the story, and the incident that is told; none in a quiet archive."""
 
+    place: Place
     story: "StoryDocument"
     incident: "Incident | None"
 
@@ -62,10 +63,14 @@ class StoryView(View):
     def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
         """The incident that the place names, or the first one."""
         del archive  # the story outlives this screen: it is told for all of them
-        story = self.session.book.story()
+        story, place = self.session.book.story(), self.session.on_incident(place)
         number = place.incident or 1
         incident = story.incidents[number - 1] if number <= len(story.incidents) else None
-        yield Answer(story=story, incident=incident)
+        yield Answer(place=place, story=story, incident=incident)
+
+    def resolved(self, answer: Answer) -> Place:
+        """The story begins with the first incident."""
+        return answer.place
 
     def draw(self) -> None:
         """The panels."""

@@ -226,6 +226,6 @@ def _columns(spark_cells: int, top: float | None = None) -> "Sequence[Column[Key
         Column(
             title="LOST/min",
             width=spark_cells,
-            text=lambda k: bars(k.lost_per_bucket, spark_cells, top=top),
+            text=lambda k: Span(bars(k.lost_per_bucket, spark_cells, top=top), Ink.INFO),
         ),
     )
