@@ -417,6 +417,25 @@ def test_r42_a_denied_hedge_is_skipped_and_the_primary_decides(async_side: Any) 
         assert told.timeline.disposition is Disposition.SUCCESS
 
 
+def test_r40_an_observer_that_stops_the_process_leaves_nothing_reserved(both: Any) -> None:
+    class Stopping:
+        def on_event(self, event: Any) -> None:
+            if type(event).__name__ == "AttemptStart" and event.attempt:
+                raise KeyboardInterrupt
+
+    budget = Booked()
+    executor = both.executor(observers=[Stopping()], **budgeted(budget))
+    operation = both.operation([OSError, "never"])
+
+    with pytest.raises(KeyboardInterrupt):
+        if both.is_async:
+            both.clock.run(executor.acall(KEY, operation))
+        else:
+            executor.call(KEY, operation)
+
+    assert (budget.given, budget.back) == (1, 1)
+
+
 class Learning(Booked):
     """A budget that remembers what it was told of the runs."""
 

@@ -10,6 +10,7 @@ from recourse import (
     BudgetRef,
     ByException,
     CircuitPolicy,
+    DeadlineExceeded,
     HedgePolicy,
     OutcomeKind,
     RetryPolicy,
@@ -132,6 +133,25 @@ def test_r54_without_a_working_trigger_the_fixed_delay_is_used(hedged: Any, trig
     told = hedged([(5.0, "slow"), (1.0, "won")], hedge=policy, triggers=triggers)
 
     assert (told.value, told.took_s) == ("won", 1.5)
+
+
+def test_r54_a_hedge_that_may_be_tried_again_does_not_end_the_group(hedged: Any) -> None:
+    hedge = HedgePolicy(hedge_delay_s=0.5, cancel_on_first_terminal=True)
+
+    told = hedged([(2.0, "slow"), (0.1, ConnectionError)], hedge=hedge)
+
+    assert told.value == "slow"
+
+
+def test_r32_a_hedge_that_the_deadline_cuts_off_speaks_for_its_failed_primary(hedged: Any) -> None:
+    retry = RetryPolicy(max_attempts=2, overall_timeout_s=2.0)
+
+    told = hedged([(0.6, ConnectionError("p")), (9.0, "never")], retry=retry)
+
+    assert isinstance(told.error, DeadlineExceeded)
+    assert (told.took_s, told.runs) == (2.0, 2)
+    assert isinstance(told.error.__cause__, ConnectionError)
+    assert told.outcomes[1][3] == "context_deadline_exceeded"
 
 
 def test_r54_a_missing_trigger_that_is_denied_means_no_hedging(hedged: Any) -> None:
