@@ -4,7 +4,7 @@ A low-cardinality key selects an envelope of retry limits, backoff, timeouts, bu
 circuit breaking; classifiers decide what an outcome means; observers are told everything.
 """
 
-from importlib import import_module
+from recourse.lazy import finder
 
 # As ``typing`` says it; type checkers know the name, and importing typing would cost as much as
 # starting Python does.
@@ -212,22 +212,9 @@ _HOMES = {
         "timeline_of",
     ),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = {home.partition(".")[0] for home in _HOMES} | {"clock", "duration", "testing"}
 
-# A type checker that saw it would accept any name.
-if not TYPE_CHECKING:  # pragma: no branch  # it is not checked while it runs
-
-    def __getattr__(name: str) -> object:
-        """Find a public name, or a public module, the first time it is asked for."""
-        if name in _MODULES:
-            return import_module(f"recourse.{name}")
-        if name not in _HOME_OF:
-            message = f"module 'recourse' has no attribute {name!r}"
-            raise AttributeError(message)
-        found = getattr(import_module(f"recourse.{_HOME_OF[name]}"), name)
-        globals()[name] = found  # from now on it costs what every attribute costs
-        return found
+if not TYPE_CHECKING:  # pragma: no branch  # a type checker that saw it would accept any name
+    __getattr__ = finder(__name__, _HOMES, modules=("clock", "duration", "testing"))
 
 
 def __dir__() -> list[str]:

@@ -5,10 +5,12 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import recourse
+import recourse.provider
 
 # What an application that only imports the package must not pay for.
 UNUSED = (
@@ -36,9 +38,31 @@ UNUSED = (
 )
 
 
-def names_for_type_checkers() -> dict[str, str]:
-    """Every name that the package imports for type checkers, with its module."""
-    tree = ast.parse(Path(recourse.__file__).read_text(encoding="utf-8"))
+# What a call needs only when its policies come from a file or from afar.
+FROM_AFAR = (
+    "http.client",
+    "recourse.policy.parse",
+    "recourse.provider.file",
+    "recourse.provider.http_source",
+    "recourse.provider.remote",
+    "tomllib",
+    "urllib.request",
+)
+
+
+def loaded(code: str, names: tuple[str, ...]) -> list[str]:
+    """Which of the modules a fresh process has loaded after running the code."""
+    # Isolated and without site: what an environment's own start-up files load is not ours.
+    prelude = f"import sys; sys.path = {sys.path!r}"
+    epilogue = f"print(*[name for name in {names!r} if name in sys.modules])"
+    command = [sys.executable, "-I", "-S", "-c", f"{prelude}\n{code}\n{epilogue}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    return result.stdout.split()
+
+
+def names_for_type_checkers(package: ModuleType) -> dict[str, str]:
+    """Every name that a package imports for type checkers, with its module."""
+    tree = ast.parse(Path(str(package.__file__)).read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
     return {
         alias.name: str(node.module)
@@ -49,25 +73,20 @@ def names_for_type_checkers() -> dict[str, str]:
 
 
 def test_importing_the_package_loads_nothing_that_is_heavy() -> None:
-    code = f"import recourse, sys\nprint(*[m for m in {UNUSED!r} if m in sys.modules])"
-
-    # Isolated and without site: what an environment's own start-up files load is not ours.
-    result = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path = {sys.path!r}\n{code}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert result.stdout.split() == []
+    assert loaded("import recourse", UNUSED) == []
 
 
-def test_every_name_comes_from_where_type_checkers_look_for_it() -> None:
-    expected = names_for_type_checkers()
+def test_a_call_loads_nothing_that_only_policies_from_afar_need() -> None:
+    assert loaded("import recourse; recourse.call('svc.Op', int)", FROM_AFAR) == []
 
-    assert sorted(expected) == list(recourse.__all__)
+
+@pytest.mark.parametrize("package", [recourse, recourse.provider])
+def test_every_name_comes_from_where_type_checkers_look_for_it(package: ModuleType) -> None:
+    expected = names_for_type_checkers(package)
+
+    assert sorted(expected) == list(package.__all__)
     for name, home in expected.items():
-        assert getattr(recourse, name) is getattr(importlib.import_module(home), name)
+        assert getattr(package, name) is getattr(importlib.import_module(home), name)
 
 
 def test_a_name_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
