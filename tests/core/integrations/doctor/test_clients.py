@@ -152,7 +152,7 @@ def test_the_options_of_a_grpc_channel_tell_of_its_own_retries() -> None:
 @pytest.mark.parametrize(
     "thing",
     [None, 3, "text", [], [1], redis.Redis, Path(), requests, object()],
-    ids=lambda thing: type(thing).__name__,
+    ids=["None", "number", "text", "empty", "list", "class", "path", "module", "object"],
 )
 def test_what_is_no_client_is_passed_over(thing: Any) -> None:
     assert not is_known(thing)
