@@ -358,6 +358,22 @@ def test_r57_the_losers_of_a_race_are_neutral(async_side: Any) -> None:
     assert "'failures': 0" in repr(executor.circuits[KEY])
 
 
+def test_r57_runs_that_a_deadline_drops_are_neutral(both: Any) -> None:
+    executor = touchy(
+        both,
+        circuit=CircuitPolicy(threshold=2),
+        hedge=HedgePolicy(hedge_delay_s=0.1),
+        sync_timeout="thread",
+    )
+
+    both([OSError], executor=executor)
+    with deadline(1.0, clock=both.clock):
+        both([(9.0, "never")], executor=executor)
+    both([OSError], executor=executor)
+
+    assert executor.circuits[KEY].state is BreakerState.OPEN
+
+
 def interrupted(side: Any, executor: Executor) -> None:
     side([KeyboardInterrupt], executor=executor)
 

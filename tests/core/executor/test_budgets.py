@@ -425,14 +425,16 @@ def test_r40_an_observer_that_stops_the_process_leaves_nothing_reserved(both: An
 
     budget = Booked()
     executor = both.executor(observers=[Stopping()], **budgeted(budget))
-    operation = both.operation([OSError, "never"])
 
-    with pytest.raises(KeyboardInterrupt):
+    def called() -> None:
+        operation = both.operation([OSError, "never"])
         if both.is_async:
             both.clock.run(executor.acall(KEY, operation))
         else:
             executor.call(KEY, operation)
 
+    with pytest.raises(KeyboardInterrupt):
+        called()
     assert (budget.given, budget.back) == (1, 1)
 
 

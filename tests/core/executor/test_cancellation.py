@@ -178,6 +178,32 @@ def test_r23_an_operation_that_makes_its_own_error_of_it_is_not_tried_again(
     assert names[-2:] == ["AttemptEnd", "CallEnd"]
 
 
+def cancel_inside() -> None:
+    """What an operation sees of something it waits for, which was cancelled."""
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_an_error_made_of_a_cancellation_that_is_not_the_callers_is_retried(
+    async_side: Any, heard: Any
+) -> None:
+    policy = Policy(KEY, retry=RetryPolicy(jitter=Jitter.NONE))
+    executor = async_side.executor() if heard else Executor([policy], clock=async_side.clock)
+
+    def operation() -> Any:
+        yield 0.0
+        with pytest.raises(asyncio.CancelledError) as inner:
+            cancel_inside()
+        dropped = Dropped()
+        dropped.__context__ = inner.value
+        raise dropped
+
+    with pytest.raises(Dropped):
+        async_side.clock.run(executor.acall(KEY, async_side.operation(operation)))
+
+    assert async_side.runs == 3
+
+
 @pytest.mark.parametrize("heard", [True, False])
 def test_r23_cleaning_up_after_a_cancellation_is_retried_like_any_call(
     async_side: Any, heard: Any
