@@ -263,6 +263,10 @@ class AttemptInfo:
         self.deadline = deadline_s
         self.is_bare = False
 
+    def after(self) -> "AttemptInfo":
+        """What the operation sees of the attempt after this one, of the same call."""
+        return AttemptInfo(self.bearings, self._call, self.attempt + 1, outer=self._outer)
+
     def join(self, call: CallInfo) -> None:
         """Belong to a call that has been given its identity only now."""
         self._call = call

@@ -200,7 +200,8 @@ class Executor:
             operation = partial(op, *args, **kwargs) if args or kwargs else op
             if bound.limit_s is not None or (ambient is not None and not ambient.only_captures):
                 return self._planned(key, operation)
-            return call_heard(self._runtime, self._bind, bound, lease, ambient, operation)
+            del ambient  # what it captures are errors, whose tracebacks hold this frame
+            return call_heard(self._runtime, self._bind, bound, lease, operation)
         # Nobody listens: nothing is built. What is not a plain success is gone on with elsewhere.
         info = _new(FirstAttempt)
         info.bearings = bound  # its own __init__ would cost as much as the rest
@@ -254,7 +255,8 @@ class Executor:
             operation = partial(op, *args, **kwargs) if args or kwargs else op
             if bound.is_timed or (ambient is not None and not ambient.only_captures):
                 return await self._aplanned(key, operation)
-            return await acall_heard(self._runtime, self._bind, bound, lease, ambient, operation)
+            del ambient
+            return await acall_heard(self._runtime, self._bind, bound, lease, operation)
         if bound.is_timed:
             timed = self._limited if bound.hedge_s is None else self._hedged
             return await timed.call(bound, ambient, lease, op, args, kwargs)

@@ -6,7 +6,7 @@ from types import CoroutineType
 from typing import Any, TypeVar
 
 from recourse.circuit.protocol import Admission
-from recourse.context import AMBIENT, TAPS, Ambient, AttemptInfo, HeardAttempt
+from recourse.context import AMBIENT, TAPS, AttemptInfo, Capture, HeardAttempt
 from recourse.drivers.aio import ago_on
 from recourse.drivers.misuse import PLAIN, awaitable_in_call, is_plain, misused, plain_in_acall
 from recourse.drivers.threads import go_on, inner_cancelled
@@ -27,19 +27,18 @@ def call_heard(
     bind: Bind,
     bound: Bound,
     lease: Admission,
-    ambient: Ambient | AttemptInfo | None,
     operation: Callable[[], T],
 ) -> T:
-    """Run a call whose policy is known and whose breaker is calm, in the caller's thread."""
+    """Run a call whose policy is known and whose breaker is calm, in the caller's thread.
+
+    Nothing but a capture is around it.
+    """
     now_s = runtime.clock.monotonic_s
     audience = runtime.listeners() if TAPS.observers else runtime.audience
     info = new_call(runtime, bound, now_s())
     start = begun(audience, info, bound)
     attempt = HeardAttempt(bound, info)
-    capture = None
-    if ambient is not None:
-        attempt.within(ambient)
-        capture = ambient.capture
+    capture = _capture(attempt)
     value: Any = None
     failed: BaseException | None = None
     token = AMBIENT.set(attempt)
@@ -55,15 +54,17 @@ def call_heard(
         failed = error
     finally:
         AMBIENT.reset(token)
+        del token
     if failed is None and bound.circuit.calm is lease:
         if audience.ends or capture is not None:
             succeeded(audience, info, attempt, now_s(), capture)
         first: T = value
         return first
     run = _run(attempt, info.started_s, now_s(), lease, failed)
-    del failed
+    heard = Heard(runtime, bound, operation, run, info, audience, capture)
     run.value, run.start, info.numbered = value, start, TOLD
-    heard = Heard(runtime, bound, operation, ambient, run, info, audience)
+    # A captured error's traceback holds this frame, and must not lead back to it.
+    del failed, capture
     given: T = heard.succeeded() if run.error is None else go_on(heard, bind)
     return given
 
@@ -73,7 +74,6 @@ async def acall_heard(
     bind: Bind,
     bound: Bound,
     lease: Admission,
-    ambient: Ambient | AttemptInfo | None,
     operation: Callable[[], Awaitable[T]],
 ) -> T:
     """As :func:`call_heard`, awaited."""
@@ -82,10 +82,7 @@ async def acall_heard(
     info = new_call(runtime, bound, now_s())
     start = begun(audience, info, bound)
     attempt = HeardAttempt(bound, info)
-    capture = None
-    if ambient is not None:
-        attempt.within(ambient)
-        capture = ambient.capture
+    capture = _capture(attempt)
     value: Any = None
     failed: BaseException | None = None
     token = AMBIENT.set(attempt)
@@ -99,21 +96,34 @@ async def acall_heard(
         failed = error
     finally:
         AMBIENT.reset(token)
+        del token
     if failed is None and bound.circuit.calm is lease:
         if audience.ends or capture is not None:
             succeeded(audience, info, attempt, now_s(), capture)
         first: T = value
         return first
     run = _run(attempt, info.started_s, now_s(), lease, failed)
-    del failed
+    heard = Heard(runtime, bound, operation, run, info, audience, capture)
     run.value, run.start, info.numbered = value, start, TOLD
-    heard = Heard(runtime, bound, operation, ambient, run, info, audience)
+    # A captured error's traceback holds this frame, and must not lead back to it.
+    del failed, capture
     heard.is_async = True
     given: T = heard.succeeded() if run.error is None else await ago_on(heard, bind)
     return given
 
 
-def _awaitable(result: Any) -> Any:
+def _capture(attempt: HeardAttempt) -> Capture | None:
+    """The capture around the call; the attempt knows of it when it wants nested calls too."""
+    ambient = AMBIENT.get()
+    if ambient is None:
+        return None
+    capture = ambient.capture
+    if capture is not None and capture.nested:
+        attempt.within(ambient)
+    return capture
+
+
+def _awaitable(result: object) -> Any:
     kind: type[object] = type(result)
     if kind is CoroutineType or not is_plain(result):
         return result

@@ -107,6 +107,7 @@ def run_inline(call: Call | Unheard, run: Run) -> None:
             run.given = inner_cancelled()
     finally:
         AMBIENT.reset(token)
+        del token  # it knows the capture, and an error's traceback holds this frame
     run.ended_s = call.runtime.clock.monotonic_s()
 
 

@@ -12,7 +12,7 @@ from recourse.circuit.protocol import Admission, Breaker
 from recourse.classify.protocol import Classifier
 from recourse.clock import Clock
 from recourse.context import TAPS
-from recourse.events import NS, CallIds, CallInfo
+from recourse.events import CallIds, CallInfo
 from recourse.hedge.registry import Triggers
 from recourse.locks import Mutex, renew_in_child
 from recourse.observer import Audience, Observer
@@ -106,12 +106,6 @@ class Runtime:
         info = CallInfo(self.ids, key, started_s, self.clock.time_unix_ns(), call_id)
         if self.message_of is not None:
             info.message_of = self.message_of
-        return info
-
-    def begun_call(self, key: str, started_s: float, call_id: str | None) -> CallInfo:
-        """A call that began a while ago, when nobody was to hear of it."""
-        info = self.new_call(key, started_s, call_id)
-        info.started_unix_ns -= round((self.clock.monotonic_s() - started_s) * NS)
         return info
 
     def new_call_id(self) -> str:

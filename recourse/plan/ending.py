@@ -89,8 +89,10 @@ def explain(error: Exception, key: str, ending: str, attempts: int, took_s: floa
     mark = f"recourse: {key} "
     line = f"{mark}{ending} after {attempts} attempts in {took_s:.3f} s"
     # Not getattr, nor add_note: an exception may let nobody get or set its attributes.
-    notes: list[str] = error.__dict__.get("__notes__", [])
-    error.__dict__["__notes__"] = [*(note for note in notes if not note.startswith(mark)), line]
+    facts = error.__dict__
+    notes: list[str] | None = facts.get("__notes__")
+    kept = [note for note in notes if not note.startswith(mark)] if notes else []
+    facts["__notes__"] = [*kept, line]
 
 
 def _tell(

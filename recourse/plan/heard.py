@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from recourse.context import Ambient, AttemptInfo
+from recourse.context import AMBIENT, AttemptInfo, Capture
 from recourse.events import AttemptEnd, AttemptStart, CallEnd, CallInfo, Event, RetryScheduled
 from recourse.observer import Audience
 from recourse.outcome import SUCCESS
@@ -32,22 +32,23 @@ class Heard(Unheard):
         over: Its end has been told.
     """
 
-    __slots__ = ("_ends", "audience", "info", "over")
+    __slots__ = ("_capture", "_ends", "audience", "info", "over")
 
     def __init__(  # noqa: PLR0913, PLR0917  # what a call is made of, without the price of keywords
         self,
         runtime: Runtime,
         bound: Bound,
         operation: Callable[[], Any],
-        ambient: Ambient | AttemptInfo | None,
         run: Run,
         info: CallInfo,
         audience: Audience,
+        capture: Capture | None,
     ) -> None:
-        super().__init__(runtime, bound, operation, ambient, run, audience.scoped)
+        super().__init__(runtime, bound, operation, None, run, audience.scoped)
         self.audience: Audience = audience
-        self.over: bool = False
         self.info: CallInfo = info
+        self.over: bool = False
+        self._capture = capture
         self._ends: list[Event] = []
 
     def tell(self, event: Event) -> None:
@@ -77,7 +78,7 @@ class Heard(Unheard):
         return run
 
     def _later(self, last: Run) -> AttemptInfo:
-        return AttemptInfo(self.bound, self.info, last.attempt + 1, 0, None, self._ambient)
+        return last.info.after()
 
     def succeeded(self) -> Any:
         """Settle the last attempt, which has given a value, and tell it; gives the value."""
@@ -100,6 +101,7 @@ class Heard(Unheard):
 
     def call(self) -> Call:
         """The same call for the plan, which tells the rest of it."""
+        self._ambient = AMBIENT.get()
         call = self._new_call()
         call.told = self._ends
         return call
@@ -122,7 +124,7 @@ class Heard(Unheard):
         told: Event = _event(CallEnd, end)
         self.tell(told)
         self.over = True
-        capture = None if self._ambient is None else self._ambient.capture
-        if capture is not None:
-            capture.record((*ends, told))
-        self._ends = []  # they have errors, whose tracebacks hold frames that hold this call
+        if self._capture is not None:
+            self._capture.record((*ends, told))
+        # Told errors have tracebacks that hold frames that hold this call.
+        self._ends, self._capture = [], None

@@ -20,7 +20,7 @@ from recourse.outcome import SUCCESS
 from recourse.plan.bound import Bound, Runtime
 from recourse.reasons import BudgetReason, Disposition
 
-__all__ = ["TOLD", "begun", "follow", "new_call", "succeeded"]
+__all__ = ["TOLD", "begun", "new_call", "succeeded"]
 
 # How many of its events a call has told, or would have, before its first attempt ends.
 TOLD: Final = 3
@@ -65,16 +65,12 @@ def succeeded(
         capture.record(told)
 
 
-def new_call(runtime: Runtime, bound: Bound, started_s: float) -> CallInfo:
-    """A call that begins now under a policy that was known beforehand."""
+def new_call(
+    runtime: Runtime, bound: Bound, started_s: float, call_id: str | None = None
+) -> CallInfo:
+    """What the events of a call share whose policy was known beforehand."""
     unix_ns = runtime.clock.time_unix_ns()
-    info = CallInfo(runtime.ids, bound.key, started_s, unix_ns, None, bound.policy)
+    info = CallInfo(runtime.ids, bound.key, started_s, unix_ns, call_id, bound.policy)
     if runtime.message_of is not None:
         info.message_of = runtime.message_of
     return info
-
-
-def follow(info: CallInfo, bound: Bound) -> None:
-    """Put a call under a policy that has been resolved before."""
-    policy = bound.policy
-    info.policy, info.policy_source, info.policy_mode = policy, policy.source, bound.mode

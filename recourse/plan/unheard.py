@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from recourse.backoff import backoff_s
 from recourse.context import Ambient, AttemptInfo, LaterAttempt
-from recourse.events import CallEnd, CallInfo
+from recourse.events import NS, CallEnd, CallInfo
 from recourse.observer import ScopedObserver
 from recourse.outcome import Health, Outcome, OutcomeKind
 from recourse.plan import telling
@@ -15,7 +15,7 @@ from recourse.plan.call import Call, Past, Run
 from recourse.plan.ending import explain
 from recourse.plan.history import History
 from recourse.plan.judge import cancellation, classified
-from recourse.plan.opening import follow
+from recourse.plan.opening import new_call
 from recourse.reasons import BudgetReason, Disposition
 from recourse.timeline import attach, left_of
 
@@ -193,9 +193,10 @@ class Unheard(Past):
         """What those share who will hear of the call."""
         first = self.before[0] if self.before else self.run
         bound, ambient = self.bound, self._ambient
-        info = self.runtime.begun_call(bound.key, first.started_s, first.info.asked_call_id)
+        info = new_call(self.runtime, bound, first.started_s, first.info.asked_call_id)
+        # It began a while ago, when nobody was to hear of it.
+        info.started_unix_ns -= round((self.runtime.clock.monotonic_s() - info.started_s) * NS)
         first.info.join(info)
-        follow(info, bound)
         if ambient is not None and ambient.running is not None:
             info.parent_call_id = ambient.running.call_id
         return info

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from recourse.clock import Clock, SystemClock
 from recourse.events import AttemptStart, Event
-from recourse.observer import Observer, ScopedObserver
+from recourse.observer import Observer, ScopedObserver, heard_by
 
 __all__ = ["BackgroundObserver", "Counts", "Drop"]
 
@@ -93,6 +93,7 @@ class BackgroundObserver:
             message = f"queue_size {queue_size!r} lets no event wait; use 1 or more"
             raise ValueError(message)
         self._observer = observer
+        self.hears: Final = heard_by(observer)
         self._size = queue_size
         self._drop = Drop(drop)
         self._clock = clock or SystemClock()

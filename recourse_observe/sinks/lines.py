@@ -23,7 +23,9 @@ _LEVELS: Final = {
 }
 _OFF: Final = 0
 _MOST_POLICIES: Final = 1000
-_CALLER: Final = frozenset({Disposition.CANCELLED, Disposition.INTERRUPTED})
+_CALLER: Final = (Disposition.CANCELLED, Disposition.INTERRUPTED)
+_SUCCESS: Final = OutcomeKind.SUCCESS
+_STANDARD: Final = PolicyMode.STANDARD
 
 
 class Lines:
@@ -41,7 +43,7 @@ class Lines:
         self._levels = {name: _level(name, level) for name, level in (levels or {}).items()}
         self._failed: dict[CallInfo, events.AttemptEnd] = {}
         self._policies: dict[str, tuple[str, str, str]] = {}
-        self._handlers: Final[dict[type, Callable[[Any], list[Line]]]] = {
+        self._handlers: Final[dict[type[Event], Callable[[Any], list[Line]]]] = {
             events.AttemptEnd: self._attempt,
             events.CallEnd: self._end,
             events.PolicyResolved: self._policy,
@@ -52,17 +54,22 @@ class Lines:
             events.CircuitState: self._circuit,
         }
 
+    @property
+    def hears(self) -> frozenset[type[Event]]:
+        """The classes of events that may be worth a line."""
+        return frozenset(self._handlers)
+
     def of(self, event: Event) -> list[Line]:
         """The lines that an event is worth: mostly none, and seldom two."""
         handler = self._handlers.get(type(event))
         return [] if handler is None else handler(event)
 
     def _line(self, name: str, level: int, fields: Callable[[], dict[str, Any]]) -> list[Line]:
-        level = self._levels.get(name, level)
+        level = self._levels.get(name, level) if self._levels else level
         return [] if level == _OFF else [(name, level, fields)]
 
     def _attempt(self, event: events.AttemptEnd) -> list[Line]:
-        if event.outcome.kind is not OutcomeKind.SUCCESS:
+        if event.outcome.kind is not _SUCCESS:
             self._failed[event.call] = event
         return self._line(attributes.ATTEMPT, logging.DEBUG, lambda: _attempt(event))
 
@@ -99,7 +106,9 @@ class Lines:
     def _policy(self, event: events.PolicyResolved) -> list[Line]:
         """What is unusual about a policy, once and again when it changes."""
         clamped = () if event.policy is None else event.policy.normalization.clamped
-        usual = event.failure is None and event.mode == PolicyMode.STANDARD
+        usual = event.failure is None and event.mode == _STANDARD
+        if usual and not clamped and event.call.label not in self._policies:
+            return []
         version = "" if event.policy is None else event.policy.version
         now, label = (version, str(event.mode), str(event.failure)), event.call.label
         if self._policies.get(label) == now:

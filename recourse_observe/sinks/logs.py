@@ -52,6 +52,7 @@ class StructlogObserver:
     ) -> None:
         self._logger = structlog.get_logger("recourse") if logger is None else logger
         self._lines = Lines(levels)
+        self.hears: Final = self._lines.hears | {events.CallStart}
         self._bind_context = bind_context
         self._exc_info = exc_info
         self._bound: Any = None

@@ -35,6 +35,7 @@ class LoggingObserver:
     ) -> None:
         self._logger = logger or _LOG
         self._lines = Lines(levels)
+        self.hears: Final = self._lines.hears
         self._exc_info = exc_info
 
     def on_event(self, event: Event) -> None:

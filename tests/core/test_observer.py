@@ -115,9 +115,8 @@ def test_a_base_observer_hears_what_its_callbacks_are_for() -> None:
     late = BaseObserver()
     late.on_start = lambda event: None  # type: ignore[method-assign]
 
-    assert Ends().hears == frozenset({events.CallEnd, events.AttemptEnd})
-    assert late.hears == frozenset({events.CallStart})
-    assert BaseObserver().hears == frozenset()
+    kinds: list[frozenset[Any]] = [Ends().hears, late.hears, BaseObserver().hears]
+    assert kinds == [{events.CallEnd, events.AttemptEnd}, {events.CallStart}, set()]
 
 
 def test_a_base_observer_with_a_dispatch_of_its_own_hears_everything() -> None:

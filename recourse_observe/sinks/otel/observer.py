@@ -117,6 +117,9 @@ class OTelObserver:
             events.CircuitState: self._circuit_state,
             events.CallEnd: self._call_end,
         }
+        if not self._in_logs:  # as a span event it would repeat the attempt's
+            del self._handlers[events.RetryScheduled]
+        self.hears: Final = frozenset(self._handlers)
 
     def on_event(self, event: Event) -> None:
         """Take one event."""
@@ -231,9 +234,8 @@ class OTelObserver:
             self._write(call, attributes.BUDGET_DECISION, event, facts)
 
     def _retry_scheduled(self, event: events.RetryScheduled) -> None:
-        if self._in_logs:  # as a span event it would repeat the attempt's
-            facts = partial(values.retry_scheduled, event)
-            self._write(self._calls.get(event.call), attributes.RETRY_SCHEDULED, event, facts)
+        facts = partial(values.retry_scheduled, event)
+        self._write(self._calls.get(event.call), attributes.RETRY_SCHEDULED, event, facts)
 
     def _circuit_decision(self, event: events.CircuitDecision) -> None:
         call = self._calls.get(event.call)

@@ -24,8 +24,11 @@ __all__ = [
 ]
 
 _STATUS: Final = re.compile(r"http_(\d{3})|grpc_([A-Z_]+)")
-_QUIET: Final = frozenset({Disposition.SUCCESS, Disposition.CANCELLED, Disposition.INTERRUPTED})
-_ERRORS: Final = frozenset({OutcomeKind.RETRYABLE, OutcomeKind.NON_RETRYABLE, OutcomeKind.ABORT})
+# Tuples: a member of an enumeration is found by its identity, while its hash costs a call.
+_QUIET: Final = (Disposition.SUCCESS, Disposition.CANCELLED, Disposition.INTERRUPTED)
+_ERRORS: Final = (OutcomeKind.RETRYABLE, OutcomeKind.NON_RETRYABLE, OutcomeKind.ABORT)
+_SUCCESS: Final = OutcomeKind.SUCCESS
+_CUT_SHORT: Final = Reason.CONTEXT_DEADLINE_EXCEEDED
 
 
 def call_failed(event: events.CallEnd) -> bool:
@@ -36,7 +39,9 @@ def call_failed(event: events.CallEnd) -> bool:
 def attempt_failed(event: events.AttemptEnd | events.HedgeCancel) -> bool:
     """Whether the attempt's span is an error: one that lost, or was given up, is not."""
     outcome = event.outcome
-    return outcome.kind in _ERRORS or outcome.reason == Reason.CONTEXT_DEADLINE_EXCEEDED
+    if outcome.kind is _SUCCESS:
+        return False
+    return outcome.kind in _ERRORS or outcome.reason == _CUT_SHORT
 
 
 def call_error(event: events.CallEnd) -> str:

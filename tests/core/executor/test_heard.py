@@ -1,11 +1,21 @@
 """Calls that somebody hears, under a policy that is known: told without the plan where it can be."""
 
 import asyncio
+import gc
+import weakref
 from typing import Any, Final
 
 import pytest
 
-from recourse import Event, Executor, ExecutorClosed, Policy, RetryPolicy, timeline_of
+from recourse import (
+    Event,
+    Executor,
+    ExecutorClosed,
+    Policy,
+    RetryPolicy,
+    record_timeline,
+    timeline_of,
+)
 from recourse.context import TAPS
 from recourse.errors import RetryExhausted
 from recourse.events import (
@@ -197,3 +207,44 @@ def test_a_listener_of_the_whole_process_declares_what_it_hears_too(both: Any) -
         both([OSError], executor=executor)
 
     assert [type(event) for event in ends.events] == [CallEnd, CallEnd]
+
+
+class Mortal(OSError):
+    """An error that takes a weak reference."""
+
+
+def test_r69_a_capture_leaves_nothing_to_the_collector(both: Any) -> None:
+    executor = Executor(
+        [Policy(KEY, retry=RetryPolicy(max_attempts=2, jitter="none"))], clock=both.clock
+    )
+    both(["known"], executor=executor)
+    errors: list[weakref.ref[Mortal]] = []
+
+    def failing() -> None:
+        error = Mortal("gone")
+        errors.append(weakref.ref(error))
+        try:
+            raise error
+        finally:
+            del error  # or its own traceback would refer to it
+
+    async def afailing() -> None:
+        failing()
+
+    async def acalled() -> None:
+        with pytest.raises(Mortal), record_timeline():
+            await executor.acall(KEY, afailing)
+
+    gc.collect()
+    gc.disable()
+    try:
+        if both.is_async:
+            both.clock.run(acalled())
+        else:
+            with pytest.raises(Mortal), record_timeline():
+                executor.call(KEY, failing)
+        left = [error() for error in errors]
+    finally:
+        gc.enable()
+
+    assert left == [None, None]

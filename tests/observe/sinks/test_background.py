@@ -280,3 +280,13 @@ def test_a_forked_child_has_a_queue_of_its_own() -> None:
     lines = lines_of(program)
 
     assert [line.split()[0] for line in lines] == ["parent"] * 5 + ["child"] * 5
+
+
+def test_a_background_observer_hears_what_the_observer_in_it_hears() -> None:
+    everything = BackgroundObserver(Gated()).hears
+    logging_observer = LoggingObserver()
+
+    assert BackgroundObserver(logging_observer).hears == logging_observer.hears
+    assert everything is not None
+    assert logging_observer.hears < everything
+    assert OTelObserver(mode="span-events").hears < OTelObserver(mode="log-events").hears
