@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from recourse import events
 from recourse.events import CallInfo
-from recourse.outcome import SUCCESS
+from recourse.outcome import SUCCESS, OutcomeKind
 from recourse_observe.archive.columns import ABSENT, Row, row
 from recourse_observe.archive.policies import microseconds
 
@@ -19,10 +19,12 @@ __all__ = [
     "attempt_longs",
     "attempt_row",
     "budget_row",
+    "call_longs",
     "cancelled_row",
     "clean_words",
     "hedge_row",
     "is_clean",
+    "may_be_left_out",
     "transition_row",
     "unix_us",
     "word",
@@ -119,6 +121,21 @@ def is_clean(event: events.AttemptEnd) -> bool:
         and not event.hedge_index
         and not event.late
     )
+
+
+def may_be_left_out(event: events.AttemptEnd) -> bool:
+    """Whether a sample may do without it: a first attempt that succeeded in time."""
+    is_first = not event.attempt and not event.hedge_index
+    return event.outcome.kind is OutcomeKind.SUCCESS and is_first and not event.late
+
+
+def call_longs(info: CallInfo, last_s: float, deadline_s: float | None) -> tuple[int, ...]:
+    """The times of a call, as far as it is known."""
+    base_ns, base_s = info.started_unix_ns, info.started_s
+    started_us = base_ns // 1000
+    ended_us = (base_ns + round((last_s - base_s) * _NS)) // 1000
+    deadline_us = ABSENT if deadline_s is None else round((deadline_s - base_s) * 1e6)
+    return started_us, ended_us, ended_us - started_us, deadline_us, 1
 
 
 def cancelled_row(event: events.HedgeCancel) -> Row:

@@ -1,47 +1,47 @@
 """Events made into rows, as they happen; keeps only what is still in flight."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from recourse import events
 from recourse.events import CallInfo
-from recourse.outcome import SUCCESS, OutcomeKind
+from recourse.outcome import SUCCESS
 from recourse.reasons import Disposition
-from recourse_observe.archive.columns import ABSENT, Row, Rows, Words
+from recourse_observe.archive.columns import Row, Rows, Words
 from recourse_observe.archive.event_rows import (
     Error,
     abandoned_row,
-    as_json,
     attempt_longs,
     attempt_row,
     budget_row,
+    call_longs,
     cancelled_row,
     hedge_row,
     is_clean,
+    may_be_left_out,
     transition_row,
     word,
 )
-from recourse_observe.archive.in_flight import InFlight, OpenCall, State, Withheld, opened
-from recourse_observe.archive.plans import Plan
+from recourse_observe.archive.failure import Failure
+from recourse_observe.archive.in_flight import (
+    InFlight,
+    OpenCall,
+    State,
+    Withheld,
+    call_row,
+    opened,
+    unfinished,
+)
+from recourse_observe.archive.plans import Plan, Plans
 from recourse_observe.archive.policies import Policies
-from recourse_observe.archive.rollup import BUCKET_US, Bucket, Rollups
 from recourse_observe.archive.sampling import Sampling
 from recourse_observe.archive.segment import GONE
+from recourse_observe.archive.usual import Usual, weight
 
 __all__ = ["Failure", "Fold"]
 
-_NS: Final = 1_000_000_000
-_MOST_KEYS: Final = 10_000
 _NO_ERROR: Final[Error] = (None, None)
-
-
-class Failure(NamedTuple):
-    """An event whose error has been taken off, so that nothing of the caller's is kept alive."""
-
-    event: Any
-    error_type: str | None
-    message: str | None
 
 
 class Fold:
@@ -60,13 +60,15 @@ class Fold:
         self.words = Words()
         self._rows: defaultdict[str, Rows] = defaultdict(Rows)
         self._policies = Policies()
-        self._rollups = Rollups()
         self._calls = InFlight()
+        self._followed: Mapping[CallInfo, State] = {}  # usual calls that are told as in flight
         self._sampling = Sampling(sample)
-        self._plans: dict[str, Plan] = {}
+        self._samples = self._sampling.is_on
+        self._plans = Plans(self.words)
         self._error = _NO_ERROR
         # What is not here has no row: a scheduled retry stands in its attempt's, a late end in none.
         self._take: dict[type, Callable[[Any], None]] = {
+            Usual: self._usual,
             Failure: self._failure,
             events.CallStart: self._call_start,
             events.PolicyResolved: self._policy_resolved,
@@ -98,25 +100,33 @@ class Fold:
             try:
                 handler(event)
             except Exception:
-                self.unreadable += 1
+                self.unreadable += weight(event)
 
-    def take(self, now_us: int | None) -> dict[str, Rows]:
+    def take(
+        self, now_us: int | None, followed: Mapping[CallInfo, Any] | None = None
+    ) -> dict[str, Rows]:
         """Rows since the last time, and under ``open_…`` calls in flight that were heard of since.
 
-        Counts are given for buckets that are over at ``now_us``; ``None`` gives all of them.
+        Args:
+            now_us: Counts are given for buckets that are over then; ``None`` gives all of them.
+            followed: The last events of calls in flight that are usual so far.
         """
-        if rollups := self._rollups.take(now_us):
-            for plan in self._plans.values():
-                plan.number = -1  # its bucket may be gone
-            for rollup in rollups:
-                self.add("rollups", rollup)
+        for rollup in self._plans.take(now_us):
+            self.add("rollups", rollup)
         for info, state in self._calls.settle().items():
-            call = opened(info, state)
-            self.add("calls", self._unfinished_row(call), "open_calls")
-            for start in call.runs.values():
-                self.add("attempts", abandoned_row(start, call.last_s), "open_attempts")
+            self._tell_open(opened(info, state))
+        before, self._followed = self._followed, followed or {}
+        for info, state in self._followed.items():
+            if before.get(info) is not state:
+                self._tell_open(opened(info, state))
         rows, self._rows = self._rows, defaultdict(Rows)
         return rows
+
+    def _tell_open(self, call: OpenCall) -> None:
+        longs, how = unfinished(call)
+        self.add("calls", self._call_row(call.info, longs, call, how), "open_calls")
+        for start in call.runs.values():
+            self.add("attempts", abandoned_row(start, call.last_s), "open_attempts")
 
     def add(self, table: str, added: Row, told_as: str = "") -> None:
         """Add a row of a table, perhaps told as one of a call in flight."""
@@ -126,17 +136,35 @@ class Fold:
     def forget_words(self) -> None:
         """Begin the dictionaries again; only when every row that was taken is written."""
         self.words.clear()
-        self._plans.clear()
+        self._plans.forget_all()
 
     def tell_again(self) -> None:
         """Have every call in flight told with the next rows: a segment stands alone."""
         self._calls.hear_all()
+        self._followed = {}
 
     def cut(self, info: CallInfo) -> None:
         """Note that an event of this call was dropped."""
         call = self._calls.find(info)
         if call is not None:
             call.attributes["truncated"] = "true"
+
+    def _usual(self, call: Usual) -> None:
+        info = call[0]
+        longs, times = call.longs()
+        plan = self._plans.counted(info, longs[0])
+        plan.bucket.clean_us.append(longs[2])
+        call_id, trace_id, span_id = info.call_id, info.trace_id, info.span_id
+        ids = call_id, info.parent_call_id, None, trace_id, span_id, None
+        if self._samples:
+            stands_for = self._sampling.weight(info.key, longs[2])
+            longs, times = (*longs[:-1], stands_for), (*times[:-1], stands_for)
+            if not stands_for:
+                if info in self._followed:
+                    self._rows[GONE].add(plan.succeeded, longs, ids)
+                return
+        self._rows["attempts"].add(plan.attempt, times, (call_id, None, trace_id, span_id, None))
+        self._rows["calls"].add(plan.succeeded, longs, ids)
 
     def _failure(self, failure: Failure) -> None:
         self._error = failure.error_type, failure.message
@@ -149,10 +177,10 @@ class Fold:
         self._calls.heard[event[0]] = event
 
     def _policy_resolved(self, event: events.PolicyResolved) -> None:
-        plan = self._plans.get(event[0].key)
+        plan = self._plans.known(event[0].key)
         if plan is not None and plan.policy is event.policy and event.failure is None:
             return  # as the last call of the key had it
-        self._plans.pop(event.call.key, None)
+        self._plans.forget(event.call.key)
         changed = self._policies.resolved(event)
         if changed is not None:
             self.add("policies", changed)
@@ -183,23 +211,26 @@ class Fold:
             call.attributes["release_error"] = events.error_type(event.release_error)
 
     def _attempt_start(self, event: events.AttemptStart) -> None:
-        heard = self._calls.heard
-        if type(heard.get(event[0])) is events.CallStart:
-            heard[event[0]] = event
+        info, heard = event[0], self._calls.heard
+        before = heard.get(info)
+        is_first = not event.attempt and not event.hedge_index
+        if type(before) is events.CallStart or (
+            before is None and is_first and not self._calls.was_told(info)
+        ):
+            heard[info] = event
         else:
             self._calls.hear(event).runs[event.attempt, event.hedge_index] = event
 
     def _attempt_end(self, event: events.AttemptEnd) -> None:
         info, heard = event[0], self._calls.heard
         is_first = type(heard.get(info)) is events.AttemptStart
-        if self._sampling.is_on and self._may_be_left_out(event) and self._calls.withhold(event):
+        could = self._samples and self._error is _NO_ERROR and may_be_left_out(event)
+        if could and self._calls.withhold(event):
             return
         if is_clean(event) and self._error is _NO_ERROR:
-            plan = self._plans.get(info.key)
-            if plan is None or plan.policy is not info.policy:
-                plan = self._planned(info)
             others = info.call_id, None, info.trace_id, info.span_id, None
-            self._rows["attempts"].add(plan.attempt, attempt_longs(event), others)
+            code = self._plans.of(info).attempt
+            self._rows["attempts"].add(code, attempt_longs(event), others)
         else:
             self.add("attempts", attempt_row(event, self._error))
             is_first &= event.ran and not event.hedge_index and not event.annotations
@@ -207,15 +238,6 @@ class Fold:
             heard[info] = event
         else:
             self._run_ended(event, ran=event.ran)
-
-    def _may_be_left_out(self, event: events.AttemptEnd) -> bool:
-        return (
-            event.outcome.kind is OutcomeKind.SUCCESS
-            and not event.attempt
-            and not event.hedge_index
-            and not event.late
-            and self._error is _NO_ERROR
-        )
 
     def _hedge_spawn(self, event: events.HedgeSpawn) -> None:
         self._calls.hear(event).spawns[event.attempt, event.hedge_index] = event
@@ -237,91 +259,55 @@ class Fold:
 
     def _call_end(self, event: events.CallEnd) -> None:
         info, _, at_s, disposition, outcome, _, runs, hedges, deadline_s = event
-        was_told, state = self._calls.was_told(info), self._calls.end(info)
-        plan = self._plans.get(info.key)
-        if plan is None or plan.policy is not info.policy or plan.source is not info.policy_source:
-            plan = self._planned(info)
-        longs = _call_longs(info, at_s, deadline_s)
-        number = longs[0] // BUCKET_US
-        if plan.number != number:
-            plan.bucket, plan.number = self._rollups.bucket(info.key, number), number
-        weight = 1
-        if isinstance(state, Withheld) and disposition is Disposition.SUCCESS and runs == 1:
-            weight = self._sampling.weight(info.key, longs[2])
-            if not weight:
-                plan.bucket.clean_us.append(longs[2])
-                if was_told:
-                    ids = info.call_id, info.parent_call_id, None, info.trace_id, info.span_id, None
-                    self._rows[GONE].add(plan.succeeded, longs, ids)
-                return
-        if isinstance(state, Withheld):
-            state = self._told(info, state, weight)
-        elif isinstance(state, OpenCall) and state.withheld is not None:
-            self.add("attempts", attempt_row(state.withheld, _NO_ERROR))
-        if weight > 1:
-            longs = (*longs[:-1], weight)
-        if (
-            outcome is SUCCESS
-            and runs == 1
-            and disposition is Disposition.SUCCESS
-            and type(state) is not OpenCall
-        ):
-            ids = info.call_id, info.parent_call_id, None, info.trace_id, info.span_id, None
-            self._rows["calls"].add(plan.succeeded, longs, ids)
+        longs = call_longs(info, at_s, deadline_s)
+        plan = self._plans.counted(info, longs[0])
+        is_clean = outcome is SUCCESS and runs == 1 and disposition is Disposition.SUCCESS
+        known = (
+            self._sampled(event, plan, longs) if self._samples else (self._calls.end(info), longs)
+        )
+        if known is None:
+            return
+        state, longs = known
+        if is_clean and type(state) is not OpenCall:
+            self._rows["calls"].add(plan.succeeded, longs, _ids(info))
             plan.bucket.clean_us.append(longs[2])
             return
         retries = max(0, runs - hedges - 1)
         how = word(disposition), word(outcome.kind), str(outcome.reason), runs, retries, hedges
         self.add("calls", self._call_row(info, longs, state, how))
-        _count(plan.bucket, longs[2], state, how)
+        denied = state.denied if isinstance(state, OpenCall) else 0
+        plan.bucket.count(longs[2], denied, how)
 
-    def _told(self, info: CallInfo, state: Withheld, weight: int) -> State:
-        """Give a withheld attempt its row; what is known of its call."""
-        self.add("attempts", attempt_row(state.event, _NO_ERROR, weight))
-        return opened(info, state) if state.event.annotations else state.event
-
-    def _unfinished_row(self, call: OpenCall) -> Row:
-        """What stands for the call if nothing more is ever heard of it."""
-        hedges = sum(call.ended) + sum(hedge_index > 0 for _, hedge_index in call.runs)
-        runs = len(call.ended) + len(call.runs)
-        how = "unfinished", "abandoned", "unfinished", runs, max(0, runs - hedges - 1), hedges
-        return self._call_row(call.info, _call_longs(call.info, call.last_s, None), call, how)
+    def _sampled(
+        self, event: events.CallEnd, plan: Plan, longs: tuple[int, ...]
+    ) -> tuple[State | None, tuple[int, ...]] | None:
+        """What is known of the call, and its times with its weight; ``None`` leaves it out."""
+        info, weight = event.call, 1
+        was_told = self._calls.was_told(info) or info in self._followed
+        state = self._calls.end(info)
+        if isinstance(state, OpenCall) and state.withheld is not None:
+            self.add("attempts", attempt_row(state.withheld, _NO_ERROR))
+        if not isinstance(state, Withheld):
+            return state, longs
+        if event.disposition is Disposition.SUCCESS and event.attempts_run == 1:
+            weight = self._sampling.weight(info.key, longs[2])
+        if weight:
+            self.add("attempts", attempt_row(state.event, _NO_ERROR, weight))
+            left = opened(info, state) if state.event.annotations else state.event
+            return left, (*longs[:-1], weight)
+        plan.bucket.clean_us.append(longs[2])
+        if was_told:
+            self._rows[GONE].add(plan.succeeded, longs, _ids(info))
+        return None
 
     def _call_row(
         self, info: CallInfo, longs: tuple[int, ...], state: State | None, how: tuple[Any, ...]
     ) -> Row:
-        """A call's row; ``how`` is disposition, outcome, reason, attempts, retries, hedges."""
-        plan = self._plans.get(info.key) or self._planned(info)
-        error_type, message = self._error
-        method, attributes = None, None
-        if isinstance(state, OpenCall):
-            method, attributes = state.method, as_json(state.attributes)
-        words = (info.key, method, *plan.call, how[0] == "success", *how, error_type)
-        ids = info.call_id, info.parent_call_id, message, info.trace_id, info.span_id
-        return words, longs, (*ids, attributes)
-
-    def _planned(self, info: CallInfo) -> Plan:
-        if len(self._plans) >= _MOST_KEYS:
-            self._plans.clear()
-            self._sampling.forget()
-        plan = self._plans[info.key] = Plan(info, self.words)
-        return plan
+        plan = self._plans.known(info.key) or self._plans.of(info)
+        known = state if isinstance(state, OpenCall) else None
+        return call_row(plan.call, longs, how, info, known, self._error)
 
 
-def _call_longs(info: CallInfo, last_s: float, deadline_s: float | None) -> tuple[int, ...]:
-    base_ns, base_s = info.started_unix_ns, info.started_s
-    started_us = base_ns // 1000
-    ended_us = (base_ns + round((last_s - base_s) * _NS)) // 1000
-    deadline_us = ABSENT if deadline_s is None else round((deadline_s - base_s) * 1e6)
-    return started_us, ended_us, ended_us - started_us, deadline_us, 1
-
-
-def _count(bucket: Bucket, duration_us: int, state: State | None, how: tuple[Any, ...]) -> None:
-    disposition, _, _, runs, retries, hedges = how
-    bucket.other_us.append(duration_us)
-    bucket.successes += disposition == "success"
-    bucket.attempts += runs
-    bucket.retries += retries
-    bucket.hedges += hedges
-    bucket.rejected += disposition == "circuit_open" and not runs
-    bucket.denied += state.denied if isinstance(state, OpenCall) else 0
+def _ids(info: CallInfo) -> tuple[Any, ...]:
+    """The texts of a call with nothing more to say."""
+    return info.call_id, info.parent_call_id, None, info.trace_id, info.span_id, None

@@ -4,8 +4,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from recourse import events
 from recourse.events import CallInfo
+from recourse_observe.archive.columns import Row
+from recourse_observe.archive.event_rows import Error, as_json, call_longs
 
-__all__ = ["InFlight", "OpenCall", "State", "Withheld", "opened"]
+__all__ = ["InFlight", "OpenCall", "State", "Withheld", "call_row", "opened", "unfinished"]
 
 _MOST: Final = 100_000
 
@@ -75,6 +77,39 @@ def opened(info: CallInfo, state: State | None) -> OpenCall:
     elif isinstance(state, events.AttemptEnd):
         call.ended.append(False)
     return call
+
+
+def unfinished(call: OpenCall) -> tuple[tuple[int, ...], tuple[Any, ...]]:
+    """The times of a call if nothing more is ever heard of it, and how it went then."""
+    hedges = sum(call.ended) + sum(hedge_index > 0 for _, hedge_index in call.runs)
+    runs = len(call.ended) + len(call.runs)
+    how = "unfinished", "abandoned", "unfinished", runs, max(0, runs - hedges - 1), hedges
+    return call_longs(call.info, call.last_s, None), how
+
+
+def call_row(
+    policy: tuple[Any, ...],
+    longs: tuple[int, ...],
+    how: tuple[Any, ...],
+    info: CallInfo,
+    known: OpenCall | None,
+    error: Error,
+) -> Row:
+    """A call's row.
+
+    Args:
+        policy: The words that follow from its policy.
+        longs: Its times.
+        how: Its disposition, outcome, reason, attempts, retries and hedges.
+        info: What its events share.
+        known: What is known of it beside.
+        error: What the caller got, if it was an error.
+    """
+    method = None if known is None else known.method
+    attributes = None if known is None else as_json(known.attributes)
+    words = (info.key, method, *policy, how[0] == "success", *how, error[0])
+    ids = info.call_id, info.parent_call_id, error[1], info.trace_id, info.span_id
+    return words, longs, (*ids, attributes)
 
 
 class InFlight:

@@ -9,7 +9,8 @@ from typing import Any, Final
 from recourse import events
 from recourse.events import CallInfo
 from recourse.outcome import OutcomeKind
-from recourse_observe.archive.fold import Failure
+from recourse_observe.archive.failure import Failure
+from recourse_observe.archive.usual import Followed, Usual, weight
 
 __all__ = ["Counts", "EventQueue"]
 
@@ -23,7 +24,8 @@ class Counts:
     Attributes:
         emitted: Events it was told.
         written: Events that were handed to the operating system.
-        queued: Events that wait, or are on their way.
+        queued: Events that wait, or are on their way, and of calls in flight those that will be
+            told with their ends.
         late: Of the written: those told after the interpreter began to exit.
         dropped: Events that are lost, by reason: ``queue_full``, ``io_error``, ``encode``,
             ``after_close``.
@@ -41,7 +43,7 @@ class Counts:
 def is_important(item: Any) -> bool:
     """Whether it may use the reserve: failures, breaker transitions and the ends of calls."""
     match item:
-        case Failure() | events.CallEnd() | events.CircuitState() | events.HedgeCancel():
+        case Failure() | Usual() | events.CallEnd() | events.CircuitState() | events.HedgeCancel():
             return True
         case events.AttemptEnd():
             return item.outcome.kind is not OutcomeKind.SUCCESS
@@ -58,16 +60,24 @@ class EventQueue:
     Args:
         limit: The most that may wait.
         wake: Called when something waits and nothing did.
+
+    Attributes:
+        calls: Calls that are usual so far: their events wait there until they are told of.
+        follows: Whether usual calls are to be followed: not where every event is written at once.
+        rests: Whether the recorder is to be roused when something comes.
+        taken: How many events have been taken.
     """
 
     def __init__(self, limit: int, wake: Callable[[], None]) -> None:
+        self.calls = Followed()
+        self.follows = True
+        self.rests = True
         self._limit = limit
         self._soft = limit - limit // 8
         self._wake = wake
         self._lock = threading.RLock()
         self._items: deque[Any] = deque()
-        self._awake = False
-        self._taken = 0
+        self.taken = 0
         self._refused = 0
         self._in_hand = 0
         self._written = 0
@@ -76,6 +86,9 @@ class EventQueue:
         self._dropped: Counter[str] = Counter()
         self._cut: set[CallInfo] = set()
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     def put(self, item: Any) -> bool:
         """Have an item wait; false when it was dropped."""
         items = self._items
@@ -83,28 +96,42 @@ class EventQueue:
             self._drop(item)
             return False
         items.append(item)
-        if not self._awake:
-            self._awake = True
-            self._wake()
+        if self.rests:
+            self.rouse()
         return True
+
+    def rouse(self) -> None:
+        """Wake the recorder, which rests."""
+        self.rests = False
+        self._wake()
 
     def _drop(self, item: Any) -> None:
         event = item.event if isinstance(item, Failure) else item
         with self._lock:
-            self._refused += 1
-            self._dropped["queue_full"] += 1
+            self._refused += weight(item)
+            self._dropped["queue_full"] += weight(item)
             if len(self._cut) < _MOST_CUT:
                 self._cut.add(event.call)
 
-    def refuse(self, reason: str) -> None:
-        """Account for an event that was not let in."""
+    def refuse(self, reason: str, item: object = None) -> None:
+        """Account for an event, or the item of several, that was not let in."""
         with self._lock:
-            self._refused += 1
-            self._dropped[reason] += 1
+            self._refused += weight(item)
+            self._dropped[reason] += weight(item)
 
     def rest(self) -> None:
         """Have the next item wake the recorder; said before it looks what there is."""
-        self._awake = False
+        self.rests = True
+
+    def unfollow(self) -> None:
+        """Have calls in flight wait as others do, event by event, so that they can be taken."""
+        for info in list(self.calls.steps):
+            self._items.extend(self.calls.release(info))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything is written or given up, but what calls in flight have told."""
+        return not self._items and not self._in_hand
 
     @property
     def has_room(self) -> bool:
@@ -112,12 +139,13 @@ class EventQueue:
         return self._in_hand < self._limit
 
     def take(self) -> list[Any]:
-        """Everything that waits, now in hand."""
+        """Everything that waits, now in hand; calls that are followed stay where they are."""
         take = self._items.popleft
         with self._lock:
             items = [take() for _ in range(len(self._items))]
-            self._taken += len(items)
-            self._in_hand += len(items)
+            told = weight(*items)
+            self.taken += told
+            self._in_hand += told
             self._high_water = max(self._high_water, self._in_hand)
         return items
 
@@ -144,10 +172,10 @@ class EventQueue:
     def counts(self) -> Counts:
         """The account, at one moment."""
         with self._lock:
-            waiting = len(self._items)
+            waiting = weight(*self._items.copy()) + self.calls.waiting()
             dropped = dict(self._dropped)
             return Counts(
-                emitted=self._taken + waiting + self._refused,
+                emitted=self.taken + waiting + self._refused,
                 written=self._written,
                 queued=waiting + self._in_hand,
                 late=self._late,

@@ -82,9 +82,8 @@ class Recording:
     def absorb(self) -> None:
         """Turn what waits into rows, unless somebody does: then it is theirs, or the next step's.
 
-        Called by the thread whose call has ended: an event that waits for another thread lives long
-        enough for the garbage collector to carry it along, and a thread that works through many
-        holds up all callers at once.
+        Called by a thread that finds many waiting: what waits long enough is carried along by the
+        garbage collector, and a thread that works through more of it holds up all callers at once.
         """
         if self._queue.has_room and self._folding.acquire(blocking=False):
             try:
@@ -129,7 +128,8 @@ class Recording:
 
         Not the newest before the next one has begun: until then, calls in flight stand only there.
         """
-        held_back = self._journal.is_fresh and self._fold.in_flight
+        in_flight = self._fold.in_flight or self._queue.calls.steps
+        held_back = self._journal.is_fresh and in_flight
         return max(0, len(self._journal.ended) - bool(held_back))
 
     @property
@@ -159,6 +159,7 @@ class Recording:
         self._recover()
         self._reports.append(("closed", None))
         with self._folding:
+            self._queue.unfollow()
             self._take_waiting()
             self._collect(None)
         if not self._write(late=False):
@@ -191,13 +192,12 @@ class Recording:
         self._reports.append(("started", json.dumps(detail)))
 
     def _take_waiting(self) -> None:
-        items = self._queue.take()
-        before = self._fold.unreadable
-        self._fold.feed(items)
+        told, unreadable = self._queue.taken, self._fold.unreadable
+        self._fold.feed(self._queue.take())
         for call in self._queue.take_cut():
             self._fold.cut(call)
-        unreadable = self._fold.unreadable - before
-        self._events += len(items) - unreadable
+        told, unreadable = self._queue.taken - told, self._fold.unreadable - unreadable
+        self._events += told - unreadable
         if unreadable:
             self._queue.settle(dropped=unreadable, reason="encode")
 
@@ -212,7 +212,8 @@ class Recording:
         for event, detail in self._reports:
             self._report(event, detail, counts)
         self._reports.clear()
-        for table, rows in self._fold.take(now_us).items():
+        in_flight = self._queue.calls.steps.copy()
+        for table, rows in self._fold.take(now_us, in_flight).items():
             self._rows.setdefault(table, Rows()).extend(rows)
         self._ready, self._events = self._ready + self._events, 0
 

@@ -4,7 +4,7 @@ import json
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from recourse_observe.archive.columns import Row, row
 
@@ -32,6 +32,17 @@ class Bucket:
     hedges: int = 0
     denied: int = 0
     rejected: int = 0
+
+    def count(self, duration_us: int, denied: int, how: tuple[Any, ...]) -> None:
+        """One more call; ``how`` is disposition, outcome, reason, attempts, retries, hedges."""
+        disposition, _, _, runs, retries, hedges = how
+        self.other_us.append(duration_us)
+        self.successes += disposition == "success"
+        self.attempts += runs
+        self.retries += retries
+        self.hedges += hedges
+        self.rejected += disposition == "circuit_open" and not runs
+        self.denied += denied
 
 
 class Rollups:

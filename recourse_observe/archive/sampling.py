@@ -7,6 +7,7 @@ __all__ = ["Habit", "Sampling"]
 _SLOW: Final = 3.0
 _LEARNING: Final = 0.05
 _KNOWN: Final = 20
+_MOST_KEYS: Final = 10_000
 
 
 class Habit:
@@ -55,6 +56,8 @@ class Sampling:
         """How many calls this one stands for; 0 leaves it out."""
         habit = self._habits.get(key)
         if habit is None:
+            if len(self._habits) >= _MOST_KEYS:
+                self._habits.clear()
             habit = self._habits[key] = Habit(self.every)
         slow = habit.calls >= _KNOWN and duration_us > _SLOW * habit.mean_us
         habit.calls += 1
@@ -66,7 +69,3 @@ class Sampling:
             return 0
         habit.skipped = 0
         return self.every
-
-    def forget(self) -> None:
-        """Begin anew: there are too many keys."""
-        self._habits.clear()

@@ -14,17 +14,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Self
 
-from recourse import events
 from recourse.clock import Clock, SystemClock
 from recourse.duration import seconds
 from recourse.events import Event
 from recourse_observe.archive.disk import Disk
 from recourse_observe.archive.errors import NotAnArchiveError
-from recourse_observe.archive.fold import Failure
+from recourse_observe.archive.failure import without_error
 from recourse_observe.archive.journal import JournalOptions
 from recourse_observe.archive.queue import Counts, EventQueue
 from recourse_observe.archive.recording import Recording
 from recourse_observe.archive.sampling import Sampling
+from recourse_observe.archive.usual import Usual
 
 __all__ = ["ArchiveObserver", "Durability"]
 
@@ -33,13 +33,12 @@ _EXIT_S: Final = 5.0
 _PAUSE_S: Final = 0.002
 # The rest of the interval is for getting a turn among busy threads, and for writing.
 _GATHERING: Final = 0.5
-_LONGEST: Final = 4096
+# Fewer than one call in a hundred has to work through so many, a quarter of a millisecond long, and
+# they are fewer objects than make the garbage collector look.
+_TOGETHER: Final = 128
 _WAKE: Final = "wake"
 _STOP: Final = "stop"
 _FORKERS: Final = ("multiprocessing.util", "billiard.util")  # billiard is Celery's
-_FAILABLE: Final[frozenset[type]] = frozenset(
-    {events.PolicyResolved, events.AttemptEnd, events.AttemptLate, events.CallEnd}
-)
 
 
 class Durability(StrEnum):
@@ -53,8 +52,8 @@ class Durability(StrEnum):
 class ArchiveObserver:
     """Writes what an executor tells into an archive.
 
-    A call's own thread turns its events into rows when it ends, a microsecond each; one background
-    thread writes them. Nothing is touched before the first event. A full queue drops the newest
+    A call's own thread follows it, a third of a microsecond for each event, until it ends as calls
+    usually do, or otherwise; one background thread makes rows and writes them. Nothing is touched before the first event. A full queue drops the newest
     events, a disk that refuses is tried again with patience, and both are counted. A forked child
     records into an instance of its own.
 
@@ -68,14 +67,11 @@ class ArchiveObserver:
         rotate_rows: Rows after which it is.
         sample: Of the calls that succeed at their first attempt, and are not slow, one in so many
             is kept in detail (its ``sample_weight`` says so); counts stay exact in ``rollups``.
-        queue_size: The most events that may wait; each holds a few hundred bytes.
+        queue_size: The most events, or whole calls, that may wait; each holds some hundred bytes.
         durability: ``batch``, ``fsync`` or ``journal``; see :class:`Durability`.
-        sync_interval_s: The longest that what the operating system has waits to be on the disk;
-            ``None`` leaves it to the operating system.
-        max_unpublished_bytes: What segments that cannot be published may hold; beyond it, nothing
-            more is written until they can.
-        keep_s: Hours of the archive that ended so long ago are removed, whoever wrote them;
-            ``None`` keeps them.
+        sync_interval_s: The longest that what was written waits to be put on the disk, if at all.
+        max_unpublished_bytes: What segments that cannot be published may hold before no more is written.
+        keep_s: Hours that ended so long ago are removed, whoever wrote them; ``None`` keeps all.
         clock: For tests.
         disk: For tests.
 
@@ -150,6 +146,7 @@ class ArchiveObserver:
         self._closed = False
         self._exiting = False
         self._writes_at_once = self._durability is Durability.JOURNAL
+        self._queue.follows = not self._writes_at_once
 
     def __enter__(self) -> Self:
         return self
@@ -167,23 +164,34 @@ class ArchiveObserver:
 
     def on_event(self, event: Event) -> None:
         """Take one event; never waits, never raises."""
+        queue = self._queue
+        item = queue.calls.follow(event) if queue.follows else event
+        if item is not None:
+            self._put(item)
+        elif queue.rests:
+            queue.rouse()
+
+    def _put(self, item: Any) -> None:
+        """Have something wait, and see to it that not too much does."""
+        queue = self._queue
         if self._closed and not self._exiting:
-            self._queue.refuse("after_close")
+            queue.refuse("after_close", item)
             return
-        item: Any = event
-        if type(event) in _FAILABLE and item.error is not None:
-            item = _without_error(item)
-        if not self._queue.put(item):
+        if type(item) is not Usual:
+            for earlier in queue.calls.release(item[0]):
+                queue.put(earlier)
+            item = without_error(item)
+        if not queue.put(item):
             return
         if self._writes_at_once:
             self._work(late=self._exiting)
-        elif type(event) is events.CallEnd:
+        elif len(queue) >= _TOGETHER:
             self._recording.absorb()
 
     def flush(self) -> bool:
         """Have everything told so far written, in this thread; false when the disk refuses."""
         self._work()
-        return self.counts.queued == 0
+        return self._queue.is_settled
 
     def close(self, timeout_s: float = _EXIT_S) -> None:
         """Write and publish everything; calls in flight become ``unfinished``. Later events are dropped.
@@ -196,6 +204,7 @@ class ArchiveObserver:
             closed, self._closed = self._closed, True
         if closed:
             return
+        self._queue.follows = False
         atexit.unregister(self._at_exit)
         if self._stopped(timeout_s):
             self._finish(leave=True)
@@ -224,6 +233,7 @@ class ArchiveObserver:
         if self._closed:
             return
         self._closed = True
+        self._queue.follows = False
         if self._stopped(_EXIT_S):
             self._finish(leave=False)
             self._exiting = self._writes_at_once = True
@@ -237,7 +247,8 @@ class ArchiveObserver:
     def _wake(self) -> None:
         if self._thread is None and not self._closed:
             self._start()
-        self._mailbox.post(_WAKE)
+        if not self._writes_at_once:
+            self._mailbox.post(_WAKE)
 
     def _start(self) -> None:
         with self._starting:
@@ -289,10 +300,3 @@ class ArchiveObserver:
 def _call(method: Callable[[], None] | None) -> None:
     if method is not None:
         method()
-
-
-def _without_error(event: Any) -> Failure:
-    message = event.error_message
-    if message is not None:
-        message = message[:_LONGEST]
-    return Failure(event._replace(error=None), event.error_type, message)

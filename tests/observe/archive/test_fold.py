@@ -344,7 +344,7 @@ def test_a_call_that_started_in_a_bucket_that_was_told_is_counted_in_another_row
     told(fold, teller.success())
     late = teller.success()
     teller.clock.advance(20)
-    first = fold._rollups
+    first = fold._plans
     rows = told(fold, late)
 
     assert named("rollups", rows["rollups"], "calls", "bucket_at") == [

@@ -111,7 +111,7 @@ def test_the_archive_says_that_it_is_sampled(tmp_path: Path) -> None:
     traffic.end()
 
     started = "SELECT detail FROM recorder WHERE event = 'started'"
-    assert ask(tmp_path, started) == [('{"sample": 4}',)]
+    assert ask(tmp_path, started) == [('{"flush_ms": 50.0, "sample": 4}',)]
 
 
 def test_hedged_calls_are_kept(tmp_path: Path) -> None:
@@ -148,13 +148,11 @@ def test_weights_add_up_to_the_calls_but_for_one_group(
     assert sampling.is_on
 
 
-def test_keys_can_be_forgotten() -> None:
+def test_keys_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recourse_observe.archive.sampling._MOST_KEYS", 1)
     sampling = Sampling(2)
-    assert sampling.weight("k", 1) == 2
 
-    sampling.forget()
-
-    assert sampling.weight("k", 1) == 2
+    assert [sampling.weight(key, 1) for key in "kakk"] == [2, 2, 2, 0]
 
 
 def test_a_call_that_was_seen_in_flight_and_left_out_is_not_unfinished(
