@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Chosen",
     "archive_and",
+    "archive_and_maybe",
     "common",
     "directory",
     "explain",
@@ -122,6 +124,20 @@ def archive_and(given: Sequence[str], other: str | None, what: str) -> tuple[str
         return elsewhere, given[0]
     message = f"give an archive and {what}; -a or RECOURSE_ARCHIVE may name the archive"
     raise click.UsageError(message, click.get_current_context())
+
+
+def archive_and_maybe(given: Sequence[str], other: str | None, what: str) -> tuple[str, str | None]:
+    """The archive and, if it was given, one more argument; see :func:`archive_and`.
+
+    Raises:
+        click.UsageError: The archive is missing, or there are too many arguments.
+    """
+    elsewhere = other or _environment()
+    if not given and elsewhere is not None:
+        return elsewhere, None
+    if len(given) == 1 and elsewhere is None and Path(given[0]).exists():
+        return given[0], None
+    return archive_and(given, other, what)
 
 
 def the_archive(given: str | None, other: str | None) -> str:

@@ -1,17 +1,28 @@
 """`recourse sql`: a query over the archive's tables."""
 
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import Chosen, archive_and, common, explain, opened, scoped, warn
+from recourse_observe.cli.options import (
+    Chosen,
+    archive_and_maybe,
+    common,
+    explain,
+    opened,
+    scoped,
+    warn,
+)
 from recourse_observe.cli.output import write_json, write_rows
 from recourse_observe.text import count
 
 if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
     from recourse_observe.queries.console import Reply
+    from recourse_observe.scope import Scope
 
 __all__ = ["sql"]
 
@@ -19,7 +30,7 @@ _FORMATS = ("table", "json", "ndjson", "csv", "parquet", "arrow")
 
 
 @click.command()
-@click.argument("arguments", nargs=-1, metavar="[ARCHIVE] QUERY")
+@click.argument("arguments", nargs=-1, metavar="[ARCHIVE] [QUERY]")
 @common
 @scoped
 @click.option("--limit", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True)
@@ -39,25 +50,55 @@ def sql(  # noqa: PLR0913  # one argument per option
 ) -> int:
     """Answer QUERY, one SELECT, over the tables of ARCHIVE: calls, attempts and the others.
 
-    In it $brush is true for rows of the calls that the options choose. Parquet and Arrow (an IPC
-    stream) are bytes: send them to a file or a pipe.
+    Without QUERY a terminal prompts for one after the other, and Tab completes the names of tables
+    and columns; anything else is read to its end as the query. In a query $brush is true for rows
+    of the calls that the options choose. Parquet and Arrow (an IPC stream) are bytes: send them to
+    a file or a pipe.
     """
-    from recourse_observe.queries.console import ask, plan, with_brush  # they bring Arrow
-
-    path, query = archive_and(arguments, other, "a query")
+    path, query = archive_and_maybe(arguments, other, "a query")
     if form in {"parquet", "arrow"} and sys.stdout.isatty():
         message = f"format {form!r} is bytes, and this is a terminal; send them to a file"
         raise click.UsageError(message, click.get_current_context())
+    asked = _Asked(limit=limit, form="json" if as_json else form, explained=explained)
+    if query is None and not sys.stdin.isatty():
+        query = sys.stdin.read()
+        if not query.strip():
+            message = "give a query, as an argument or on standard input"
+            raise click.UsageError(message, click.get_current_context())
     with opened(path, timeout) as found:
         scope = chosen.scope(found)
-        reply = ask(found, query, scope, limit=limit)
-        if explained:
-            explain(with_brush(query, scope))
-            explain(plan(found, query, scope))
-    _write(reply, "json" if as_json else form)
-    if reply.is_cut:
-        warn(f"the first {count(limit)} rows shown; raise --limit for more")
+        if query is None:
+            _prompt(found, scope, asked)
+        else:
+            asked.answer(found, scope, query)
     return Exit.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """How queries are answered."""
+
+    limit: int
+    form: str
+    explained: bool
+
+    def answer(self, archive: "Archive", scope: "Scope", query: str) -> None:
+        """Print the answer to one query."""
+        from recourse_observe.queries.console import ask, plan, with_brush  # they bring Arrow
+
+        reply = ask(archive, query, scope, limit=self.limit)
+        if self.explained:
+            explain(with_brush(query, scope))
+            explain(plan(archive, query, scope))
+        _write(reply, self.form)
+        if reply.is_cut:
+            warn(f"the first {count(self.limit)} rows shown; raise --limit for more")
+
+
+def _prompt(archive: "Archive", scope: "Scope", asked: _Asked) -> None:
+    from recourse_observe.cli.prompt import Prompt  # it brings Arrow
+
+    Prompt(lambda query: asked.answer(archive, scope, query), archive.store.interrupt).run()
 
 
 def _write(reply: "Reply", form: str) -> None:
