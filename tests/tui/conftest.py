@@ -16,7 +16,7 @@ from textual.worker import WorkerCancelled
 
 from recourse_observe.archive import write_archive
 from recourse_tui.app import RecourseApp
-from recourse_tui.screens.session import Opened, read
+from recourse_tui.screens.opened import Opened, read
 from recourse_tui.screens.view import View
 from recourse_tui.shot import screen_text
 

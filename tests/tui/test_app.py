@@ -14,7 +14,7 @@ from recourse_tui.actions import VIEWS
 from recourse_tui.app import RecourseApp, run
 from recourse_tui.lines import Lines
 from recourse_tui.screens.help import Overlay
-from recourse_tui.screens.session import Opened
+from recourse_tui.screens.opened import Opened
 from recourse_tui.screens.view import View
 
 AppOn: TypeAlias = Callable[..., RecourseApp]

@@ -14,7 +14,9 @@ from recourse_observe.scope import Scope
 from recourse_tui.actions import VIEWS
 from recourse_tui.app import RecourseApp
 from recourse_tui.screens.links import place_of
-from recourse_tui.screens.session import Opened, Place, Session
+from recourse_tui.screens.opened import Opened
+from recourse_tui.screens.place import Place
+from recourse_tui.screens.session import Session
 
 AppOn: TypeAlias = Callable[..., RecourseApp]
 OpenedKind: TypeAlias = Callable[[str], Opened]

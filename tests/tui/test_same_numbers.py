@@ -16,7 +16,7 @@ from recourse_observe.text import clock, count, percent, times
 from recourse_observe.whatif import Kind, Row, Unit
 from recourse_tui.app import RecourseApp
 from recourse_tui.lines import plain
-from recourse_tui.screens.session import Opened
+from recourse_tui.screens.opened import Opened
 from recourse_tui.widgets.policies import measure_lines
 
 Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]

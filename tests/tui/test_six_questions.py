@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 from recourse_observe.cli import main
 from recourse_tui.app import RecourseApp
 from recourse_tui.screens.compare import CompareView
-from recourse_tui.screens.session import Opened, read
+from recourse_tui.screens.opened import Opened, read
 from recourse_tui.screens.whatif import WhatifView
 
 Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from recourse_observe.story.findings import StoryDocument
 from recourse_tui.app import RecourseApp
-from recourse_tui.screens.session import Opened, read
+from recourse_tui.screens.opened import Opened, read
 
 Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
 

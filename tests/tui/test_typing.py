@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from recourse_observe.archive.export import write_table
 from recourse_tui.app import RecourseApp
 from recourse_tui.screens.calls import CallsView
-from recourse_tui.screens.session import Opened
+from recourse_tui.screens.opened import Opened
 
 AppOn: TypeAlias = Callable[..., RecourseApp]
 OpenedKind: TypeAlias = Callable[[str], Opened]

@@ -25,7 +25,8 @@ from recourse_observe.whatif import (
 )
 from recourse_tui.app import RecourseApp
 from recourse_tui.lines import plain
-from recourse_tui.screens.session import Place, Session
+from recourse_tui.screens.place import Place
+from recourse_tui.screens.session import Session
 from recourse_tui.screens.whatif import Answer as Shown, WhatifView
 from recourse_tui.widgets.policies import (
     load_lines,

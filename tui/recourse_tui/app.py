@@ -21,7 +21,9 @@ from textual.worker import Worker, WorkerState
 
 from recourse_tui.actions import VIEWS, of_screen
 from recourse_tui.lines import Barrier
-from recourse_tui.screens.session import Opened, Place, Session, looked_at, read
+from recourse_tui.screens.opened import Opened, looked_at, read
+from recourse_tui.screens.place import Place
+from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
 from recourse_tui.theme import ANSI_VARIABLES, DARK, THEMES, AsciiOnly
 

@@ -15,7 +15,9 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
-from recourse_tui.screens.session import Place, Session, expected
+from recourse_tui.screens.opened import expected
+from recourse_tui.screens.place import Place
+from recourse_tui.screens.session import Session
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive

@@ -16,7 +16,7 @@ from recourse_observe.queries.beside import nearest_success
 from recourse_observe.queries.rows import AttemptRow, WholeCall
 from recourse_observe.text import clock, count, duration, plural, printable
 from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
-from recourse_tui.screens.session import Place
+from recourse_tui.screens.place import Place
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.waterfall import Step, critical_path, lost_or_not, steps, waterfall
 

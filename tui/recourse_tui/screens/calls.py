@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 
 from recourse_observe.text import clock, count, duration, percent, plural
 from recourse_tui.lines import Ink, Lines, Span
-from recourse_tui.screens.session import Place
+from recourse_tui.screens.place import Place
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.table import ArrowRows, Column, Table
 

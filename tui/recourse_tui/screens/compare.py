@@ -16,7 +16,8 @@ from recourse_observe.queries.rows import KeyRow
 from recourse_observe.scope import Scope
 from recourse_observe.text import clock, count, duration, percent, times
 from recourse_tui.lines import Ink, Line, Lines, Span, inked
-from recourse_tui.screens.session import Place, Session
+from recourse_tui.screens.place import Place
+from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.table import Column, Table
 

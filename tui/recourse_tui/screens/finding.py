@@ -7,8 +7,8 @@ from textual import on, work
 from textual.message import Message
 
 from recourse_observe.text import count, plural, printable
+from recourse_tui.screens.opened import expected
 from recourse_tui.screens.prompting import Prompting
-from recourse_tui.screens.session import expected
 from recourse_tui.widgets.prompt import Prompt, Purpose
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from recourse_observe.scope import ScopeError, instant
 from recourse_observe.text import clock, printable
 from recourse_tui.screens.finding import Finding
 from recourse_tui.screens.links import place_of
-from recourse_tui.screens.session import Opened, Place, expected
+from recourse_tui.screens.opened import Opened, expected
+from recourse_tui.screens.place import Place
 
 __all__ = ["Keeping"]
 

@@ -19,7 +19,8 @@ from recourse_observe.queries.rows import (
 from recourse_observe.scope import Scope
 from recourse_observe.text import clock, count, duration, percent, plural, printable, times
 from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
-from recourse_tui.screens.session import Place, Session
+from recourse_tui.screens.place import Place
+from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.lanes import NAME_CELLS, Lane, bar_lane, by_bucket, heat_lanes, lane_lines
 

@@ -1,12 +1,45 @@
-"""From a kept command line back to the place that it shows: the inverse of a link."""
+"""A place as the command line that shows it, and back: a link is a command."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
-from recourse_observe.scope import Scope, ScopeError, parse_instant
-from recourse_tui.screens.session import Place
+from recourse_observe.scope import EVERYTHING, Scope, ScopeError, instant, parse_instant, to_argv
+from recourse_tui.screens.place import Place
 
-__all__ = ["place_of"]
+__all__ = ["argv_of", "place_of"]
+
+_OPEN: Final = (EVERYTHING.start_unix_us, EVERYTHING.end_unix_us)
+
+
+def argv_of(place: Place) -> tuple[str, ...]:
+    """The command line of a place, without ``recourse`` and without the archive."""
+    argv = _options(place)
+    match place.view:
+        case "call" if place.call_id:
+            argv = ("call", place.call_id)
+        case "sql" if place.query:
+            # A comment at its beginning is no option.
+            argv = (*argv, *(("--",) if place.query.startswith("-") else ()), place.query)
+        case "story" if place.incident:
+            argv = ("story", "-i", str(place.incident))
+        case "calls":
+            how = ("--shapes",) if place.shape else ("--sort", place.sort)
+            argv = (*argv, *how)
+        case "replay" if place.at_us >= 0:
+            argv = (*argv, "--at", instant(place.at_us))
+        case "key" if place.scope.key is not None:
+            view, *rest = _options(replace(place, scope=place.scope.of(None)))
+            argv = (view, place.scope.key, *rest)
+        case "compare":
+            argv = _compare(place)
+        case "whatif":
+            argv = _whatif(place)
+        case "notes":
+            argv = ("notes",)
+        case _:
+            pass
+    return argv
 
 
 def place_of(argv: Sequence[str], views: Sequence[str]) -> Place | None:
@@ -67,3 +100,25 @@ def _with(place: Place, option: str, text: str) -> Place:
 
 def _on(place: Place, scope: Scope) -> Place:
     return replace(place, scope=scope)
+
+
+def _options(place: Place) -> tuple[str, ...]:
+    view, _, *rest = to_argv(place.view, "", place.scope)
+    return (view, *rest)
+
+
+def _compare(place: Place) -> tuple[str, ...]:
+    """The brush is B; A is what was before it, or the other keys."""
+    scope = place.scope
+    if _OPEN[0] == scope.start_unix_us or _OPEN[1] == scope.end_unix_us:
+        return _options(place)
+    _, *rest = _options(replace(place, scope=scope.during(*_OPEN)))
+    window = f"{instant(scope.start_unix_us)}..{instant(scope.end_unix_us)}"
+    return ("compare", "--b", window, *rest)
+
+
+def _whatif(place: Place) -> tuple[str, ...]:
+    pairs = [("-k", place.scope.key or ""), *(("--set", edit) for edit in place.edits)]
+    pairs += [("--sweep", place.sweep)] if place.sweep else []
+    pairs += [("-i", str(place.incident))] if place.incident else []
+    return ("whatif", *(word for pair in pairs for word in pair))

@@ -11,7 +11,7 @@ from recourse_observe.notes import Note, NoteKind, NotesError
 from recourse_observe.text import clock, moment, plural, printable
 from recourse_tui.lines import Ink, Lines, Span, inked
 from recourse_tui.screens.links import place_of
-from recourse_tui.screens.session import Place
+from recourse_tui.screens.place import Place
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.table import Column, Table
 

@@ -8,7 +8,7 @@ from textual import on
 
 from recourse_observe.scope import ScopeError, parse_instant
 from recourse_tui.screens.asking import Asking
-from recourse_tui.screens.session import Place
+from recourse_tui.screens.place import Place
 from recourse_tui.widgets.prompt import Prompt, Purpose
 
 __all__ = ["Prompting"]

@@ -20,8 +20,9 @@ from recourse_observe.replay.words import told
 from recourse_observe.scope import Scope
 from recourse_observe.text import clock, count, printable
 from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
+from recourse_tui.screens.place import Place
 from recourse_tui.screens.player import Player
-from recourse_tui.screens.session import Place, Session
+from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.now import (
     Scrubber,

@@ -1,105 +1,30 @@
-"""What all screens share: the open archive, the way taken, and the answers that are asked for more than once."""
+"""What all screens share: the open archive, and the way taken."""
 
 import shlex
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from recourse_observe.scope import EVERYTHING, Scope, ScopeError, instant, to_argv
+from recourse_observe.scope import EVERYTHING, Scope
 from recourse_observe.text import clock, printable
 from recourse_tui.actions import VIEWS
+from recourse_tui.screens.links import argv_of
 from recourse_tui.screens.notebook import Notebook
+from recourse_tui.screens.opened import Opened
+from recourse_tui.screens.place import Place, incident_scope
 from recourse_tui.widgets.brush import Histogram
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
-    from recourse_observe.queries.rows import Coverage
-    from recourse_observe.replay.timeline import Replay
-    from recourse_observe.story.find import Found
-    from recourse_observe.story.findings import Incident, StoryDocument
+    from recourse_observe.story.findings import Incident
 
-__all__ = ["Opened", "Place", "Session"]
+__all__ = ["Session"]
 
-_HISTOGRAM_BUCKETS: Final = 240
 _BRUSH_STEPS: Final = 78
 _HISTORY: Final = 100
 _PROBES: Final = 3
 _OPEN: Final = (EVERYTHING.start_unix_us, EVERYTHING.end_unix_us)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where somebody is: a screen and what it is about. The scope holds brush, key and filter."""
-
-    view: str
-    scope: Scope = EVERYTHING
-    incident: int = 0
-    """From 1; 0 is none."""
-    call_id: str = ""
-    ordinal: int = -1
-    """Which call of the scope it is, from 0; -1 when it was not opened from a list."""
-    sort: str = "start"
-    query: str = ""
-    """What was typed on the SQL screen."""
-    at_us: int = -1
-    """Where the playhead of the replay stands; -1 is where the brush begins."""
-    when: str = ""
-    """A condition: the replay looks for when it held first."""
-    edits: tuple[str, ...] = ()
-    """What the candidate of a what-if changes, as ``field=value``."""
-    sweep: str = ""
-    """A field and its values, one after the other."""
-    shape: bool = True
-    """Calls are grouped by what happened in them."""
-
-
-class Opened:
-    """An archive, with what every screen's frame shows of it, and its story once somebody asked.
-
-    Attributes:
-        lost: Lost calls in equal parts of the archive's time; ``None`` where no call was made.
-    """
-
-    def __init__(
-        self, archive: "Archive", coverage: "Coverage", lost: tuple[float | None, ...]
-    ) -> None:
-        self.archive = archive
-        self.coverage = coverage
-        self.lost = lost
-        self.found: Found | None = None
-        self.told: StoryDocument | None = None
-        self._telling = threading.Lock()
-        self._played: tuple[Scope, Replay] | None = None
-
-    def incidents(self) -> "Found":
-        """When and where there were incidents, which is known before their causes are."""
-        from recourse_observe.story.find import find  # it brings Arrow: not before the first frame
-
-        with self._telling:
-            self.found = self.found or find(self.archive)
-            return self.found
-
-    def story(self) -> "StoryDocument":
-        """What the story engine says: told once, in whichever worker asks first."""
-        from recourse_observe.story.tell import tell  # as above
-
-        found = self.incidents()
-        with self._telling:
-            self.told = self.told or tell(self.archive, found)
-            return self.told
-
-    def replay(self, scope: Scope) -> "Replay":
-        """Everything that happened in the time of a scope; the last one is kept."""
-        from recourse_observe.replay.load import load
-
-        known = self._played
-        if known is not None and known[0] == scope:
-            return known[1]
-        replay = load(self.archive, scope)
-        self._played = (scope, replay)
-        return replay
 
 
 class Session:
@@ -336,33 +261,7 @@ class Session:
 
     def argv(self) -> tuple[str, ...]:
         """The same without ``recourse`` and without the archive."""
-        place = self.place
-        argv = _options(place)
-        match place.view:
-            case "call" if place.call_id:
-                argv = ("call", place.call_id)
-            case "sql" if place.query:
-                # A comment at its beginning is no option.
-                argv = (*argv, *(("--",) if place.query.startswith("-") else ()), place.query)
-            case "story" if place.incident:
-                argv = ("story", "-i", str(place.incident))
-            case "calls":
-                how = ("--shapes",) if place.shape else ("--sort", place.sort)
-                argv = (*argv, *how)
-            case "replay" if place.at_us >= 0:
-                argv = (*argv, "--at", instant(place.at_us))
-            case "key" if place.scope.key is not None:
-                view, *rest = _options(replace(place, scope=place.scope.of(None)))
-                argv = (view, place.scope.key, *rest)
-            case "compare":
-                argv = _compare(place)
-            case "whatif":
-                argv = _whatif(place)
-            case "notes":
-                argv = ("notes",)
-            case _:
-                pass
-        return argv
+        return argv_of(self.place)
 
     def too_small(self, smallest: tuple[int, int]) -> tuple[str, ...]:
         """What a terminal shows that has no room for anything else."""
@@ -374,33 +273,6 @@ class Session:
         return told.incidents if told is not None else ()
 
 
-def _options(place: Place) -> tuple[str, ...]:
-    view, _, *rest = to_argv(place.view, "", place.scope)
-    return (view, *rest)
-
-
-def _compare(place: Place) -> tuple[str, ...]:
-    """The brush is B; A is what was before it, or the other keys."""
-    scope = place.scope
-    if _OPEN[0] == scope.start_unix_us or _OPEN[1] == scope.end_unix_us:
-        return _options(place)
-    _, *rest = _options(replace(place, scope=scope.during(*_OPEN)))
-    window = f"{instant(scope.start_unix_us)}..{instant(scope.end_unix_us)}"
-    return ("compare", "--b", window, *rest)
-
-
-def _whatif(place: Place) -> tuple[str, ...]:
-    pairs = [("-k", place.scope.key or ""), *(("--set", edit) for edit in place.edits)]
-    pairs += [("--sweep", place.sweep)] if place.sweep else []
-    pairs += [("-i", str(place.incident))] if place.incident else []
-    return ("whatif", *(word for pair in pairs for word in pair))
-
-
-def incident_scope(scope: Scope, incident: "Incident") -> Scope:
-    """The brush set to an incident."""
-    return scope.during(incident.onset_unix_ns // 1_000, incident.end_unix_ns // 1_000)
-
-
 def short_count(number: int) -> str:
     """A count in four or five cells: ``985``, ``41.0k``, ``1.08M``."""
     if number < 1_000:  # noqa: PLR2004  # units: a named constant says less than the number
@@ -410,44 +282,3 @@ def short_count(number: int) -> str:
             value = number / size
             return f"{value:.2f}{unit}" if unit == "M" and value < 10 else f"{value:.1f}{unit}"  # noqa: PLR2004  # three digits
     return str(number)
-
-
-def expected() -> tuple[type[Exception], ...]:
-    """Errors that are an answer: their text is for the person."""
-    # They bring Arrow, so only workers ask for them.
-    from recourse.policy.problems import PolicyFileError
-    from recourse_observe.archive.errors import ArchiveError
-    from recourse_observe.duck import QueryError
-    from recourse_observe.queries.archive import CallNotFoundError
-    from recourse_observe.whatif import NoIncidentError, NoKeyError
-
-    return (
-        ArchiveError, CallNotFoundError, NoIncidentError, NoKeyError, OSError, PolicyFileError,
-        QueryError, ScopeError,
-    )  # fmt: skip
-
-
-def read(path: str, *, trusted: bool = False) -> Opened:
-    """Open an archive and ask what every screen's frame needs; runs in a worker.
-
-    Args:
-        path: A directory, one Parquet file, a bundle, or a pattern.
-        trusted: The archive is our own: read it in this process.
-
-    Raises:
-        ArchiveError: Nothing of it can be read.
-    """
-    from recourse_observe import open_archive  # it brings DuckDB and Arrow
-
-    return looked_at(open_archive(path, trusted=trusted))
-
-
-def looked_at(archive: "Archive") -> Opened:
-    """An open archive with what every screen's frame needs; asks, so only in a worker."""
-    whole = archive.within(EVERYTHING)
-    bucket_us = max(1, -(-whole.span_us // _HISTOGRAM_BUCKETS))
-    lost: list[float | None] = [None] * _HISTOGRAM_BUCKETS
-    asked = archive.ask("lost", whole, bucket_us=bucket_us, origin_us=whole.start_unix_us)
-    for bucket, calls in zip(*(column.to_pylist() for column in asked.columns), strict=True):
-        lost[bucket] = calls
-    return Opened(archive, archive.coverage(), tuple(lost))

@@ -16,7 +16,9 @@ from recourse_observe.queries.console import ask
 from recourse_observe.queries.statements import literal
 from recourse_observe.text import count, moment, plural, printable
 from recourse_tui.lines import Ink, Lines, Span, inked
-from recourse_tui.screens.session import Opened, Place, Session
+from recourse_tui.screens.opened import Opened
+from recourse_tui.screens.place import Place
+from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.answers import answer_columns, charted
 from recourse_tui.widgets.sql_editor import SqlEditor

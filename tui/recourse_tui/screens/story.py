@@ -11,7 +11,8 @@ from textual.containers import Vertical
 from recourse_observe.story.findings import Evidence, Fact, Role
 from recourse_observe.text import clock
 from recourse_tui.lines import Ink, Lines, Span
-from recourse_tui.screens.session import Place, Session, incident_scope
+from recourse_tui.screens.place import Place, incident_scope
+from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.facts import headline, proof, told
 

@@ -9,7 +9,8 @@ from textual.containers import Vertical
 
 from recourse_observe.text import count, duration, percent, times
 from recourse_tui.lines import Ink, Lines, Span
-from recourse_tui.screens.session import Place, Session, incident_scope
+from recourse_tui.screens.place import Place, incident_scope
+from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.sparkline import bars
 from recourse_tui.widgets.table import Column, Table

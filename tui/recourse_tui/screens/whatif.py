@@ -18,7 +18,9 @@ from recourse_observe.text import clock, plural, printable
 from recourse_observe.whatif import Answer as Asked, Edit, LoadPoint, Row, ask, certain
 from recourse_observe.whatif.render import as_json, as_markdown, edit_text
 from recourse_tui.lines import Ink, Lines, Span, inked
-from recourse_tui.screens.session import Opened, Place, Session
+from recourse_tui.screens.opened import Opened
+from recourse_tui.screens.place import Place
+from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.policies import (
     load_lines,

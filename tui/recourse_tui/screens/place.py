@@ -1,0 +1,42 @@
+"""Where somebody is: a screen, and what it is about."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from recourse_observe.scope import EVERYTHING, Scope
+
+if TYPE_CHECKING:
+    from recourse_observe.story.findings import Incident
+
+__all__ = ["Place", "incident_scope"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where somebody is: a screen and what it is about. The scope holds brush, key and filter."""
+
+    view: str
+    scope: Scope = EVERYTHING
+    incident: int = 0
+    """From 1; 0 is none."""
+    call_id: str = ""
+    ordinal: int = -1
+    """Which call of the scope it is, from 0; -1 when it was not opened from a list."""
+    sort: str = "start"
+    query: str = ""
+    """What was typed on the SQL screen."""
+    at_us: int = -1
+    """Where the playhead of the replay stands; -1 is where the brush begins."""
+    when: str = ""
+    """A condition: the replay looks for when it held first."""
+    edits: tuple[str, ...] = ()
+    """What the candidate of a what-if changes, as ``field=value``."""
+    sweep: str = ""
+    """A field and its values, one after the other."""
+    shape: bool = True
+    """Calls are grouped by what happened in them."""
+
+
+def incident_scope(scope: Scope, incident: "Incident") -> Scope:
+    """The brush set to an incident."""
+    return scope.during(incident.onset_unix_ns // 1_000, incident.end_unix_ns // 1_000)
