@@ -7,7 +7,6 @@ waits, and a moment in a lane; the plan is asked when anything else happens.
 import asyncio
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
-from contextvars import copy_context
 from functools import partial
 from types import CoroutineType
 from typing import Any, Final, TypeAlias, TypeVar
@@ -70,11 +69,8 @@ class HedgedCalls:
         if bound.limit_s is not None:
             info.limit(began_s + bound.limit_s)
             length_s = min(length_s, bound.limit_s)
-        task = loop.create_task(
-            flight.fly(op, args, kwargs),
-            name="recourse-attempt",
-            context=copy_context(),
-        )
+        # A task copies the context: what the attempt writes there is its own.
+        task = loop.create_task(flight.fly(op, args, kwargs), name="recourse-attempt")
         runtime.waiters[task] = flight.stop_soon
         lane = self._lanes.lane(loop, length_s)
         lane.arm(flight, began_s + length_s, flight.look_up)
@@ -139,7 +135,8 @@ class _Flight:
         """Run the operation, in a context that is the attempt's own."""
         AMBIENT.set(self.info)
         try:
-            result = op(*args, **kwargs)
+            # Without keywords, which cost a dictionary even when there are none.
+            result = op(*args, **kwargs) if kwargs else op(*args)
             kind: type[object] = type(result)
             if kind is not CoroutineType and is_plain(result):
                 raise plain_in_acall()  # noqa: TRY301  # it is told as an operation's own error

@@ -69,7 +69,8 @@ class LimitedCalls:
         run: Run | None = None
         value: T = cast("T", None)
         try:
-            result = op(*args, **kwargs)
+            # Without keywords, which cost a dictionary even when there are none.
+            result = op(*args, **kwargs) if kwargs else op(*args)
             kind: type[object] = type(result)
             if kind is not CoroutineType and is_plain(result):
                 raise plain_in_acall()  # noqa: TRY301  # it is told as an operation's own error
