@@ -214,19 +214,22 @@ def test_a_call_waits_for_its_retry_while_others_probe(both: Any) -> None:
     assert (told.value, told.sleeps) == ("done", (0.05,))
 
 
-def test_r58_a_hedge_that_its_budget_denies_gives_its_probe_back(both: Any) -> None:
-    class Denying:
+@pytest.mark.parametrize("allowed", [False, True], ids=["denied", "lost"])
+def test_r58_a_hedge_that_shows_nothing_gives_its_probe_back(both: Any, allowed: Any) -> None:
+    class Deciding:
         def ask(self, request: Ask) -> Decision:
-            return Decision(allowed=False, reason=BudgetReason.BUDGET_DENIED)
+            return Decision(allowed=allowed, reason=BudgetReason.BUDGET_DENIED)
 
     executor = touchy(
         both,
         hedge=HedgePolicy(hedge_delay_s=15.0, budget=BudgetRef("b")),
-        budgets={"b": Denying()},
+        budgets={"b": Deciding()},
         sync_timeout="thread",
     )
 
     def operation() -> Any:
+        if both.runs > 1:
+            yield 60.0
         yield 1.0
         breaker, now_s = executor.circuits[KEY], both.clock.monotonic_s()
         breaker.settle(breaker.admit(now_s), Health.UNHEALTHY, 0.0, now_s)
@@ -319,11 +322,14 @@ def test_r57_what_is_no_outcome_is_neutral(both: Any, stop: type[BaseException])
     assert executor.circuits[KEY].state is BreakerState.CLOSED
 
 
-def test_r57_an_attempt_that_the_callers_deadline_cut_short_is_neutral(both: Any) -> None:
+@pytest.mark.parametrize("took_s", [1.0, 2.0])
+def test_r57_an_attempt_that_the_callers_deadline_cut_short_is_neutral(
+    both: Any, took_s: float
+) -> None:
     executor = touchy(both, retry=RetryPolicy(max_attempts=1, timeout_per_attempt_s=5.0))
 
     with deadline(1.0, clock=both.clock):
-        told = both([(2.0, TimeoutError("nothing remained"))], executor=executor)
+        told = both([(took_s, TimeoutError("nothing remained"))], executor=executor)
 
     if both.is_async:
         assert isinstance(told.error, DeadlineExceeded)
@@ -337,6 +343,18 @@ def test_r57_an_attempt_that_had_its_full_time_counts(both: Any) -> None:
         both([(2.0, TimeoutError("too slow"))], executor=executor)
 
     assert executor.circuits[KEY].state is BreakerState.OPEN
+
+
+def test_r57_a_success_after_the_deadline_is_healthy(sync_side: Any) -> None:
+    executor = touchy(sync_side, circuit=CircuitPolicy(threshold=2))
+
+    sync_side([OSError], executor=executor)
+    with deadline(1.0, clock=sync_side.clock):
+        late = sync_side([(2.0, "late")], executor=executor)
+    sync_side([OSError], executor=executor)
+
+    assert late.value == "late"
+    assert executor.circuits[KEY].state is BreakerState.CLOSED
 
 
 def test_r57_an_error_before_the_deadline_counts(both: Any) -> None:

@@ -242,6 +242,22 @@ def test_r23_an_operation_that_nobody_hears_is_not_tried_again_either(async_side
     assert async_side.runs == 1
 
 
+def test_a_call_in_a_callback_of_an_event_loop_is_retried_like_any_other(sync_side: Any) -> None:
+    executor = sync_side.executor()
+    dropped = Dropped()
+    dropped.__context__ = asyncio.CancelledError()
+    operation = sync_side.operation([dropped, "done"])
+    gave: list[Any] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(lambda: gave.append(executor.call(KEY, operation)))
+        await asyncio.sleep(0)  # noqa: TID251  # lets the callback run, which no task does
+
+    asyncio.run(main())
+
+    assert gave == ["done"]
+
+
 def test_r23_in_a_thread_the_interruption_of_a_wait_passes_on(sync_side: Any) -> None:
     class Interrupting(type(sync_side.clock)):  # type: ignore[misc]  # the clock's class, whichever it is
         def sleep(self, seconds: float, mailbox: Any) -> Any:

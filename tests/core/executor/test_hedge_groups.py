@@ -135,6 +135,21 @@ def test_r54_without_a_working_trigger_the_fixed_delay_is_used(hedged: Any, trig
     assert (told.value, told.took_s) == ("won", 1.5)
 
 
+def test_r52_a_hedge_that_ends_the_group_is_told_as_ended_and_its_primary_as_cancelled(
+    hedged: Any,
+) -> None:
+    told = hedged(
+        [(5.0, "slow"), (0.1, ZeroDivisionError)],
+        classifiers={"kinds": by_kind()},
+        default_classifier="kinds",
+    )
+
+    assert [end.hedge_index for end in told.of(AttemptEnd)] == [1]
+    assert [(cancel.hedge_index, cancel.reason) for cancel in told.of(HedgeCancel)] == [
+        (0, CancelReason.TERMINAL_OUTCOME)
+    ]
+
+
 def test_r54_a_hedge_that_may_be_tried_again_does_not_end_the_group(hedged: Any) -> None:
     hedge = HedgePolicy(hedge_delay_s=0.5, cancel_on_first_terminal=True)
 
