@@ -4,7 +4,7 @@ import asyncio
 import gc
 import random
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from recourse import (
     Event,
     Executor,
     ExecutorClosed,
+    Health,
     Outcome,
     OutcomeKind,
     Policy,
@@ -226,6 +227,40 @@ def test_r56_a_breaker_that_it_opens_itself_ends_it_without_a_wait(alone: Alone)
     assert (timeline.disposition, alone.clock.sleeps) == ("circuit_open", [])
 
 
+def test_a_wait_that_an_error_asks_for_leaves_it_where_it_stands(alone: Alone) -> None:
+    executor = alone.executor()
+    busy: Any = OSError("busy")
+    busy.retry_after_s = 7.0
+
+    with pytest.raises(ValueError, match="last") as caught:
+        alone(executor, [OSError("a"), busy, ValueError("last"), "never"])
+
+    timeline = timeline_of(caught.value)
+    assert timeline is not None
+    assert [one.attempt for one in timeline.attempts] == [0, 1, 2]
+    first_s, asked_s = alone.clock.sleeps
+    assert first_s == 0.05
+    assert 7.0 <= asked_s <= 7.7
+
+
+def test_a_probe_that_it_makes_after_its_wait_is_its_next_attempt(alone: Alone) -> None:
+    retry = RetryPolicy(max_attempts=2, initial_backoff_s=20.0, max_backoff_s=20.0, jitter="none")
+    executor = alone.executor(retry=retry, circuit=CircuitPolicy(threshold=2, cooldown_s=10.0))
+
+    def open_it() -> None:
+        breaker, now_s = executor.circuits[KEY], alone.clock.monotonic_s()
+        breaker.settle(breaker.admit(now_s), Health.UNHEALTHY, 0.0, now_s)
+
+    alone.clock.meanwhile = open_it
+    with pytest.raises(OSError, match="b") as caught:
+        alone(executor, [OSError("a"), OSError("b"), "never"])
+
+    timeline = timeline_of(caught.value)
+    assert timeline is not None
+    waits = [(one.attempt, one.waited_before_s) for one in timeline.attempts]
+    assert waits == [(0, 0.0), (1, 20.0)]
+
+
 def test_r60_the_transition_that_it_causes_is_told_as_its_own(alone: Alone) -> None:
     executor, heard = alone.executor(circuit=CircuitPolicy(threshold=1)), Heard()
 
@@ -389,6 +424,32 @@ def test_r74_delays_that_follow_one_another_are_those_of_a_call_that_is_heard() 
 
     assert slept[0] == slept[1]
     assert len(set(slept[0])) == 5
+
+
+def test_r74_delays_after_one_that_was_asked_for_are_those_of_a_call_that_is_heard() -> None:
+    slept = []
+
+    for observers in ((), (Heard(),)):
+        clock, busy = VirtualClock(), http(503, retry_after_s=1.0)
+        retry = RetryPolicy(max_attempts=6, jitter="decorrelated")
+        executor = Executor(
+            [Policy(KEY, retry=retry)],
+            clock=clock,
+            random=random.Random(3),  # noqa: S311  # no secret
+            observers=observers,
+        )
+        executor.call(KEY, lambda: 1)
+        errors = iter([OSError(), OSError(), busy, OSError(), OSError(), OSError("last")])
+        with pytest.raises(OSError, match="last"):
+            executor.call(KEY, raising, errors)
+        slept.append(clock.sleeps)
+
+    assert slept[0] == slept[1]
+    assert len(slept[0]) == 5
+
+
+def raising(errors: Iterator[Exception]) -> None:
+    raise next(errors)
 
 
 def test_r36_a_budget_is_asked_beforehand_about_the_moment_of_the_retry() -> None:
