@@ -81,15 +81,12 @@ class Served(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no type
         if len(files) > _FEW:
             yield from (self._fragments[file.path] for file in files)
             return
-        needles = list(_needles(condition, self._twin.schema))
-        for file in files:
-            groups = [
-                group.row_groups[0].id
-                for group in file.split_by_row_group(condition)
-                if all(_may_hold(group, column, hashed) for column, hashed in needles)
-            ]
+        found = [(file.path, file.split_by_row_group(condition)) for file in files]
+        # A filter has no checksum. One that leaves nothing is not believed: that costs little.
+        for path, groups in _holding(found, list(_needles(condition, self._twin.schema))) or found:
             if groups:
-                yield self._fragments[file.path].subset(row_group_ids=groups)
+                chosen = [group.row_groups[0].id for group in groups]
+                yield self._fragments[path].subset(row_group_ids=chosen)
 
 
 def _form(words: Sequence[str] = ()) -> Any:
@@ -165,6 +162,17 @@ def _can_be(condition: Any, schema: Any, given: Any) -> bool:
     form = _form()
     nowhere = ds.FileSystemDataset([_fragment(form, Path("-"), given)], schema, form, _DISK)
     return any(True for _ in nowhere.get_fragments(filter=condition))
+
+
+def _holding(
+    found: Sequence[tuple[str, Sequence[Any]]], needles: Sequence[tuple[str, int]]
+) -> list[tuple[str, list[Any]]]:
+    """Row groups that may hold all the needles, by their files; files without one are left out."""
+    holding = [
+        (path, [group for group in groups if all(_may_hold(group, *one) for one in needles)])
+        for path, groups in found
+    ]
+    return [(path, groups) for path, groups in holding if groups]
 
 
 def _may_hold(group: Any, column: str, hashed: int) -> bool:
