@@ -87,7 +87,7 @@ class HedgedCalls:
         if flight.went_well and flight.stopped is None and bound.circuit.calm is lease:
             value: T = flight.value
             return value
-        if isinstance(flight.error, TypeError):
+        if flight.stopped is None and isinstance(flight.error, TypeError):
             check_acall(op)
         run = Run(info, 0, 0, began_s)
         run.admission = lease
