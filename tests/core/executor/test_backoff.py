@@ -75,6 +75,19 @@ def refuse() -> None:
     raise ConnectionError
 
 
+def test_r27_decorrelated_delays_grow_from_the_one_before_under_a_limit_as_without(
+    both: Any,
+) -> None:
+    policy: dict[str, Any] = {"max_attempts": 6, "jitter": Jitter.DECORRELATED}
+    slept = [
+        both([OSError], retry=retry, random=random.Random(3)).sleeps  # noqa: S311  # no secret
+        for retry in (RetryPolicy(**policy), RetryPolicy(**policy, overall_timeout_s=60.0))
+    ]
+
+    assert slept[0] == slept[1]
+    assert max(slept[0]) > 3 * 0.05
+
+
 def test_r28_records_hold_the_delay_chosen_after_and_the_wait_taken_before(both: Any) -> None:
     told = both([http(503), http(503), "ok"], retry=NO_JITTER)
 

@@ -126,6 +126,21 @@ def test_a_call_that_nobody_hears_waits_and_is_retried(alone: Alone) -> None:
     assert (alone.runs, alone.clock.sleeps) == (3, [0.05, 0.1])
 
 
+@pytest.mark.parametrize("overall_s", [None, 60.0], ids=["free", "limited"])
+def test_r28_a_wait_that_took_longer_is_recorded_as_it_was(
+    alone: Alone, overall_s: float | None
+) -> None:
+    executor = alone.executor(retry=RetryPolicy(jitter="none", overall_timeout_s=overall_s))
+    alone.clock.meanwhile = lambda: alone.clock.advance(1.0)
+
+    with pytest.raises(OSError, match="c") as caught:
+        alone(executor, [OSError("a"), OSError("b"), OSError("c")])
+
+    timeline = timeline_of(caught.value)
+    assert timeline is not None
+    assert [one.waited_before_s for one in timeline.attempts] == pytest.approx([0.0, 1.05, 0.1])
+
+
 def test_a_delay_of_nothing_is_not_waited(alone: Alone) -> None:
     executor = alone.executor(retry=RetryPolicy(jitter="full"), random=Zero())
 
