@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from textual import on
@@ -12,50 +11,32 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from recourse_observe.queries.archive import Archive
-from recourse_observe.replay.markers import Marker, of_incidents
-from recourse_observe.replay.probes import bisect, evaluate, parse_probe, shown
-from recourse_observe.replay.state import EventKind
-from recourse_observe.replay.timeline import Replay
 from recourse_observe.replay.words import told
-from recourse_observe.scope import Scope
-from recourse_observe.text import clock, count, printable
-from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
+from recourse_observe.text import clock, count
+from recourse_tui.lines import Ink, Lines, Span, inked
 from recourse_tui.screens.place import Place
 from recourse_tui.screens.player import Player
 from recourse_tui.screens.session import Session
+from recourse_tui.screens.stage import Stage, staged
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.now import (
     Scrubber,
+    event_head,
     event_line,
     lane_head,
     lane_rows,
     marker_line,
+    probe_lines,
     scrubber_lines,
 )
 
 __all__ = ["ReplayView"]
 
-_WINDOW: Final = 200
-"""Events that the list has, around the playhead."""
 _SECOND_US: Final = 1_000_000
 _LEAST_EVENTS: Final = 4
 _FRAMES_A_SECOND: Final = 10
 _FRAMES_OVER_SSH: Final = 4
 _SLOW_S: Final = 0.05
-_FAR: Final = 20_000
-"""How many events are looked at for a failure."""
-_FAILURES: Final = (EventKind.ATTEMPT_END, EventKind.CALL_END, EventKind.DENIED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A replay, where it begins, and the events that the filter chooses, if there is one."""
-
-    place: Place
-    replay: Replay
-    markers: tuple[Marker, ...]
-    keys: tuple[str, ...]
-    numbers: Sequence[int] | None
 
 
 class ReplayView(View):
@@ -71,7 +52,7 @@ class ReplayView(View):
     name_of_view: ClassVar[str] = "replay"
     has_brush: ClassVar[bool] = False
     question: ClassVar[str] = "replay_events"
-    answer: Answer | None
+    answer: Stage | None
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -88,35 +69,18 @@ class ReplayView(View):
             yield Lines(id="markers", can_focus=False)
             yield Scrubber(id="scrubber")
 
-    def ask(self, archive: Archive, place: Place) -> Iterator[Answer]:
+    def ask(self, archive: Archive, place: Place) -> Iterator[Stage]:
         """Every event of the brush and of half its length before and after."""
-        place = self.session.on_incident(place)
-        scope = _with_margins(archive, place.scope)
-        replay = self.session.book.replay(scope)
-        markers = (*replay.markers, *of_incidents(self.session.book.story().incidents))
-        inside = sorted(m for m in markers if replay.start_us <= m.at_us <= replay.end_us)
-        numbers: Sequence[int] | None = None
-        if place.scope.where:
-            ids = archive.ask("member_ids", scope.matching(place.scope.where)).column("call_id")
-            numbers = replay.numbers(frozenset(ids.to_pylist()).__contains__)
-        if place.when and (found := bisect(parse_probe(place.when), replay)) is not None:
-            place = replace(place, scope=place.scope.during(*found), at_us=found[1])
-        yield Answer(
-            place=place,
-            replay=replay,
-            markers=tuple(inside),
-            keys=_interesting_first(replay, place.scope.key),
-            numbers=numbers,
-        )
+        yield staged(archive, self.session.book, self.session.on_incident(place))
 
-    def resolved(self, answer: Answer) -> Place:
+    def resolved(self, answer: Stage) -> Place:
         """The brush that was chosen; the playhead stands where the place says, or where it begins."""
         place = answer.place
         if place.when:
             never = place.at_us < 0
             self.said = f"{place.when} {'never held' if never else 'held first here'}"
         at = place.at_us if place.at_us >= 0 else place.scope.start_unix_us
-        self._player.stand(max(answer.replay.start_us, min(answer.replay.end_us, at)))
+        self._player.stand(answer.within(at))
         return replace(place, when="")
 
     # ------------------------------------------------------------ drawing
@@ -126,7 +90,7 @@ class ReplayView(View):
         if self.answer is None:
             return
         at, replay, width = self._player.at_us, self.answer.replay, self.width
-        probes = self._probe_lines()
+        probes = probe_lines(replay, self.session.probes, at)
         free = self.body_rows - 3 - len(probes) + 1
         room = max(3, free - 1 - max(_LEAST_EVENTS, free // 3) - 1)
         rows = lane_rows(replay, at, self.answer.keys, width)
@@ -194,19 +158,8 @@ class ReplayView(View):
 
     def action_event(self, step: int) -> None:
         """To the next event, or the one before."""
-        if self.answer is None:
-            return
-        replay, passed = self.answer.replay, self._passed()
-        numbers = self.answer.numbers
-        if numbers is None:
-            number = passed + step - 1
-        else:
-            later = sum(n < passed for n in numbers) + step - 1
-            number = numbers[later] if 0 <= later < len(numbers) else -1
-        if 0 <= number < len(replay):
-            self._run(is_playing=False)
-            self._player.stand(replay.event(number).at_us, events=number + 1)
-            self.redraw()
+        if self.answer is not None:
+            self._stand(self.answer.event(self._passed(), step))
 
     def action_match(self, step: int) -> None:
         """To the next event of a call that the filter chooses."""
@@ -214,20 +167,13 @@ class ReplayView(View):
             self.say("no filter holds; / sets one")
             return
         self.action_event(step)
-        chosen = self.answer.numbers
-        here = sum(number < self._passed() for number in chosen)
-        self.say(f"match {count(here)} of {count(len(chosen))}")
+        here, total = self.answer.chosen_before(self._passed()), len(self.answer.numbers)
+        self.say(f"match {count(here)} of {count(total)}")
 
     def action_marker(self, step: int) -> None:
         """To the next marker, or the one before."""
-        if self.answer is None:
-            return
-        at = self._player.at_us
-        times = [
-            m.at_us for m in self.answer.markers if (m.at_us > at if step > 0 else m.at_us < at)
-        ]
-        if times:
-            self._seek(min(times) if step > 0 else max(times))
+        if self.answer is not None:
+            self._seek(self.answer.marker(self._player.at_us, step))
 
     def action_side(self, side: int) -> None:
         """To the first or the last moment."""
@@ -270,19 +216,11 @@ class ReplayView(View):
 
     def action_failure(self, step: int) -> None:
         """To the next failure, or the one before."""
-        if self.answer is None:
-            return
-        replay, passed = self.answer.replay, self._passed()
-        numbers = range(passed, len(replay)) if step > 0 else range(passed - 2, -1, -1)
-        chosen = None if self.answer.numbers is None else frozenset(self.answer.numbers)
-        for number in islice(numbers, _FAR):
-            event = replay.event(number)
-            if not event.good and event.kind in _FAILURES and (chosen is None or number in chosen):
-                self._run(is_playing=False)
-                self._player.stand(event.at_us, events=number + 1)
-                self.redraw()
-                return
-        self.say("no failure is near")
+        if self.answer is not None:
+            number = self.answer.failure(self._passed(), step)
+            self._stand(number)
+            if number is None:
+                self.say("no failure is near")
 
     def action_add(self) -> None:
         """Add the marked event to the story."""
@@ -315,10 +253,16 @@ class ReplayView(View):
 
     # ------------------------------------------------------------ private
 
-    def _seek(self, at_us: int) -> None:
-        if self.answer is not None:
-            replay = self.answer.replay
-            self._player.stand(max(replay.start_us, min(replay.end_us, at_us)))
+    def _seek(self, at_us: int | None) -> None:
+        if self.answer is not None and at_us is not None:
+            self._player.stand(self.answer.within(at_us))
+            self.redraw()
+
+    def _stand(self, number: int | None) -> None:
+        """Stop right after an event."""
+        if self.answer is not None and number is not None:
+            self._run(is_playing=False)
+            self._player.stand(self.answer.replay.event(number).at_us, events=number + 1)
             self.redraw()
 
     def _run(self, *, is_playing: bool) -> None:
@@ -354,13 +298,7 @@ class ReplayView(View):
 
     def _numbers(self) -> Sequence[int]:
         """The events of the list."""
-        if self.answer is None:
-            return ()
-        passed, half = self._passed(), _WINDOW // 2
-        if self.answer.numbers is None:
-            return range(max(0, passed - half), min(len(self.answer.replay), passed + half))
-        here = sum(number < passed for number in self.answer.numbers)
-        return self.answer.numbers[max(0, here - half) : here + half]
+        return () if self.answer is None else self.answer.window(self._passed())
 
     def _events(self) -> None:
         if self.answer is None:
@@ -371,34 +309,7 @@ class ReplayView(View):
             for number in numbers
         ]
         last = sum(number < passed for number in numbers) - 1
-        where = printable(self.place.scope.where)
-        note = f"filter {where}" if where else "every call"
-        title = cell(" EVENTS around the playhead", max(1, self.width - len(note) - 3))
-        head = inked(Span(title, Ink.HEAD), Span(f"{note}  ", Ink.DIM))
+        head = event_head(self.place.scope.where, self.width)
         self.lines("events").show(
             lines, head=[head], stops=range(len(lines)), cursor=max(0, last), below=2
         )
-
-    def _probe_lines(self) -> list[Line]:
-        if self.answer is None or not self.session.probes:
-            return []
-        at, replay = self._player.at_us, self.answer.replay
-        said = []
-        for number, text in enumerate(self.session.probes, 1):
-            probe = parse_probe(text)
-            said.append(f"p{number} {text} = {shown(probe, evaluate(probe, replay, at))}")
-        return [inked(" ", Span("PROBES", Ink.HEAD), f"  {printable('   '.join(said))}")]
-
-
-def _with_margins(archive: Archive, scope: Scope) -> Scope:
-    """Half of the brush's length before and after it, as far as the archive reaches; all keys."""
-    scope = archive.within(scope.of(None).matching(""))
-    margin = scope.span_us // 2
-    return archive.within(scope.during(scope.start_unix_us - margin, scope.end_unix_us + margin))
-
-
-def _interesting_first(replay: Replay, key: str | None) -> tuple[str, ...]:
-    """The key that is looked at, then those that lost and failed most."""
-    end = replay.samples[-1].keys
-    rest = sorted(replay.keys, key=lambda k: (k != key, -end[k].lost, -end[k].failed))
-    return tuple(rest)

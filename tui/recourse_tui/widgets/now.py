@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
+from recourse_observe.replay.probes import evaluate, parse_probe, shown
 from recourse_observe.replay.words import told, when
 from recourse_observe.text import clock, count, percent, printable
 from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from recourse_observe.replay.state import Budget, State
     from recourse_observe.replay.timeline import Event, Replay
 
-__all__ = ["Scrubber", "event_line", "lane_head", "lane_rows", "marker_line", "scrubber_lines"]
+__all__ = [
+    "Scrubber", "event_head", "event_line", "lane_head", "lane_rows", "marker_line", "probe_lines", "scrubber_lines",
+]  # fmt: skip
 
 _MINUTE_US: Final = 60_000_000
 RECENT_US: Final = 10_000_000
@@ -77,6 +80,23 @@ def event_line(event: "Event", *, is_next: bool) -> Line:
         Span(f" {cell(event.call_id[:8], 8)} ", Ink.DIM),
         Span(f"{cell(about, 7)} {cell(what, 15)} {rest}", ink),
     )
+
+
+def event_head(where: str, width: int) -> Line:
+    """What stands above the events: which of them are in the list."""
+    note = f"filter {printable(where)}" if where else "every call"
+    title = cell(" EVENTS around the playhead", max(1, width - cell_len(note) - 3))
+    return inked(Span(title, Ink.HEAD), Span(f"{note}  ", Ink.DIM))
+
+
+def probe_lines(replay: "Replay", probes: Sequence[str], at_us: int) -> list[Line]:
+    """What was asked to be known at every moment, at this one; no line without a probe."""
+    said = []
+    for number, text in enumerate(probes, 1):
+        probe = parse_probe(text)
+        said.append(f"p{number} {text} = {shown(probe, evaluate(probe, replay, at_us))}")
+    told_of = printable("   ".join(said))
+    return [inked(" ", Span("PROBES", Ink.HEAD), f"  {told_of}")] if said else []
 
 
 def marker_line(markers: "Sequence[Marker]", at_us: int, width: int) -> Line:
