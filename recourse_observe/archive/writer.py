@@ -52,9 +52,9 @@ class Durability(StrEnum):
 class ArchiveObserver:
     """Writes what an executor tells into an archive.
 
-    A call's own thread follows it, a third of a microsecond for each event, until it ends as calls
-    usually do, or otherwise; one background thread makes rows and writes them. Nothing is touched before the first event. A full queue drops the newest
-    events, a disk that refuses is tried again with patience, and both are counted. A forked child
+    A call's own thread follows it, a third of a microsecond for each event; one background thread
+    makes rows and writes them. Nothing is touched before the first event. A full queue drops the
+    newest events, a disk that refuses is tried again with patience, and both are counted. A forked child
     records into an instance of its own.
 
     Args:
@@ -70,7 +70,7 @@ class ArchiveObserver:
         queue_size: The most events, or whole calls, that may wait; each holds some hundred bytes.
         durability: ``batch``, ``fsync`` or ``journal``; see :class:`Durability`.
         sync_interval_s: The longest that what was written waits to be put on the disk, if at all.
-        max_unpublished_bytes: What segments that cannot be published may hold before no more is written.
+        max_unpublished_bytes: What segments that cannot be published may hold; then all waits.
         keep_s: Hours that ended so long ago are removed, whoever wrote them; ``None`` keeps all.
         clock: For tests.
         disk: For tests.

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import recourse
+from recourse import events
 from recourse.testing import VirtualClock
 from recourse_observe.archive import ArchiveObserver
 
@@ -157,6 +158,71 @@ class StructlogLines:
         self.out.flush()
 
 
+class OpenTelemetrySpans:
+    """A span per call and per attempt, batched, as OTLP: what an exporter would send, in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import (
+            BatchSpanProcessor,
+            SpanExporter,
+            SpanExportResult,
+        )
+
+        folder.mkdir()
+        file = (folder / "spans").open("wb")
+
+        class ToFile(SpanExporter):
+            def export(self, spans: Any) -> Any:
+                file.write(encode_spans(spans).SerializeToString())
+                return SpanExportResult.SUCCESS
+
+        self.provider = TracerProvider(shutdown_on_exit=False)
+        processor = BatchSpanProcessor(ToFile(), max_queue_size=65_536, max_export_batch_size=512)
+        self.provider.add_span_processor(processor)
+        self.tracer = self.provider.get_tracer("bench")
+        self.file = file
+        self.spans: dict[Any, Any] = {}
+
+    def take(self, told: list[Any]) -> None:
+        from opentelemetry.trace import set_span_in_context
+
+        for event in told:
+            match event:
+                case events.CallStart():
+                    facts = {"recourse.call.id": event.call_id, "recourse.key": event.key}
+                    span = self.tracer.start_span("call", attributes=facts)
+                    self.spans[event.call] = span
+                case events.AttemptStart():
+                    parent = set_span_in_context(self.spans[event.call])
+                    self.spans[event.call, event.attempt] = self.tracer.start_span(
+                        "attempt", parent
+                    )
+                case events.AttemptEnd():
+                    span = self.spans.pop((event.call, event.attempt))
+                    span.set_attributes(
+                        {
+                            "recourse.attempt.index": event.attempt,
+                            "recourse.attempt.outcome": str(event.outcome.kind),
+                            "recourse.attempt.reason": event.outcome.reason,
+                            "recourse.attempt.backoff": event.backoff_s,
+                        }
+                    )
+                    span.end()
+                case events.CallEnd():
+                    span = self.spans.pop(event.call)
+                    span.set_attribute("recourse.call.result", str(event.disposition))
+                    span.end()
+                case _:
+                    pass
+        self.provider.force_flush()
+
+    def close(self) -> None:
+        self.provider.shutdown()
+        self.file.close()
+
+
 def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
@@ -182,6 +248,8 @@ def cpu(calls: int) -> None:
     if importlib.util.find_spec("structlog"):
         serializer = "orjson" if importlib.util.find_spec("orjson") else "json"
         writers[f"structlog + {serializer}"] = StructlogLines
+    if importlib.util.find_spec("opentelemetry.exporter"):
+        writers["OpenTelemetry"] = OpenTelemetrySpans
     spent: dict[str, list[list[float]]] = {name: [] for name in writers}
     sizes: dict[str, int] = {}
     events = attempts = 0

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ from recourse_observe.archive import ArchiveObserver
 ACK = struct.Struct("<24sd")
 THREADS = 4
 PER_ARCHIVE = 10
+READERS = 2
 CHECK = """
 import json, sys
 from recourse_observe import open_archive
@@ -54,9 +56,11 @@ class Result:
     unreadable: list[str] = field(default_factory=list)
     warnings: int = 0
     acknowledged: int = 0
+    missing: int = 0
     lost: int = 0
     twice: int = 0
     worst_ms: float = 0.0
+    took_s: float = 0.0
 
 
 class Last:
@@ -138,44 +142,75 @@ def kill_once(
     return killed[0], acks
 
 
-def judge(
-    root: Path, kills: list[tuple[float, dict[str, float]]], allowed_s: float, result: Result
-) -> None:
-    """Compare an archive with what callers had been given."""
-    asked = subprocess.run(
-        [sys.executable, "-c", CHECK, str(root)], capture_output=True, text=True, check=False
-    )
-    found = json.loads(asked.stdout or json.dumps({"problem": asked.stderr[-500:]}))
-    if "problem" in found:
-        result.unreadable.append(found["problem"])
-        return
-    ids = set(found["ids"])
-    result.twice += len(found["ids"]) - len(ids)
-    result.warnings += len(found["warnings"])
-    for killed_s, acks in kills:
-        result.acknowledged += len(acks)
-        for call_id, at_s in acks.items():
-            if call_id not in ids:
-                result.worst_ms = max(result.worst_ms, (killed_s - at_s) * 1000)
-                result.lost += killed_s - at_s > allowed_s
+def asked(root: Path) -> "subprocess.Popen[str]":
+    """Another process, which opens the archive and prints what it finds."""
+    command = [sys.executable, "-c", CHECK, str(root)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@dataclass
+class Case:
+    """An archive whose writers have been killed, and who is looking at it."""
+
+    root: Path
+    kills: list[tuple[float, dict[str, float]]]
+    reader: "subprocess.Popen[str]"
+
+    def judge(self, allowed_s: float, result: Result) -> None:
+        """Compare the archive with what callers had been given."""
+        said, complaints = self.reader.communicate()
+        shutil.rmtree(self.root, ignore_errors=True)
+        found = json.loads(said or json.dumps({"problem": complaints[-500:]}))
+        if "problem" in found:
+            result.unreadable.append(found["problem"])
+            return
+        ids = set(found["ids"])
+        result.twice += len(found["ids"]) - len(ids)
+        result.warnings += len(found["warnings"])
+        for killed_s, acks in self.kills:
+            result.acknowledged += len(acks)
+            for call_id, at_s in acks.items():
+                if call_id not in ids:
+                    result.missing += 1
+                    result.worst_ms = max(result.worst_ms, (killed_s - at_s) * 1000)
+                    result.lost += killed_s - at_s > allowed_s
 
 
 def run(
     kills: int, durability: str, flush_s: float, allowed_s: float, draw: random.Random
 ) -> Result:
-    """Kill so many services and judge their archives."""
-    result = Result()
-    while result.kills < kills:
-        root = Path(tempfile.mkdtemp(prefix="killed-"))
-        done = []
-        for _ in range(min(PER_ARCHIVE, kills - result.kills)):
-            done.append(kill_once(root, durability, flush_s, draw.uniform(0.0, 0.4)))
-            result.kills += 1
-        judge(root, done, allowed_s, result)
-        shutil.rmtree(root, ignore_errors=True)
-        if sys.stderr.isatty():
-            print(f"\r{result.kills}/{kills}", end="", file=sys.stderr)
+    """Kill so many services and judge their archives.
+
+    An archive is judged while the next ones are written, unless a loss is a question of milliseconds:
+    then nothing else may keep the processors busy.
+    """
+    result, cases, began_s = Result(), deque[Case](), time.monotonic()
+    at_once = READERS if allowed_s == 0 else 0
+    try:
+        while result.kills < kills:
+            root = Path(tempfile.mkdtemp(prefix="killed-"))
+            done = []
+            for _ in range(min(PER_ARCHIVE, kills - result.kills)):
+                done.append(kill_once(root, durability, flush_s, draw.uniform(0.0, 0.4)))
+                result.kills += 1
+            cases.append(Case(root, done, asked(root)))
+            while len(cases) > at_once:
+                cases.popleft().judge(allowed_s, result)
+            progress(result, kills)
+    except KeyboardInterrupt:
+        print("stopped; this is what there is:")
+    while cases:
+        cases.popleft().judge(allowed_s, result)
+    result.took_s = time.monotonic() - began_s
     return result
+
+
+def progress(result: Result, kills: int) -> None:
+    """How far it is: in place on a terminal, a line for every hundred elsewhere."""
+    if sys.stderr.isatty() or result.kills % 100 == 0:
+        end = "" if sys.stderr.isatty() else "\n"
+        text = f"{result.kills}/{kills}, {result.lost} lost, {len(result.unreadable)} unreadable"
+        print(f"\r{text}", end=end, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -195,8 +230,9 @@ def main() -> None:
     print(
         f"{result.kills} kills, {said.durability}: {result.acknowledged:,} calls acknowledged, "
         f"{len(result.unreadable)} archives unreadable, {result.warnings} warnings, "
-        f"{result.lost} calls lost beyond what is allowed, {result.twice} twice, "
-        f"oldest missing call {result.worst_ms:.1f} ms before its kill"
+        f"{result.lost} calls lost beyond what is allowed ({allowed_ms:g} ms; {result.missing} at all), "
+        f"{result.twice} twice, oldest missing call {result.worst_ms:.1f} ms before its kill; "
+        f"{result.took_s:.0f} s"
     )
     for problem in result.unreadable[:5]:
         print("  " + problem)
