@@ -197,11 +197,12 @@ def test_r30_a_wait_that_a_server_asks_for_is_never_cut_short(both: Any, seed: i
     assert told.timeline.attempts[0].backoff_s == slept
 
 
-def test_r30_the_longest_wait_that_is_allowed_is_taken(both: Any) -> None:
-    told = both([http(503, retry_after_s=60.0), "ok"], retry=QUICK)
+@pytest.mark.parametrize("asked_s", [0.5, 60.0], ids=["part of a second", "the longest"])
+def test_r30_every_wait_that_is_allowed_is_taken(both: Any, asked_s: float) -> None:
+    told = both([http(503, retry_after_s=asked_s), "ok"], retry=QUICK)
 
     assert told.value == "ok"
-    assert 60.0 <= told.sleeps[0] <= 66.0
+    assert asked_s <= told.sleeps[0] <= asked_s * 1.1
 
 
 def test_r30_a_server_that_asks_for_too_long_a_wait_ends_the_call(both: Any) -> None:

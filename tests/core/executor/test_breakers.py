@@ -509,6 +509,7 @@ def test_r58_an_observer_that_stops_the_process_leaves_no_slot_taken(both: Any) 
 
     with pytest.raises(KeyboardInterrupt):
         called()
+    assert executor.circuits[KEY].state is BreakerState.HALF_OPEN
     told = both(["done"], executor=executor)
 
     assert told.value == "done"

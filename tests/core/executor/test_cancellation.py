@@ -8,7 +8,7 @@ import pytest
 
 from recourse import BudgetRef, CircuitPolicy, Executor, HedgePolicy, Policy, RetryPolicy
 from recourse.budget import Ask, Decision
-from recourse.events import CallEnd, HedgeCancel
+from recourse.events import AttemptEnd, CallEnd, HedgeCancel
 from recourse.key import PolicyKey
 from recourse.policy.model import Jitter
 
@@ -63,8 +63,11 @@ def cancelled_at(async_side: Any) -> Callable[..., tuple[Any, list[str]]]:
     return cancel
 
 
-def test_r23_during_an_attempt(cancelled_at: Any) -> None:
+def test_r23_during_an_attempt(cancelled_at: Any, async_side: Any) -> None:
     end, names = cancelled_at(1.0, [(5.0, "late")])
+
+    [attempt] = [each for each in async_side.heard.events if isinstance(each, AttemptEnd)]
+    assert (attempt.outcome.kind, attempt.outcome.reason) == ("cancelled", "cancelled")
 
     assert (end.disposition, end.attempts_run) == ("cancelled", 1)
     assert names == ["CallStart", "PolicyResolved", "AttemptStart", "AttemptEnd", "CallEnd"]
@@ -240,6 +243,13 @@ def test_r23_an_operation_that_nobody_hears_is_not_tried_again_either(async_side
     async_side.clock.run(main())
 
     assert async_side.runs == 1
+
+
+def test_a_call_where_no_event_loop_runs_is_cancelled_by_nobody(sync_side: Any) -> None:
+    dropped = Dropped()
+    dropped.__context__ = asyncio.CancelledError()
+
+    assert sync_side([dropped, "done"]).value == "done"
 
 
 def test_a_call_in_a_callback_of_an_event_loop_is_retried_like_any_other(sync_side: Any) -> None:

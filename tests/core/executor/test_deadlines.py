@@ -92,6 +92,19 @@ def test_r32_a_value_that_comes_after_the_deadline_is_still_a_success(
     assert told.value == "late"
 
 
+@pytest.mark.parametrize("took_s", [1.0, 1.5])
+def test_r32_an_operation_that_fails_when_nothing_is_left_has_met_the_deadline(
+    sync_side: Any, took_s: float
+) -> None:
+    error = OSError("too late")
+
+    told = sync_side([(took_s, error), "never"], retry=bounded(1.0))
+
+    assert isinstance(told.error, DeadlineExceeded)
+    assert told.error.__cause__ is error
+    assert told.timeline.disposition == "deadline_exceeded"
+
+
 def test_r32_no_attempt_starts_at_a_deadline_that_has_passed(both: Any) -> None:
     with recourse.deadline(0, clock=both.clock):
         told = both(["never"])
