@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Awaitable, Callable
+from datetime import timedelta, timezone
 from typing import Any, TypeAlias
 
 import pytest
@@ -192,3 +193,18 @@ async def test_a_quiet_archive_has_no_part_to_open_and_says_so(
         assert await settled(app, pilot) == before
         await pilot.press("a")
         assert "> no incident is chosen" in await settled(app, pilot)
+
+
+async def test_the_brush_is_said_on_ones_own_clock_when_asked(
+    app_on: AppOn, settled: Settled
+) -> None:
+    app = app_on("incident")
+    app.session.zone = timezone(timedelta(hours=5, minutes=30))
+    async with app.run_test(size=SMALL) as pilot:
+        before = await settled(app, pilot)
+        await pilot.press("u")
+        text = await settled(app, pilot)
+        assert "here 14:42:00→14:49:59 UTC+05:30  filter: none" in text
+        assert "09:12▲" in text
+        await pilot.press("u")
+        assert await settled(app, pilot) == before

@@ -68,6 +68,11 @@ SHARED: Final[Mapping[str, Action]] = {
     ),
     "mark_a": Action(help="this moment is A", keys=("m",), screens=TYPED, handler="mark(0)"),
     "mark_b": Action(help="this moment is B", keys=("M",), screens=TYPED, handler="mark(1)"),
+    "local": Action(
+        help="the brush on your own clock beside UTC, or not",
+        keys=("u",),
+        handler="local",
+    ),
     "goto": Action(
         help="go to a moment or an incident",
         keys=("t",),

@@ -3,11 +3,12 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from recourse_observe.scope import EVERYTHING, Scope
-from recourse_observe.text import clock, printable
+from recourse_observe.text import clock, moment, printable
 from recourse_tui.actions import VIEWS
 from recourse_tui.screens.links import argv_of
 from recourse_tui.screens.notebook import Notebook
@@ -38,6 +39,8 @@ class Session:
         self.notebook = Notebook(path, is_read_only=is_read_only)
         self.marks: tuple[int | None, int | None] = (None, None)
         self.marked_call = ""
+        self.shows_local = False
+        self.zone: tzinfo | None = None
         self.probes: tuple[str, ...] = ()
         self.processes = 0
         self.is_following = False
@@ -202,8 +205,19 @@ class Session:
         return "" if incident is None else f"#{number} {printable(', '.join(incident.keys))}"
 
     def note(self) -> str:
-        """What the prompt's line says: the filter that all screens share."""
-        return f"filter: {printable(self.place.scope.where) or 'none'}"
+        """What the prompt's line says: the brush on one's own clock, and the filter that all screens share."""
+        own = f"{self.brush_here()}  " if self.shows_local and self.is_open else ""
+        return f"{own}filter: {printable(self.place.scope.where) or 'none'}"
+
+    def brush_here(self) -> str:
+        """The brush on the clock of whoever looks; every other time on a screen is UTC."""
+        scope, covered = self.place.scope, self.book.coverage
+        ends = (
+            max(scope.start_unix_us, covered.first_unix_us),
+            min(scope.end_unix_us, covered.last_unix_us),
+        )
+        start, end = (moment(at_us).astimezone(self.zone) for at_us in ends)
+        return f"here {start:%H:%M:%S}→{end:%H:%M:%S} {end.tzname()}"
 
     def histogram(self) -> Histogram | None:
         """Lost calls over the archive's time, and the brush."""

@@ -189,6 +189,11 @@ class View(Keeping):
             self.session.zoom = data.chosen
             self.redraw()
 
+    def action_local(self) -> None:
+        """Say the brush on one's own clock, too, or in UTC alone."""
+        self.session.shows_local = not self.session.shows_local
+        self.tick()
+
     def action_mark(self, side: int) -> None:
         """Keep this moment as A or B; with both, the brush goes from one to the other."""
         moment = self.moment()
