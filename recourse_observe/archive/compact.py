@@ -66,8 +66,8 @@ def compact(
 
     Writers may go on: only files that are there already are touched. A merged file lists what it
     replaces, and readers ignore that while both exist; what an earlier run has replaced and not
-    removed is removed first. A query that had already listed the old files may find them gone, and
-    has to look again.
+    removed is removed first. A damaged file stays as it is. A query that had already listed the old
+    files may find them gone, and has to look again.
 
     Args:
         path: An archive's directory.

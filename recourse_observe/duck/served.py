@@ -65,14 +65,18 @@ class Served(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no type
             if not self._is_kept or len(fragments) <= _FEW:
                 chosen = ds.FileSystemDataset(fragments, self.schema, self._form, _DISK)
                 return chosen.scanner(**given)
-        if not self._is_kept:
-            return super().scanner(**given)
-        return self._all().scanner(**given)
+        rows = self._all() if self._is_kept else None
+        return super().scanner(**given) if rows is None else rows.scanner(**given)
 
     def _all(self) -> Any:
+        """All rows, read once; ``None`` where that is too much, or more than can be read."""
         with self._reading:
             if self._kept is None:
-                rows = super().scanner().to_table().unify_dictionaries().combine_chunks()
+                try:
+                    rows = super().scanner().to_table().unify_dictionaries().combine_chunks()
+                except (MemoryError, OSError, pa.ArrowException):
+                    self._is_kept = False  # whoever reads file by file may have less to do with it
+                    return None
                 self._kept = ds.dataset(rows)
             return self._kept
 

@@ -134,3 +134,23 @@ def test_few_rows_of_many_files_are_read_once(
         path.unlink()
     assert con.sql("SELECT count(DISTINCT id) FROM served").fetchall() == [(1_200,)]
     assert con.sql(in_one).fetchall() == [(1,)]
+
+
+def test_many_files_that_cannot_be_kept_are_read_as_far_as_is_asked(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recourse_observe.duck.served._FEW", 2)
+    served = Served(files)
+    path = files.paths[2]
+    data = bytearray(path.read_bytes())
+    place = pq.read_metadata(path).row_group(3).column(3).data_page_offset
+    data[place : place + 40] = bytes(40)  # of a column that nobody asks for
+    path.write_bytes(data)
+    con = duckdb.connect()
+    con.register("served", served)
+
+    for _ in range(2):
+        assert con.sql("SELECT count(DISTINCT id) FROM served").fetchall() == [(1_200,)]
+    assert served._kept is None
+    with pytest.raises(duckdb.Error):
+        con.sql("SELECT max(odd) FROM served").fetchall()
