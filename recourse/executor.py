@@ -265,7 +265,7 @@ class Executor:
         began_s = self._now_s()
         token = AMBIENT.set(info)
         try:
-            result = op(*args, **kwargs)
+            result = op(*args, **kwargs) if kwargs else op(*args)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
             kind: type[object] = type(result)
             if kind is CoroutineType or not is_plain(result):
                 value = await result

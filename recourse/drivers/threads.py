@@ -55,10 +55,12 @@ def _finish(plan: Plan, hands: "Hands") -> Finish:
 def go_on(unheard: Unheard, bind: Bind) -> Any:
     """Retry a call whose first attempt has failed, without the plan as long as it need not decide."""
     runtime = unheard.runtime
+    box: Mailbox | None = None
     while (delay_s := unheard.pause_s()) is not None:
         woke = None
         if delay_s > 0:
-            woke = _slept(runtime, runtime.clock.mailbox(), delay_s, unheard.bound.key)
+            box = box or runtime.clock.mailbox()
+            woke = _slept(runtime, box, delay_s, unheard.bound.key)
         run = unheard.next_run(woke)
         if run is None:
             break

@@ -99,15 +99,12 @@ class Past:
         in_flight: Whether the attempt runs beside the caller and may still be running.
     """
 
-    in_flight = False
-
-    __slots__ = ("is_over", "previous_s", "run", "waited_s", "woke")
-
     run: Run
-    previous_s: float | None
-    waited_s: float
-    woke: BaseException | None
-    is_over: bool
+    previous_s: float | None = None
+    waited_s: float = 0.0
+    woke: BaseException | None = None
+    is_over: bool = False
+    in_flight: bool = False
 
 
 class Call:

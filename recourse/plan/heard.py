@@ -32,7 +32,7 @@ class Heard(Unheard):
         over: Its end has been told.
     """
 
-    __slots__ = ("_capture", "_ends", "audience", "info", "over")
+    over: bool = False
 
     def __init__(  # noqa: PLR0913, PLR0917  # what a call is made of, without the price of keywords
         self,
@@ -44,10 +44,10 @@ class Heard(Unheard):
         audience: Audience,
         capture: Capture | None,
     ) -> None:
-        super().__init__(runtime, bound, operation, None, run, audience.scoped)
+        super().__init__(runtime, bound, operation, None, run)
+        self.scoped = audience.scoped
         self.audience: Audience = audience
         self.info: CallInfo = info
-        self.over: bool = False
         self._capture = capture
         self._ends: list[Event] = []
 

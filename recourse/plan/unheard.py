@@ -6,7 +6,8 @@ from typing import Any, Final, cast
 
 from recourse.backoff import backoff_s
 from recourse.context import Ambient, AttemptInfo, LaterAttempt
-from recourse.events import NS, CallEnd, CallInfo
+from recourse.events import CallEnd, CallInfo
+from recourse.identity import NS
 from recourse.observer import ScopedObserver
 from recourse.outcome import Health, Outcome, OutcomeKind
 from recourse.plan import telling
@@ -52,18 +53,12 @@ class Unheard(Past):
         disposition: How the call has ended, once it has with an error.
     """
 
-    __slots__ = (
-        "_ambient",
-        "_call",
-        "_paused_s",
-        "before",
-        "bound",
-        "disposition",
-        "is_async",
-        "operation",
-        "runtime",
-        "scoped",
-    )
+    # Defaults stand on the class, so that a call sets only what is its own.
+    is_async: bool = False
+    scoped: tuple[ScopedObserver, ...] = ()
+    disposition: Disposition | None = None
+    _call: Call | None = None
+    _paused_s: float = 0.0
 
     def __init__(
         self,
@@ -72,22 +67,13 @@ class Unheard(Past):
         operation: Callable[[], Any],
         ambient: Ambient | AttemptInfo | None,
         run: Run,
-        scoped: tuple[ScopedObserver, ...] = (),
     ) -> None:
         self.run: Run = run
-        self.previous_s: float | None = None
-        self.waited_s: float = 0.0
-        self.woke: BaseException | None = None
-        self.is_over: bool = False
         self.runtime: Runtime = runtime
         self.bound: Bound = bound
         self.operation: Callable[[], Any] = operation
-        self.is_async: bool = False
-        self.scoped: tuple[ScopedObserver, ...] = scoped
         self.before: list[Run] = []
-        self.disposition: Disposition | None = None
         self._ambient = ambient
-        self._call: Call | None = None
 
     def pause_s(self) -> float | None:
         """The wait after the attempt that has ended; ``None`` when there is none to be taken here.
@@ -234,6 +220,4 @@ class Unheard(Past):
 class Flying(Unheard):
     """Such a call while its first attempt runs beside the caller: the plan may hedge it."""
 
-    __slots__ = ()
-
-    in_flight = True
+    in_flight: bool = True

@@ -351,14 +351,21 @@ def limits() -> Contenders:
     }
 
 
+def in_turn(contenders: Contenders, turn: int) -> list[tuple[str, Callable[[], Any]]]:
+    """The contenders, another one first in each round: some leave the machine asleep or cold."""
+    some = list(contenders.items())
+    first = turn % len(some)
+    return some[first:] + some[:first]
+
+
 def measure(contenders: Contenders, rounds: int) -> dict[str, list[float]]:
     """Nanoseconds per call of each contender in each round."""
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     for call in contenders.values():
         call()
         call()
-    for _ in range(rounds):
-        for name, call in contenders.items():
+    for turn in range(rounds):
+        for name, call in in_turn(contenders, turn):
             began = time.perf_counter_ns()
             for _ in range(CALLS):
                 call()
