@@ -16,12 +16,12 @@ from recourse_observe.whatif.model import (
     load_points,
     model_rows,
 )
-from recourse_observe.whatif.question import Question, counted, prepared, scene_of
+from recourse_observe.whatif.question import Question, counted, prefix_of, prepared, scene_of
 from recourse_observe.whatif.runs import Runner, runner
 from recourse_observe.whatif.scene import unfit
 from recourse_observe.whatif.suggest import suggestions
 
-__all__ = ["ask", "certain"]
+__all__ = ["ask", "certain", "within"]
 
 _FEEDBACK: Final = (
     "the dependency behaves as the fitted one does, and what came from outside comes again"
@@ -137,11 +137,12 @@ def _modelled(  # what an answer is made of
     for value, candidate in candidates:
         rules = question.rules(candidate)
         after = run(grounds.tasks(rules))
-        made = model_rows(grounds, after, rules)
+        bounds = prefix_of(question, candidate)
+        made = tuple(within(row, bounds) for row in model_rows(grounds, after, rules))
         if value:
             points.append(SweepPoint(value=value, rows=made))
         else:
-            rows = (*sure, *(within(row, sure) for row in made))
+            rows = (*sure, *made)
             load = load_points(question.record, [point.recorded for point in load], after)
     return replace(
         answer,

@@ -1,8 +1,11 @@
 """What the model says: the check on the recorded policy first, then the candidate with an interval."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
+from math import exp
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -20,6 +23,8 @@ __all__ = ["MEASURES", "Grounds", "Measure", "checked", "ground", "load_points",
 _OTHER_SEEDS: Final = (2, 3)
 # How far a run may be from the record, beside the nearest.
 _FAR: Final = (1.6, 0.03)
+# By how much more a world counts e times less.
+_NEARER: Final = (0.06, 0.0025)
 
 
 class Measure(NamedTuple):
@@ -87,6 +92,7 @@ class Grounds:
     Attributes:
         recorded: The measures of the record.
         before: Runs of the recorded policy, one in each world.
+        apart: How far each is from the record.
         tried: How many worlds were tried.
     """
 
@@ -95,7 +101,8 @@ class Grounds:
     recorded: Measured
     worlds: tuple[World, ...]
     before: tuple[Outcome, ...]
-    tried: int = 0
+    apart: tuple[float, ...]
+    tried: int
 
     @cached_property
     def well(self) -> tuple[bool, ...]:
@@ -109,10 +116,20 @@ class Grounds:
             for one in self.before
         )
 
-    def of_the_best(self, values: Sequence[float]) -> list[float]:
-        """Of values, one for each world, those of the worlds that give the record; else all."""
-        best = [value for value, well in zip(values, self.well, strict=True) if well]
-        return best or list(values)
+    def middle(self, values: Sequence[float]) -> float:
+        """The weighted median of values, one for each world, over those that give the record.
+
+        When none does, it is over all. The nearer a world is to the record, the more it counts.
+        """
+        near = min(self.apart)
+        scale = _NEARER[0] * near + _NEARER[1]
+        weighed = sorted(
+            (value, exp((near - far) / scale))
+            for value, far, well in zip(values, self.apart, self.well, strict=True)
+            if well or not any(self.well)
+        )
+        sums = list(accumulate(weight for _, weight in weighed))
+        return weighed[bisect_left(sums, sums[-1] / 2)][0]
 
     def tasks(self, rules: Rules) -> list[Task]:
         """The runs of one set of rules, in the order of ``before``."""
@@ -140,6 +157,7 @@ def ground(
         recorded=recorded,
         worlds=tuple(worlds[place] for place in kept),
         before=tuple(outcomes[place] for place in kept),
+        apart=tuple(apart[place] for place in kept),
         tried=len(worlds),
     )
 
@@ -150,7 +168,7 @@ def checked(grounds: Grounds) -> Check:
     for measure in MEASURES:
         was = measure.of(grounds.recorded)
         made = [measure.of(outcome.measured) for outcome in grounds.before]
-        middle = median(grounds.of_the_best(made))
+        middle = grounds.middle(made)
         rows.append(
             CheckRow(
                 name=measure.name,
@@ -187,7 +205,7 @@ def _row(grounds: Grounds, measure: Measure, after: Sequence[Outcome], attempts:
         min(most, carried_over(was, measure.of(one.measured), measure.of(two.measured)))
         for one, two in zip(grounds.before, after, strict=True)
     ]
-    middle = median(grounds.of_the_best(made))
+    middle = grounds.middle(made)
     slack = _slack(grounds, measure, middle)
     return Row(
         name=measure.name,
@@ -214,7 +232,7 @@ def _slack(grounds: Grounds, measure: Measure, middle: float) -> float:
     """What the fits and seeds that were run do not show: chance, and what every fit gets wrong."""
     was = measure.of(grounds.recorded)
     before = [measure.of(one.measured) for one in grounds.before]
-    bias = abs(median(grounds.of_the_best(before)) - was)
+    bias = abs(grounds.middle(before) - was)
     moved = abs(middle - was)
     share = moved / (moved + was) if moved + was else 0.0
     counts = measure.unit in {Unit.CALLS, Unit.ATTEMPTS}

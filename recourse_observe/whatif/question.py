@@ -29,7 +29,7 @@ from recourse_observe.whatif.scene import (
     stretch,
 )
 
-__all__ = ["Question", "counted", "prepared", "scene_of"]
+__all__ = ["Question", "counted", "prefix_of", "prepared", "scene_of"]
 
 _MONOTONE: Final = (
     "bounds hold where less load cannot harm, and no call was rescued by a breaker or a hedge"
@@ -103,13 +103,14 @@ def counted(question: Question, candidate: Candidate | None) -> Answer:
         start_unix_us=chosen.start_us,
         end_unix_us=chosen.end_us,
         edits=candidate.edits if candidate is not None else (),
-        rows=(*_prefix_rows(question, candidate), *_replay_rows(question, candidate), *rows),
+        rows=(*prefix_of(question, candidate), *_replay_rows(question, candidate), *rows),
         load=load_points(record, load, ()),
         assumes=(_MONOTONE,),
     )
 
 
-def _prefix_rows(question: Question, candidate: Candidate | None) -> tuple[Row, ...]:
+def prefix_of(question: Question, candidate: Candidate | None) -> tuple[Row, ...]:
+    """What the candidate leaves of the record, and what bounds follow; nothing when it leaves no prefix."""
     policies = question.force.policies
     if candidate is None or question.record.sampled or question.record.filled_in:
         return ()

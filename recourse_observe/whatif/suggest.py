@@ -131,7 +131,7 @@ def _quiet_rows(
     calm = Scene(bare, calls)
     spec = grounds.fitted.fittings[0].dependency
     before, after = (carry_out(calm, Task(spec, rules(one))) for one in (None, candidate))
-    rested = replace(grounds, recorded=before.measured, before=(before,))
+    rested = replace(grounds, recorded=before.measured, before=(before,), apart=(0.0,))
     return tuple(
         row for row in model_rows(rested, [after], rules(candidate)) if row.name in _RISK_ROWS
     )

@@ -22,6 +22,8 @@ from recourse_observe.whatif.runs import Task, runner
 from recourse_observe.whatif.seen import look
 from recourse_observe.whatif.suggest import edit_lists, pareto
 
+# A question is some hundred simulated runs: seconds of a core that may be busy with other things.
+pytestmark = pytest.mark.timeout(180)
 KEY = "shipping.Resolve"
 T0 = 1_795_255_200_000_000
 

@@ -73,6 +73,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory, small: Callable[..., Scena
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_a_sampled_archive_with_counts_is_answered(sampled: Path) -> None:
     with open_archive(sampled) as archive:
         question = prepared(archive, KEY, None)
