@@ -21,8 +21,8 @@ __all__ = ["Worker", "main"]
 
 _THREADS: Final = 8
 _LAST_WORDS_S: Final = 1.0
-_NICER: Final = 10
-"""By how much it stands back: its owner draws meanwhile, and must not wait for a processor."""
+_NICER: Final = 3
+"""By how much it stands back for its owner, who draws meanwhile: it keeps half of a fair share."""
 
 
 class Worker:
