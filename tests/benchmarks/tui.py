@@ -211,8 +211,12 @@ def known(app: RecourseApp) -> list[str]:
     shown = app.screen.answer if isinstance(app.screen, View) else None
     if shown is None:
         return []
-    is_told, is_whole = shown.story is not None, shown.keys is not None
-    return ["when and where", *["verdict"] * is_told, *["keys"] * is_whole]
+    parts = {
+        "when and where": shown.found or shown.story is not None,
+        "verdict": shown.story is not None,
+        "keys": shown.keys is not None,
+    }
+    return [part for part, is_there in parts.items() if is_there]
 
 
 def triage(path: Path, attempts: int, *, trusted: bool) -> None:

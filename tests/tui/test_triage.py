@@ -1,7 +1,9 @@
 """What triage says while it still thinks: when and where an incident was, before why."""
 
+import re
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -40,7 +42,7 @@ async def test_an_incident_is_shown_before_its_cause_is_known(
     app = RecourseApp(archive_path("incident"), reader=lambda: book)
     try:
         async with app.run_test(size=(80, 24)) as pilot:
-            while "diagnosing" not in (first := "\n".join(pane(app, "incidents"))):
+            while "#1 payments" not in (first := "\n".join(pane(app, "incidents"))):
                 await pilot.pause(0.01)
             status = "\n".join(pane(app, "status"))
             keys = pane(app, "keys")
@@ -59,3 +61,27 @@ async def test_an_incident_is_shown_before_its_cause_is_known(
     assert "diagnosing" not in whole
     assert "cause     partial instance failure" in whole
     assert "~" not in "\n".join(row for row in whole.splitlines() if "#1 payments" in row)
+
+
+async def test_the_counts_of_keys_are_shown_while_incidents_are_looked_for(
+    settled: Settled,
+) -> None:
+    sample = str(Path(__file__).parents[2] / "sample-data" / "checkout-outage")
+    book = Slow(read(sample))
+    app = RecourseApp(sample, reader=lambda: book)
+    try:
+        async with app.run_test(size=(80, 24)) as pilot:
+            while "payments.Charge" not in (first := "\n".join(pane(app, "keys"))):
+                await pilot.pause(0.01)
+            status = "\n".join(pane(app, "status"))
+            rows = {row.key: row for row in book.archive.overview()}
+            book.may_go_on.set()
+            whole = await settled(app, pilot)
+    finally:
+        book.archive.close()
+
+    assert re.search(r"KEY +CALLS +AMP +LOST +DENIED", first)
+    (line,) = (line for line in first.splitlines() if "payments.Charge" in line)
+    assert f"{rows['payments.Charge'].lost:,}" in line.split()
+    assert "keys of the whole archive, as counted" in status
+    assert re.search(r"KEY +CALLS +AMP +FAIL", whole)

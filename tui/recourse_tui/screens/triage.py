@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -17,12 +18,13 @@ from recourse_tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
-    from recourse_observe.queries.rows import KeyRow
+    from recourse_observe.queries.rows import KeyRow, OverviewRow
     from recourse_observe.story.asked import Span as Found
     from recourse_observe.story.findings import Incident, StoryDocument
 
 __all__ = ["TriageView"]
 
+_VERDICT: Final = "recourse_tui.widgets.verdict"
 _BREAKERS: Final = {"closed": "●", "half_open": "◐", "open": "○", "isolated": "○", "": "—"}
 _INCIDENT_ROWS: Final = 5
 _SIDE_CELLS: Final = 40
@@ -33,10 +35,12 @@ class Answer:
     """The place as it turned out to be, and what is known of it: ``None`` is still to come.
 
     Attributes:
+        counted: The keys from counts alone, until more is known of them.
         found: The incidents before their causes are known.
     """
 
     place: Place
+    counted: "tuple[OverviewRow, ...]" = ()
     found: "tuple[Found, ...]" = ()
     keys: "tuple[KeyRow, ...] | None" = None
     story: "StoryDocument | None" = None
@@ -75,15 +79,18 @@ class TriageView(View):
         yield Lines(id="side", can_focus=False)
 
     def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
-        """When and where first, then why, then the keys of the incident that it is opened on."""
+        """What was counted first, then when and where, then why, then the keys of that incident."""
+        import_module(_VERDICT)  # what draws the answers is brought here, not on the event loop
         book = self.session.book
-        is_new = book.told is None
-        if is_new:
-            yield Answer(place=place, found=book.incidents().spans)
+        counted: tuple[OverviewRow, ...] = ()
+        if is_new := book.told is None:
+            counted = () if place.scope.where else archive.overview(place.scope)
+            yield Answer(place=place, counted=counted)
+            yield Answer(place=place, counted=counted, found=book.incidents().spans)
         story = book.story()
         resolved = self.session.on_incident(place)
         if is_new:
-            yield Answer(place=resolved, story=story)
+            yield Answer(place=resolved, counted=counted, story=story)
         yield Answer(place=resolved, story=story, keys=archive.keys(resolved.scope))
 
     def draw(self) -> None:
@@ -115,7 +122,11 @@ class TriageView(View):
             cursor=row_of_incident(chosen, chosen),
             below=VERDICT_ROWS,
         )
-        self._draw_keys(self.answer.keys or (), width)
+        if self.answer.keys is None and self.answer.counted:
+            table: Table[Any] = Table(self.answer.counted, _COUNTED, width=width)
+            self.lines("keys").show(table, head=[table.head])
+        else:
+            self._draw_keys(self.answer.keys or (), width)
         self.lines("side").show(
             side_lines(self.answer.incident, _SIDE_CELLS - 2) if self.is_wide else []
         )
@@ -141,7 +152,8 @@ class TriageView(View):
         pane = self.lines("keys")
         if self.answer is not None and self.answer.keys is None and self.is_asking:
             doing = "diagnosing" if self.answer.story is None else "reading the keys"
-            return Span(f"{doing} … {self.waited_ms:.0f} ms", Ink.DIM)
+            counts = " · keys of the whole archive, as counted" if self.answer.counted else ""
+            return Span(f"{doing} … {self.waited_ms:.0f} ms{counts}", Ink.DIM)
         if not len(pane.rows):
             return Span("no call in this scope", Ink.DIM)
         first = pane.scroll_offset.y + 1
@@ -230,3 +242,12 @@ def _columns(spark_cells: int, top: float | None = None) -> "Sequence[Column[Key
             text=lambda k: Span(bars(k.lost_per_bucket, spark_cells, top=top), Ink.INFO),
         ),
     )
+
+
+_COUNTED: "Final[Sequence[Column[OverviewRow]]]" = (
+    Column(title="KEY", width=22, text=lambda k: k.key, stretch=True),
+    Column(title="CALLS", width=9, right=True, text=lambda k: count(k.calls)),
+    Column(title="AMP", width=5, right=True, text=lambda k: times(k.attempts_per_call)),
+    Column(title="LOST", width=9, right=True, text=lambda k: count(k.lost)),
+    Column(title="DENIED", width=8, right=True, text=lambda k: count(k.denied)),
+)
