@@ -1,8 +1,10 @@
 """Limits of operations in threads: waited for in the caller's own, left behind in another (R24)."""
 
+import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -11,12 +13,14 @@ import pytest
 from recourse import (
     AttemptTimeout,
     CapacityError,
+    HedgePolicy,
     RetryPolicy,
     current_attempt,
     timeline_of,
 )
 from recourse.events import AttemptLate
 from recourse.policy.model import Jitter
+from recourse.testing import disable
 
 KEY: Final = "svc.Op"
 ONE_S: Final = RetryPolicy(max_attempts=1, timeout_per_attempt_s=1.0)
@@ -41,6 +45,45 @@ def test_r24_cooperative_operations_run_in_the_callers_thread_and_see_their_limi
     sync_side(operation, retry=ONE_S)
 
     assert seen == [threading.current_thread(), 1.0, 0.75, 0.0]
+
+
+def test_r24_a_policy_that_would_hedge_moves_no_cooperative_operation_out_of_its_thread(
+    sync_side: Any,
+) -> None:
+    seen: list[Any] = []
+
+    def operation() -> Any:
+        seen.append(threading.current_thread())
+        yield 3.0
+        return "late"
+
+    told = sync_side(operation, retry=ONE_S, hedge=HedgePolicy())
+
+    assert (told.value, seen) == ("late", [threading.current_thread()])
+
+
+def test_r25_the_items_of_a_stream_come_in_the_callers_thread_where_attempts_have_their_own(
+    sync_side: Any,
+) -> None:
+    executor = sync_side.executor(retry=ONE_S, hedge=HedgePolicy(), sync_timeout="thread")
+
+    def where() -> Iterator[threading.Thread]:
+        yield threading.current_thread()
+
+    assert list(executor.stream(KEY, where)) == [threading.current_thread()]
+
+
+def test_r20_a_coroutine_that_is_not_hedged_after_all_stays_in_its_task(async_side: Any) -> None:
+    executor = async_side.executor(retry=ONE_S, hedge=HedgePolicy(), sync_timeout="thread")
+
+    async def where() -> Any:
+        return asyncio.current_task()
+
+    async def main() -> bool:
+        with disable():
+            return await executor.acall(KEY, where) is asyncio.current_task()
+
+    assert async_side.clock.run(main())
 
 
 def test_r24_an_attempt_without_a_limit_has_no_time_that_remains(both: Any) -> None:
