@@ -222,6 +222,7 @@ def test_it_is_put_aside_and_taken_up_again(terminal: Opens, archive_path: PathO
     assert is_restored(window)
 
 
+@pytest.mark.timeout(120)
 def test_thirteen_attacks_in_every_field_reach_no_terminal(terminal: Opens, tmp_path: Path) -> None:
     write_archive(tmp_path / "a", attacked(), service=ATTACKS[0], region=ATTACKS[1])
     (tmp_path / "a" / "notes.jsonl").write_text(
@@ -232,11 +233,13 @@ def test_thirteen_attacks_in_every_field_reach_no_terminal(terminal: Opens, tmp_
     )
     window = terminal(str(tmp_path / "a"))
     window.wait_for("CALLS")
-    for key, words in (
-        ("2", "story/1"), ("3", "from the cursor on"), ("4", "SHAPE"), ("v", "by start"), ("\r", "CRITICAL"),
-        ("6", "CHANGE"), ("7", "EVENTS"), ("0", "MOMENT"), ("1", "per-row"),
+    for keys, words in (
+        ("2", "story/1"), ("3", "from the cursor on"), ("4", "SHAPE"), ("v", "by start"),
+        ("\r", "CRITICAL"), ("c", "went well"), ("6", "CHANGE"), ("7", "EVENTS"),
+        (":", "goto, key"), ("whatif retry.max_attempts=1\r", "CANDIDATE"), ("9", "not truncated"),
+        ("\t", "retries that bought"), ("0", "MOMENT"), ("1", "per-row"),
     ):  # fmt: skip
-        since = window.press(key)
+        since = window.press(keys)
         window.wait_for(words, since)
     window.press("q")
 
