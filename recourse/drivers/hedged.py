@@ -64,7 +64,8 @@ class HedgedCalls:
         runtime, loop = self._runtime, get_running_loop()
         info, flight = _new(FirstAttempt), _new(_Flight)
         info.bearings = bound  # its own __init__ would cost as much as the rest
-        flight.info, flight.wake = info, loop.create_future()
+        flight.info = info
+        flight.wake = wake = loop.create_future()
         length_s, began_s = bound.hedge_s or 0.0, self._now_s()
         if bound.limit_s is not None:
             info.limit(began_s + bound.limit_s)
@@ -78,7 +79,7 @@ class HedgedCalls:
             if runtime.deserted:
                 flight.stopped = ExecutorClosed(bound.key)
             else:
-                await flight.wake
+                await wake
         except BaseException as error:  # the plan decides what passes on
             flight.stopped = error
         finally:
@@ -146,7 +147,8 @@ class _Flight:
             self.error = error
             self.ended_s = self._now_s()
         if self._hands is None:
-            wake_up(self.wake)
+            if not self.wake.done():
+                self.wake.set_result(None)
             return
         rest = self._land(self._hands)
         if rest is not None:
