@@ -112,6 +112,7 @@ def test_r32_no_attempt_starts_at_a_deadline_that_has_passed(both: Any) -> None:
     assert isinstance(told.error, DeadlineExceeded)
     assert (told.runs, told.timeline.attempts_run) == (0, 0)
     assert told.timeline.disposition == "deadline_exceeded"
+    assert [end.outcome.reason for end in told.of(CallEnd)] == ["context_deadline_exceeded"]
 
 
 # ------------------------------------------------------------------------------ R33

@@ -67,6 +67,7 @@ def test_r02_mode_raise_refuses_it_before_the_operation(both: Any, key: str) -> 
     assert told.runs == 0
     assert told.timeline.disposition is Disposition.POLICY_DENIED
     assert told.names == ["CallStart", "KeyRejected", "CallEnd"]
+    assert [end.outcome.reason for end in told.of(CallEnd)] == ["no_policy"]
     assert told.timeline.attributes["policy_mode"] == "deny"
 
 

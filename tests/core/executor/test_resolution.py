@@ -90,6 +90,7 @@ def test_r06_a_key_without_a_policy_is_refused_before_its_operation_runs(both: A
     assert told.timeline.attempts == ()
     assert told.timeline.disposition is Disposition.POLICY_DENIED
     assert told.names == ["CallStart", "PolicyResolved", "CallEnd"]
+    assert told.events[-1].outcome.reason == "no_policy"
     assert told.timeline.attributes == {
         "policy_mode": "deny",
         "policy_source": "none",

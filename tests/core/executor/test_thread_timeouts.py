@@ -13,7 +13,9 @@ import pytest
 from recourse import (
     AttemptTimeout,
     CapacityError,
+    Executor,
     HedgePolicy,
+    Policy,
     RetryPolicy,
     current_attempt,
     timeline_of,
@@ -144,6 +146,26 @@ def test_r24_abandoned_runs_are_counted_and_capped(sync_side: Any) -> None:
     assert isinstance(third.error, CapacityError)
     assert (third.error.limit, third.runs, third.timeline.disposition) == (2, 0, "internal_error")
     assert fourth.value == "again"
+
+
+def test_r24_calls_that_need_no_thread_run_when_no_more_may_be_left_behind(
+    sync_side: Any,
+) -> None:
+    plain, hedging = Policy("no.Limit"), Policy("a.Hedge", hedge=HedgePolicy())
+    executor = Executor(
+        [Policy(KEY, retry=ONE_S), plain, hedging],
+        sync_timeout="thread",
+        max_abandoned=1,
+        clock=sync_side.clock,
+        observers=[sync_side.heard],
+    )
+    sync_side([(60.0, "late")], executor=executor)
+
+    async def coroutine() -> str:
+        return "awaited"
+
+    assert executor.call("no.Limit", lambda: "inline") == "inline"
+    assert sync_side.clock.run(executor.acall("a.Hedge", coroutine)) == "awaited"
 
 
 def test_r24_a_retry_without_capacity_tells_of_the_last_error(sync_side: Any) -> None:
