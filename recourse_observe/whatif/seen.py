@@ -265,6 +265,7 @@ def _suffered(record: Record, quiet: Sequence[Tried], usual_s: float) -> bool:
 
 
 def _hurt(attempts: Sequence[Tried], usual_s: float) -> float:
-    worked = [t for t in attempts if ending_of(t) is not Ending.ERROR]
+    # The loser of a race was called off because another one was well.
+    worked = [t for t in attempts if ending_of(t) is not Ending.ERROR and t.reason != "hedge_lost"]
     slow = sum(t.outcome != "success" or t.duration_s > 4.0 * usual_s for t in worked)
     return slow / len(worked) if worked else 0.0

@@ -142,6 +142,17 @@ def test_without_attempts_that_worked_there_is_nothing_to_explain_by_slowness(
     assert plain_slowdown(record, seen) == pytest.approx(50.0)
 
 
+def test_the_loser_of_a_race_has_not_suffered(tried: Maker, recorded: Recorder) -> None:
+    lost = {"outcome": "cancelled", "reason": "hedge_lost", "hedge_index": 1}
+    cut = {"outcome": "retryable", "reason": "attempt_timeout"}
+
+    hedged = recorded([tried(i, i / 10, **(lost if i % 4 == 0 else {})) for i in range(600)])
+    ill = recorded([tried(i, i / 10, **(cut if i % 4 == 0 else {})) for i in range(600)])
+
+    assert not look(hedged).suffered
+    assert look(ill).suffered
+
+
 def test_a_full_queue_suggests_slowness_a_short_trigger_and_lost_workers(seen: Seen) -> None:
     plain = filled(with_full(seen, full()))
     held = filled(with_full(seen, full(held_per_s=30.0)))
