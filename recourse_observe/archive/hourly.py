@@ -1,7 +1,7 @@
 """Latency histograms of ten seconds added up to hours: what makes a whole day's quantiles a small sum."""
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
@@ -39,13 +39,14 @@ def hourly(rows: Any) -> Any:
 
 def _merged(texts: Sequence[str]) -> str | None:
     """The sum of histograms; ``None`` when one of them is of another kind."""
-    total: Counter[str] = Counter()
+    total: defaultdict[str, int] = defaultdict(int)
     shape: dict[str, Any] | None = None
     for text in texts:
         try:
             said = json.loads(text)
             counts = said.pop("counts")
-            total.update({str(step): int(count) for step, count in counts.items()})
+            for step, count in counts.items():
+                total[step] += int(count)
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
         if shape not in (None, said):
