@@ -13,6 +13,7 @@ import pytest
 from recourse import (
     AttemptTimeout,
     CapacityError,
+    CircuitPolicy,
     Executor,
     HedgePolicy,
     Policy,
@@ -20,7 +21,7 @@ from recourse import (
     current_attempt,
     timeline_of,
 )
-from recourse.events import AttemptLate
+from recourse.events import AttemptLate, HedgingDisabled
 from recourse.policy.model import Jitter
 from recourse.testing import disable
 
@@ -146,6 +147,19 @@ def test_r24_abandoned_runs_are_counted_and_capped(sync_side: Any) -> None:
     assert isinstance(third.error, CapacityError)
     assert (third.error.limit, third.runs, third.timeline.disposition) == (2, 0, "internal_error")
     assert fourth.value == "again"
+
+
+def test_r55_a_probe_without_hedging_in_its_policy_is_told_of_as_nothing_else(
+    sync_side: Any,
+) -> None:
+    circuit = CircuitPolicy(threshold=1)
+    executor = sync_side.executor(retry=ONE_S, circuit=circuit, sync_timeout="thread")
+    sync_side([OSError], executor=executor)
+    sync_side.clock.advance(10.0)
+
+    told = sync_side(["done"], executor=executor)
+
+    assert (told.value, told.of(HedgingDisabled)) == ("done", [])
 
 
 def test_r24_calls_that_need_no_thread_run_when_no_more_may_be_left_behind(
