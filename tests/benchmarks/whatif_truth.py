@@ -38,6 +38,7 @@ from recourse_observe.whatif.candidate import edited
 from recourse_observe.whatif.scene import stretch
 from tests.benchmarks import whatif_pairs, whatif_pool
 
+HELD_OUT = 40_000
 MARKS = ("<!-- measured -->", "<!-- end of measured -->")
 
 
@@ -220,7 +221,10 @@ def table(verdicts: Sequence[Verdict]) -> Iterable[str]:
 def report(verdicts: Sequence[Verdict]) -> str:
     """What there is to say of all pairs, as Markdown."""
     seeds = [one.seed for one in verdicts]
-    head = f"{len(seeds)} pairs, seeds {min(seeds, default=0)} to {max(seeds, default=0)}:"
+    looked_at = ", of which some were looked at" if min(seeds, default=0) < HELD_OUT else ""
+    head = (
+        f"{len(seeds)} pairs, seeds {min(seeds, default=0)} to {max(seeds, default=0)}{looked_at}:"
+    )
     return "\n".join([head, "", *table(verdicts), "", *notes(verdicts)])
 
 
