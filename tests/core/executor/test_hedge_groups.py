@@ -29,7 +29,7 @@ from recourse.events import (
 )
 from recourse.policy.model import Jitter
 from recourse.reasons import CancelReason, HedgingOff
-from recourse.testing import disable
+from recourse.testing import disable, instant
 
 KEY: Final = "svc.Op"
 TWO: Final = RetryPolicy(max_attempts=2, jitter=Jitter.NONE)
@@ -274,6 +274,13 @@ def test_r55_disabled_calls_are_not_hedged(hedged: Any) -> None:
 
     assert (told.value, told.runs) == ("slow", 1)
     assert [event.reason for event in told.of(HedgingDisabled)] == [HedgingOff.DISABLED]
+
+
+def test_r55_calls_that_take_no_wait_between_attempts_are_hedged_all_the_same(hedged: Any) -> None:
+    with instant():
+        told = hedged([(5.0, "slow"), (1.0, "won")])
+
+    assert (told.value, told.took_s) == ("won", 1.5)
 
 
 def test_r55_hedging_disabled_is_told_once_per_call(sync_side: Any) -> None:

@@ -146,6 +146,7 @@ def test_r24_abandoned_runs_are_counted_and_capped(sync_side: Any) -> None:
     assert [type(error) for error in two] == [AttemptTimeout, AttemptTimeout]
     assert isinstance(third.error, CapacityError)
     assert (third.error.limit, third.runs, third.timeline.disposition) == (2, 0, "internal_error")
+    assert third.events[-1].outcome.reason == "no_capacity"
     assert fourth.value == "again"
 
 
