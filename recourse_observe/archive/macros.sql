@@ -1,6 +1,7 @@
--- Whether a call was lost, as every story and screen counts: one in flight when its process died was not.
+-- Whether a call was lost, as every story and screen counts: one that was in flight when its process
+-- died was not.
 CREATE OR REPLACE MACRO is_lost(success, disposition) AS
-    NOT success AND disposition <> 'unfinished';
+NOT success AND disposition <> 'unfinished';
 
 -- Calls, failures and retries of one key, a minute a row.
 CREATE OR REPLACE MACRO story(which) AS TABLE
