@@ -25,6 +25,7 @@ LABELS: Final = {
 }
 _HEAD: Final = ("MEASURE", "RECORDED", "CANDIDATE", "90 % OR BOUND", "KIND")
 _RIGHT: Final = "lrrrl"
+_THOUSANDS: Final = 1_000
 _KINDS: Final = (Kind.EXACT, Kind.BOUND, Kind.MODEL, Kind.REPLAY)
 
 
@@ -43,7 +44,7 @@ def value(number: float | None, unit: Unit) -> str:
         case Unit.PER_CALL:
             return f"{number:.2f}"
         case Unit.PER_SECOND:
-            return f"{number:.3g}/s"
+            return f"{number:.3g}/s" if number < _THOUSANDS else f"{count(round(number))}/s"
         case _:
             return count(round(number))
 

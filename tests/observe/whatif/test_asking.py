@@ -330,6 +330,7 @@ def test_numbers_carry_their_unit_and_names_their_words() -> None:
         "1.50",
         "1.5/s",
     ]
+    assert value(2574.4, Unit.PER_SECOND) == "2,574/s"
     assert [label("failed_calls"), label("other")] == ["failed calls", "other"]
 
 
