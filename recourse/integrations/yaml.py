@@ -29,7 +29,8 @@ def loads(text: str) -> Any:
 def lines(text: str) -> dict[tuple[str, ...], int]:
     """The line of each key of a text that is YAML, by the key's path."""
     known: dict[tuple[str, ...], int] = {}
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), yaml.compose(text, Loader=yaml.SafeLoader))]
+    root: Any = yaml.compose(text, yaml.SafeLoader)  # pyright: ignore[reportUnknownMemberType]  # no types
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), root)]
     while waiting:
         above, node = waiting.pop()
         if isinstance(node, yaml.MappingNode) and len(above) < _DEEPEST:

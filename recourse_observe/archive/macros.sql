@@ -1,5 +1,5 @@
--- Whether a call was lost, as every story and screen counts: one that was in flight when its process
--- died was not.
+-- Whether a call was lost, as every story and screen counts: one that was in flight when its
+-- process died was not.
 CREATE OR REPLACE MACRO is_lost(success, disposition) AS
 NOT success AND disposition <> 'unfinished';
 

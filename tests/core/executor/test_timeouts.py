@@ -2,6 +2,7 @@
 
 import asyncio
 from contextvars import ContextVar
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -13,6 +14,7 @@ from recourse import (
     Policy,
     RetryPolicy,
 )
+from recourse.duration import duration_s
 from recourse.events import AttemptEnd
 from recourse.policy.model import Jitter
 from recourse.testing import VirtualClock
@@ -225,8 +227,8 @@ def test_r22_a_result_that_is_there_at_the_limit_counts_though_it_is_heard_of_la
         def mailbox(self) -> Any:
             return SlowMail(self, super().mailbox())
 
-        def advance(self, seconds: float) -> None:
-            super().mailbox().take(seconds)
+        def advance(self, seconds: float | timedelta) -> None:
+            super().mailbox().take(duration_s("seconds", seconds))
 
     sync_side.clock = Clock()
 
