@@ -22,7 +22,7 @@ from recourse_tui.screens.whatif import WhatifView
 
 Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(120)]
 SAMPLE = Path(__file__).parents[2] / "sample-data" / "checkout-outage"
 TOLERANCE_US = 5_000_000
 
