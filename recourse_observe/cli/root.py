@@ -2,7 +2,8 @@
 
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,12 +83,21 @@ class LazyGroup(click.Group):
             args = ["tui" if sys.stdout.isatty() else "story", *args]
         return super().resolve_command(ctx, args)
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the arguments, which prints the help that they ask for."""
+        with _quiet_when_left():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; click would end the process with 1 for a closed pipe."""
-        try:
+        """Run the command."""
+        with _quiet_when_left():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            raise Unheard from None
 
     def format_commands(
         self,
@@ -97,6 +107,15 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, self._lazy[name][1]) for name in sorted(self._lazy)])
+
+
+@contextmanager
+def _quiet_when_left() -> Iterator[None]:
+    """Take a closed pipe from click, which would end the process with 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise Unheard from None
 
 
 def _is_path(text: str) -> bool:

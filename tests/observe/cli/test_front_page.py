@@ -100,13 +100,15 @@ def test_help_loads_neither_click_nor_what_commands_need() -> None:
     assert result.stderr.split() == []
 
 
-def test_a_reader_who_has_left_ends_the_help_quietly() -> None:
+@pytest.mark.parametrize("columns", ["", "70"], ids=["ours", "click's"])
+def test_a_reader_who_has_left_ends_the_help_quietly(columns: str) -> None:
     code = "import sys; from recourse_observe.cli import main; input(); sys.exit(main(['--help']))"
     with subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env=os.environ | {"COLUMNS": columns},
     ) as process:
         assert process.stdout is not None
         process.stdout.close()
