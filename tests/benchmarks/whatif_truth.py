@@ -96,6 +96,13 @@ class Verdict(NamedTuple):
         return (self.low or 0.0) <= self.truth <= (self.high or 0.0)
 
     @property
+    def is_sure(self) -> bool:
+        """Whether the interval leaves the recorded number out, and so knows the direction."""
+        return self.predicted is not None and not (
+            (self.low or 0.0) <= self.recorded <= (self.high or 0.0)
+        )
+
+    @property
     def crossed(self) -> bool:
         """Whether the truth is beyond a bound."""
         calls = self.bound is not None and self.truth > self.bound
@@ -259,6 +266,11 @@ def notes(verdicts: Sequence[Verdict]) -> Iterable[str]:
     bounds = [one for one in verdicts if one.bound is not None]
     everywhere = _middle(one.error(one.predicted) for one in verdicts if one.predicted is not None)
     yield f"- median error of all answers: {everywhere}"
+    sure = [one for one in verdicts if one.matters and one.is_sure]
+    yield (
+        f"- the interval leaves the recorded number out in {len(sure)} pairs of those that matter; "
+        f"direction right: {_share(one.sign_right(one.predicted or 0.0) for one in sure)}"
+    )
     yield f"- bounds: {len(bounds)}, crossed: {sum(one.crossed for one in bounds)}"
     reasons = Counter(one.refusal.partition(",")[0] for one in verdicts if one.refusal is not None)
     by_measure = Counter(" ".join(reason.split()[:9]) for reason in reasons.elements())
