@@ -82,7 +82,7 @@ class CallInfo:
     trace_id: str | None = None
     span_id: str | None = None
     message_of: Callable[[BaseException], str] | None = None
-    seq = _Numbers()
+    seq: _Numbers = _Numbers()
     numbered: int = 0
     _call_id: str | None = None
 
