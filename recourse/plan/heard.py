@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from recourse.context import AMBIENT, AttemptInfo, Capture
 from recourse.events import AttemptEnd, AttemptStart, CallEnd, CallInfo, Event, RetryScheduled
-from recourse.observer import Audience
+from recourse.observer import Audience, ScopedObserver
 from recourse.outcome import SUCCESS
 from recourse.plan import telling
 from recourse.plan.bound import Bound, Runtime
@@ -45,7 +45,7 @@ class Heard(Unheard):
         capture: Capture | None,
     ) -> None:
         super().__init__(runtime, bound, operation, None, run)
-        self.scoped = audience.scoped
+        self.scoped: tuple[ScopedObserver, ...] = audience.scoped
         self.audience: Audience = audience
         self.info: CallInfo = info
         self._capture = capture

@@ -57,6 +57,10 @@ class Unheard(Past):
     is_async: bool = False
     scoped: tuple[ScopedObserver, ...] = ()
     disposition: Disposition | None = None
+    # As in Past; type checkers would guess from what the methods set.
+    previous_s: float | None = None
+    waited_s: float = 0.0
+    is_over: bool = False
     _call: Call | None = None
     _paused_s: float = 0.0
 

@@ -32,7 +32,7 @@ class HTTPFailure(RecourseError):
         super().__init__(status, method, retry_after_s)
         self.status = status
         self.method = method
-        self.retry_after_s = (
+        self.retry_after_s: float | None = (
             None if retry_after_s is None else seconds("retry_after_s", retry_after_s)
         )
 
