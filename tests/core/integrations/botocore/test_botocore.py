@@ -26,6 +26,10 @@ from recourse.testing import VirtualClock
 ClientError = botocore.exceptions.ClientError
 
 
+# urllib3 leaves the socket of a broken connection to the garbage collector, which comes in any test.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 def executor_of(policy: dict[str, Any] | None = None, **options: Any) -> Executor:
     retry = {"max_attempts": 3, "initial_backoff_s": 0.001, "jitter": "none", **(policy or {})}
     blocks = {name: retry.pop(name) for name in ("hedge", "circuit", "idempotent") if name in retry}
@@ -75,10 +79,6 @@ def test_what_is_missing_is_not_asked_for_again(aws: Any) -> None:
     assert aws.hits == 1
 
 
-@pytest.mark.filterwarnings(
-    # urllib3 leaves the socket of a broken connection to the garbage collector.
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
 def test_a_connection_that_breaks_is_retried_unless_the_policy_forbids_it(aws: Any) -> None:
     aws.script = ["drop"]
     get(govern(aws.client(), executor_of()))
