@@ -196,7 +196,6 @@ class _Course:
         if not has_run:
             yield run
         judge(call, self._bound, run)
-        self._last = run
         return None
 
     def _is_detached(self, run: Run) -> bool:

@@ -8,6 +8,7 @@ from redis.asyncio.retry import Retry as RedisAsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry as RedisRetry
 
+from recourse.clock import Clock, Mailbox
 from recourse.context import AttemptInfo, current_attempt
 from recourse.errors import PolicyError
 from recourse.executor import Executor
@@ -23,6 +24,8 @@ T = TypeVar("T")
 
 # Within an attempt of ours redis-py connects again, and asks for retries of that as well.
 _INSIDE: Final[ContextVar[bool]] = ContextVar("recourse.redis", default=False)
+# A thread whose socket was shut wakes at once; one that is still connecting is not waited for.
+_LETTING_GO_S: Final = 0.25
 
 
 class Exchange:
@@ -36,6 +39,7 @@ class Exchange:
     def __init__(self, do: Any, fail: Callable[..., Any], *, counts: bool) -> None:
         self.doing: Doing = doing(do)
         self.is_busy: bool = False
+        self._left: Mailbox | None = None
         self._fail = fail
         self._counts = counts
         self._failures = 0
@@ -68,6 +72,23 @@ class Exchange:
         say(error, outcome)
         is_lost = "ConnectionError" in _names(error) or "TimeoutError" in _names(error)
         return is_lost or outcome.kind is OutcomeKind.RETRYABLE
+
+    def end(self) -> None:
+        """The attempt needs the connection no more."""
+        self.is_busy = False
+        if self._left is not None:
+            self._left.post(self)
+
+    def part(self, error: BaseException, clock: Clock) -> None:
+        """Drop the connection that a thread which was left behind still uses.
+
+        The thread finds its socket shut and closes the connection itself, which must not be in the
+        hands of the next caller by then.
+        """
+        self._left = clock.mailbox()
+        self.failed(error)
+        if self.is_busy:
+            self._left.take(_LETTING_GO_S)
 
     def failed(self, error: BaseException) -> Any:
         """Let redis-py drop the connection; what it gives is awaitable with asyncio."""
@@ -150,13 +171,14 @@ class Retry(RedisRetry):
                 raise
             finally:
                 _INSIDE.reset(token)
-                exchange.is_busy = False
+                exchange.end()
 
+        executor = self._options.executor
         try:
-            return self._options.executor.call(self._options.key(exchange.doing.name), attempt)
+            return executor.call(self._options.key(exchange.doing.name), attempt)
         except BaseException as error:
-            if exchange.is_busy:  # a thread that was left behind must not share the connection
-                exchange.failed(error)
+            if exchange.is_busy:
+                exchange.part(error, executor.clock)
             raise
 
 
@@ -206,7 +228,7 @@ class AsyncRetry(RedisAsyncRetry):
                 raise
             finally:
                 _INSIDE.reset(token)
-                exchange.is_busy = False
+                exchange.end()
 
         return await self._options.executor.acall(self._options.key(exchange.doing.name), attempt)
 

@@ -24,6 +24,8 @@ from recourse import (
 from recourse.errors import AttemptTimeout, CircuitOpenError, DeadlineExceeded, PolicyError
 from recourse.integrations.redis import AsyncRetry, RedisClassifier, Retry
 from recourse.integrations.redis.commands import doing
+from recourse.integrations.redis.retry import Exchange
+from recourse.testing import VirtualClock
 
 LOST, ANSWER_LOST = "lost", "answer lost"
 
@@ -221,6 +223,23 @@ def test_a_last_timeout_drops_the_connection_that_a_thread_still_uses(proxy: Any
             client.get("a")
         assert client.get("a") == b"1"
     executor.close()
+
+
+def test_a_dropped_connection_waits_for_its_thread_but_not_for_ever() -> None:
+    clock = VirtualClock()
+
+    def lets_go(_: BaseException) -> None:
+        leaves.end()
+
+    leaves = Exchange(bool, lets_go, counts=False)
+    leaves.is_busy = True
+    leaves.part(TimeoutError(), clock)
+    assert (leaves.is_busy, clock.monotonic_s()) == (False, 0.0)
+
+    stays = Exchange(bool, str, counts=False)
+    stays.is_busy = True
+    stays.part(TimeoutError(), clock)
+    assert (stays.is_busy, clock.monotonic_s()) == (True, 0.25)
 
 
 def test_one_connection_is_never_hedged(proxy: Any) -> None:
