@@ -1,11 +1,13 @@
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import pytest
 
 from recourse_tui import shot as shots
+from recourse_tui.screens import whatif
 from recourse_tui.shot import PictureError, shot
 
 PathOf: TypeAlias = Callable[[str], str]
@@ -36,6 +38,25 @@ def test_an_archive_that_cannot_be_read_is_a_picture_and_a_code(
 
     assert shot(archive_path("empty"), "triage", (80, 24), picture) == 5
     assert "nothing has been recorded in it yet" in " ".join(picture.read_text().split())
+
+
+def test_a_search_is_not_waited_for_and_the_picture_says_so(
+    archive_path: PathOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def search(*_: object, progress: Callable[[str], None], **__: object) -> NoReturn:
+        while (
+            True
+        ):  # it ends as every search that is not wanted any more does: when it tells how far it is
+            progress("searching")
+            os.sched_yield()
+
+    monkeypatch.setattr(whatif, "ask", search)
+    picture = tmp_path / "whatif.txt"
+
+    assert shot(archive_path("incident"), "whatif", (80, 24), picture) == 0
+    assert "CANDIDATE" in picture.read_text()
+    assert "> what is certain; the search was not waited for" in picture.read_text()
+    assert "esc stops" not in picture.read_text()
 
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ _FLAGS: Final = (
     "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
 )  # fmt: skip
 _PATIENCE_S: Final = 45
+_LOOK_S: Final = 0.02
 _LARGEST: Final = 500
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 
@@ -103,13 +104,24 @@ def screen_svg(app: RecourseApp) -> str:
 
 
 async def _settled(app: RecourseApp, pilot: Pilot[Any]) -> None:
-    """Wait until the archive is open and every question of the screen is answered."""
-    waiting = True
-    while waiting:
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-        is_asking = isinstance(app.screen, View) and app.screen.is_asking
-        waiting = is_asking or not (app.session.is_open or app.session.problem)
+    """Wait until the screen is answered: all of it, unless the rest would be a search of minutes."""
+    while not _is_answered(app):
+        await pilot.pause(_LOOK_S)
+    if isinstance(app.screen, View) and app.screen.is_asking:
+        app.screen.let_go()
+    await pilot.pause()
+
+
+def _is_answered(app: RecourseApp) -> bool:
+    screen = app.screen
+    if app.session.problem:
+        return True
+    if not isinstance(screen, View) or not app.session.is_open:
+        return False
+    has_answer = screen.answer is not None
+    return (has_answer and screen.searches) or (
+        (has_answer or bool(screen.trouble)) and not screen.is_asking
+    )
 
 
 def _png(svg: Path, png: Path) -> None:

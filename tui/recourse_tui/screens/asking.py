@@ -32,6 +32,8 @@ class Asking(Screen[None]):
     """A screen that asks the archive."""
 
     name_of_view: ClassVar[str] = ""
+    searches: ClassVar[bool] = False
+    """Its first answer is worth a look while the rest takes minutes."""
 
     class Visit(Message):
         """Somebody wants to go on from a screen to a place."""
@@ -201,6 +203,11 @@ class Asking(Screen[None]):
         """Ask again."""
         self.answer, self._is_whole = None, False
         self.enter(self.place)
+
+    def let_go(self) -> None:
+        """What is here is enough: what is still asked is not waited for, and its answer is dropped."""
+        self._question += 1
+        self._rest()
 
     def _rest(self) -> None:
         self._asked_s = None

@@ -85,6 +85,7 @@ class WhatifView(View):
 
     DEFAULT_CSS = "WhatifView { & #policy { height: 7; } }"
     name_of_view: ClassVar[str] = "whatif"
+    searches: ClassVar[bool] = True
     has_brush: ClassVar[bool] = False
     answer: Answer | None
 
@@ -213,6 +214,13 @@ class WhatifView(View):
             self._is_wanted = False
             return True
         return super().step_out()
+
+    def let_go(self) -> None:
+        """Stop the model, too, and say that there would be more."""
+        self._is_wanted = False
+        super().let_go()
+        self.redraw()
+        self.say("what is certain; the search was not waited for")
 
     def action_edit(self) -> None:
         """Type what the candidate changes."""
