@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from recourse_observe.archive.errors import ArchiveDamagedError, ArchiveError, ArchiveMissingError
-from recourse_observe.archive.files import LIVE, MARKER, publish
+from recourse_observe.archive.files import publish
+from recourse_observe.archive.names import LIVE, MARKER
 from recourse_observe.archive.reader import survey
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.sql import SQL

@@ -14,12 +14,13 @@ from typing import Any, Final
 import pyarrow as pa
 
 from recourse_observe.archive.errors import ArchiveEmptyError, ArchiveError
-from recourse_observe.archive.files import LIVE, FileName, Source, name_of, publish_table
+from recourse_observe.archive.files import Source, name_of, publish_table
 from recourse_observe.archive.hourly import hourly
 from recourse_observe.archive.index import write_index
 from recourse_observe.archive.instance import CHANGING, Lock, segment_name
 from recourse_observe.archive.leftovers import recover
 from recourse_observe.archive.merge import in_order, read_file
+from recourse_observe.archive.names import LIVE, FileName
 from recourse_observe.archive.reader import survey
 from recourse_observe.archive.sql import write_sql
 from recourse_observe.archive.validate import FoundFile

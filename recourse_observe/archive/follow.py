@@ -9,8 +9,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from recourse_observe.archive.errors import ArchiveEmptyError
-from recourse_observe.archive.files import FileName
 from recourse_observe.archive.merge import read_file
+from recourse_observe.archive.names import FileName
 from recourse_observe.archive.reader import Survey, survey
 from recourse_observe.archive.schema import TABLES, arrow_schema
 from recourse_observe.archive.validate import FoundFile

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recourse_observe.archive.files import FileName, publish
+from recourse_observe.archive.names import FileName
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.validate import FoundFile
 
@@ -47,6 +47,8 @@ def write_index(root: Path, files: Iterable[FoundFile]) -> Path:
     Raises:
         OSError: The directory refused.
     """
+    from recourse_observe.archive.files import publish  # only who writes needs it
+
     entries = [_entry(root, file) for file in files]
     arrays = [pa.array([entry[f.name] for entry in entries], type=f.type) for f in _SCHEMA]
     table = pa.Table.from_arrays(arrays, schema=_SCHEMA)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from recourse_observe.archive.files import LIVE, instant
+from recourse_observe.archive.names import LIVE, instant
 
 __all__ = [
     "CHANGING",

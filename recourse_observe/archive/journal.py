@@ -12,8 +12,9 @@ from typing import Final
 from recourse.clock import Clock
 from recourse_observe.archive.columns import Rows, Words
 from recourse_observe.archive.disk import Disk, DiskLost
-from recourse_observe.archive.files import LIVE, Source, write_marker
+from recourse_observe.archive.files import Source, write_marker
 from recourse_observe.archive.instance import Lock, new_instance, segment_name, segments_of
+from recourse_observe.archive.names import LIVE
 from recourse_observe.archive.segment import SegmentHead, SegmentWriter
 
 __all__ = ["Ended", "Journal", "JournalOptions", "TooMuchUnpublishedError"]

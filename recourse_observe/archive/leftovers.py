@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from recourse_observe.archive.disk import DISK, Disk
-from recourse_observe.archive.files import FileName
 from recourse_observe.archive.instance import Lock, is_alive, live_folders, segments_of
+from recourse_observe.archive.names import FileName
 from recourse_observe.archive.publish import publish_segment, settle_in_flight
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.segment_data import SegmentData, read_segment

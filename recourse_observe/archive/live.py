@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from recourse_observe.archive.files import LIVE
 from recourse_observe.archive.instance import is_alive, live_folders
-from recourse_observe.archive.leftovers import Leftover, leftovers
-from recourse_observe.archive.publish import segment_tables
+from recourse_observe.archive.names import LIVE
+
+if TYPE_CHECKING:
+    from recourse_observe.archive.leftovers import Leftover
 
 __all__ = ["FoundSegment", "unpublished_segments"]
 
@@ -47,6 +48,8 @@ def unpublished_segments(
     Calls in flight of a writer that is dead are rows; those of a living one will be.
     """
     for folder in live_folders(root):
+        from recourse_observe.archive.leftovers import leftovers  # it brings all that writers need
+
         alive = is_alive(folder)
         own = {sequence for instance, sequence in published if instance == folder.name}
         for one in leftovers(folder, own, is_dead=not alive):
@@ -62,10 +65,12 @@ def unpublished_segments(
             )
 
 
-def _tables(one: Leftover) -> tuple[Mapping[str, Any], str]:
+def _tables(one: "Leftover") -> tuple[Mapping[str, Any], str]:
     """A segment's rows, and what is wrong with it as a phrase."""
     if one.data is None:
         return {}, one.problem
+    from recourse_observe.archive.publish import segment_tables  # as above
+
     try:
         return segment_tables(one.data), one.problem
     except Exception as error:  # its checksums are right and its content is not: it was crafted

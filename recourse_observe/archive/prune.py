@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recourse_observe.archive.compact import alone
-from recourse_observe.archive.files import LIVE
 from recourse_observe.archive.index import INDEX, write_index
 from recourse_observe.archive.instance import segment_name
+from recourse_observe.archive.names import LIVE
 from recourse_observe.archive.reader import survey
 from recourse_observe.archive.sql import write_sql
 from recourse_observe.archive.validate import FoundFile

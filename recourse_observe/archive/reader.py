@@ -17,9 +17,9 @@ from recourse_observe.archive.errors import (
     ArchiveVersionError,
     NotAnArchiveError,
 )
-from recourse_observe.archive.files import MARKER, FileName
 from recourse_observe.archive.index import read_index
 from recourse_observe.archive.live import FoundSegment, unpublished_segments
+from recourse_observe.archive.names import MARKER, FileName
 from recourse_observe.archive.schema import MAJOR, TABLES, Kind
 from recourse_observe.archive.validate import (
     BadFileError,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from recourse_observe.archive.disk import DISK, Disk
-from recourse_observe.archive.files import LIVE, FileName, instant
 from recourse_observe.archive.instance import (
     CHANGING,
     Lock,
@@ -16,6 +15,7 @@ from recourse_observe.archive.instance import (
     segment_name,
     segments_of,
 )
+from recourse_observe.archive.names import LIVE, FileName, instant
 from recourse_observe.archive.schema import TABLES
 
 __all__ = ["expire"]

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recourse_observe.archive.files import FileName
+from recourse_observe.archive.names import FileName
 from recourse_observe.archive.schema import MAJOR, TABLES, Column, Kind, Table
 
 __all__ = ["BadFileError", "FoundFile", "NewerMajorError", "validate"]

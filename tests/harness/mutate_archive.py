@@ -20,8 +20,8 @@ from typing import Any
 
 from recourse_observe import open_archive
 from recourse_observe.archive import write_archive
-from recourse_observe.archive.files import FileName
 from recourse_observe.archive.limits import Limits
+from recourse_observe.archive.names import FileName
 from recourse_observe.archive.schema import TABLES
 
 T0 = 1_795_255_200_000_000

@@ -8,14 +8,13 @@ import pytest
 from hypothesis import given, strategies as st
 
 from recourse_observe.archive.files import (
-    FileName,
     Source,
-    instant,
     publish,
     publish_table,
     write_marker,
     write_parquet,
 )
+from recourse_observe.archive.names import FileName, instant
 from recourse_observe.archive.schema import TABLES, arrow_schema
 
 SOURCE = Source(service="checkout", instance="web-1")

@@ -5,7 +5,6 @@ import pytest
 
 from recourse_observe import archive
 from recourse_observe.archive import instance
-from recourse_observe.archive.files import FileName
 from recourse_observe.archive.instance import (
     Lock,
     is_alive,
@@ -13,6 +12,7 @@ from recourse_observe.archive.instance import (
     new_instance,
     segments_of,
 )
+from recourse_observe.archive.names import FileName
 
 
 def test_a_name_tells_service_host_boot_pid_and_start_and_is_never_used_again() -> None:
