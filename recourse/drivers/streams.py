@@ -6,10 +6,14 @@ from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Awaitable,
+    Generator,
     Iterable,
     Iterator,
 )
-from typing import Any, Final
+from contextvars import Context, copy_context
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self
 
 from recourse.context import AMBIENT
 from recourse.drivers.aio import AsyncHands, arun_inline
@@ -57,9 +61,8 @@ def drive_stream(call: Call, plan: Plan) -> Iterator[Any]:
 
 def _attempt(call: Call, run: Run) -> Iterator[Any]:
     """One attempt at the stream. What it raises is kept, not raised."""
-    source = _Source(call, run)
     try:
-        with Scopes(call, run):
+        with _Source(call, run) as source:
             try:
                 item = source.first()
                 while item is not _END:
@@ -98,46 +101,57 @@ def _is_a(kind: type[object], value: object) -> bool:
     return isinstance(value, kind)
 
 
-class _Source:
-    """What an operation gives items from. The attempt is current only while this runs."""
+class _Within:
+    """An attempt at a stream, with the observers' scopes around it, in a context of its own.
+
+    The reader gets items while the attempt goes on, perhaps in other contexts than the first: what
+    is current for the source must be current for nobody else.
+    """
 
     def __init__(self, call: Call, run: Run) -> None:
         self._call = call
         self._run = run
         self._items: Any = None
+        self._scopes = Scopes(call, run)
+        self._context = copy_context()
+
+    def __enter__(self) -> Self:
+        self._context.run(AMBIENT.set, self._run.info)
+        self._context.run(self._scopes.__enter__)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._context.run(self._scopes.__exit__, kind, error, traceback)
+
+
+class _Source(_Within):
+    """What an operation gives items from."""
 
     def first(self) -> Any:
-        token = AMBIENT.set(self._run.info)
-        try:
-            self._items = self._open()
-            item = next(self._items, _END)
-        finally:
-            AMBIENT.reset(token)
+        item = self._context.run(self._open)
         if item is not _END:
             self._run.came_s = self._call.now_s()
         return item
 
-    def _open(self) -> Iterator[Any]:
+    def _open(self) -> Any:
         opened = self._call.operation()
         if not _is_a(Iterable, opened):
             raise not_for_stream(opened)
-        return iter(opened)
+        self._items = iter(opened)
+        return next(self._items, _END)
 
     def next(self) -> Any:
-        token = AMBIENT.set(self._run.info)
-        try:
-            return next(self._items, _END)
-        finally:
-            AMBIENT.reset(token)
+        return self._context.run(next, self._items, _END)
 
     def close(self) -> None:
         close = getattr(self._items, "close", None)
         if close is not None:
-            token = AMBIENT.set(self._run.info)
-            try:
-                close()
-            finally:
-                AMBIENT.reset(token)
+            self._context.run(close)
 
     def close_quietly(self) -> None:
         try:
@@ -178,9 +192,8 @@ async def adrive_stream(call: Call, plan: Plan) -> AsyncIterator[Any]:
 
 
 async def _aattempt(call: Call, run: Run) -> AsyncGenerator[Any]:
-    source = _AsyncSource(call, run)
     try:
-        with Scopes(call, run):
+        with _AsyncSource(call, run) as source:
             try:
                 await arun_inline(call, run, source.first())
                 if run.error is not None or run.expired:
@@ -205,45 +218,38 @@ async def _aattempt(call: Call, run: Run) -> AsyncGenerator[Any]:
         run.ended_s = call.now_s()
 
 
-class _AsyncSource:
+class _AsyncSource(_Within):
     """As :class:`_Source`, awaited.
 
     Attributes:
         item: The item that is next to be given.
     """
 
-    def __init__(self, call: Call, run: Run) -> None:
-        self._call = call
-        self._run = run
-        self._items: Any = None
-        self.item: Any = _END
+    item: Any = _END
 
     async def first(self) -> None:
         """Open the source and fetch its first item: what the attempt's limit covers."""
-        token = AMBIENT.set(self._run.info)
         try:
-            self._items = self._open()
-            self.item = await anext(self._items, _END)
+            self.item = await _Awaited(self._context, self._open())
             if self.item is not _END:
                 self._run.came_s = self._call.now_s()
         except BaseException as error:  # the plan decides what passes on
             _fail(self._run, error)
-        finally:
-            AMBIENT.reset(token)
 
-    def _open(self) -> AsyncIterator[Any]:
+    async def _open(self) -> Any:
         opened = self._call.operation()
         if not _is_a(AsyncIterable, opened):
             raise not_for_astream(opened)
-        return aiter(opened)
+        self._items = aiter(opened)
+        return await anext(self._items, _END)
 
     async def next(self) -> None:
-        self.item = await self._current(anext(self._items, _END))
+        self.item = await _Awaited(self._context, anext(self._items, _END))
 
     async def close(self) -> None:
         close = getattr(self._items, "aclose", None)
         if close is not None:
-            await self._current(close())
+            await _Awaited(self._context, close())
 
     async def close_quietly(self) -> None:
         try:
@@ -251,9 +257,28 @@ class _AsyncSource:
         except Exception:  # the error that came first is the one that counts
             return
 
-    async def _current(self, work: Awaitable[Any]) -> Any:
-        token = AMBIENT.set(self._run.info)
-        try:
-            return await work
-        finally:
-            AMBIENT.reset(token)
+
+class _Awaited:
+    """Awaits in a given context, as part of the task that awaits it."""
+
+    def __init__(self, context: Context, work: Awaitable[Any]) -> None:
+        self._context = context
+        self._work = work
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        run = self._context.run
+        steps: Any = self._work.__await__()
+        resume: Any = partial(next, steps)
+        while True:
+            try:
+                waited_for = run(resume)
+            except StopIteration as end:
+                return end.value
+            finally:
+                # What was thrown in has a traceback that holds this frame.
+                resume = None
+            try:
+                yield waited_for
+                resume = partial(next, steps)
+            except BaseException as error:  # a cancellation, most likely: it is for the work
+                resume = partial(steps.throw, error)

@@ -5,11 +5,12 @@ import gc
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, Final
 
 import pytest
 
-from recourse import BudgetRef, Executor, RetryPolicy, current_attempt
+from recourse import BudgetRef, Executor, Policy, RetryPolicy, current_attempt
 from recourse.budget import Ask, Decision
 from recourse.events import AttemptEnd, AttemptStart, CallEnd
 from recourse.policy.model import Jitter
@@ -285,6 +286,100 @@ def test_r25_the_attempt_is_current_while_the_source_runs_and_not_while_the_read
     side.clock.run(areading()) if side.is_async else reading()
 
     assert seen == ["attempt 0", "outside"] * 2
+
+
+AROUND: Final[ContextVar[str]] = ContextVar("around", default="nothing")
+
+
+class Setting:
+    """An observer whose scope sets a context variable, and which fails when it cannot be reset."""
+
+    def on_event(self, event: Any) -> None:
+        """Take an event."""
+
+    @contextmanager
+    def attempt_scope(self, event: AttemptStart) -> Iterator[None]:
+        token = AROUND.set(event.key)
+        yield
+        AROUND.reset(token)
+
+
+def _around() -> Iterator[str]:
+    yield AROUND.get()
+    yield AROUND.get()
+
+
+async def _aaround() -> AsyncIterator[str]:
+    for _ in range(2):
+        await asyncio.sleep(0)  # noqa: TID251  # a turn of the loop
+        yield AROUND.get()
+
+
+def test_r73_what_a_scope_sets_is_there_for_the_source_and_never_for_the_reader(
+    streaming: Streaming,
+) -> None:
+    side, seen = streaming.side, list[str]()
+    executor = side.executor(KEY, [Setting()])
+
+    async def areading() -> None:
+        async for item in executor.astream(KEY, _aaround):
+            seen.extend([item, AROUND.get()])
+
+    if side.is_async:
+        side.clock.run(areading())
+    else:
+        for item in executor.stream(KEY, _around):
+            seen.extend([item, AROUND.get()])
+
+    assert seen == [KEY, "nothing"] * 2
+    assert executor.observer_errors == 0
+
+
+def test_r73_scopes_of_streams_that_are_read_by_turns_do_not_mix() -> None:
+    executor = Executor(policies=[Policy(KEY), Policy("svc.Other")], observers=[Setting()])
+    one, other = executor.stream(KEY, _around), executor.stream("svc.Other", _around)
+
+    seen = [next(one), next(other), next(one), next(other)]
+
+    assert seen == [KEY, "svc.Other"] * 2
+    assert [*one, *other] == []
+    assert (AROUND.get(), executor.observer_errors) == ("nothing", 0)
+
+
+def test_r73_a_stream_may_be_closed_in_another_context_than_it_was_read_in() -> None:
+    executor = Executor(policies=[Policy(KEY)], observers=[Setting()])
+
+    async def reading() -> str:
+        stream: Any = executor.astream(KEY, _aaround)
+        item: str = await anext(stream)
+        await asyncio.create_task(stream.aclose())
+        return item
+
+    assert asyncio.run(reading()) == KEY
+    assert executor.observer_errors == 0
+
+
+def test_r73_a_cancellation_reaches_a_source_that_waits_in_its_own_context() -> None:
+    executor, seen = Executor(policies=[Policy(KEY)], observers=[Setting()]), list[str]()
+
+    async def waiting() -> AsyncIterator[int]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append(AROUND.get())
+        yield 1
+
+    async def reading() -> None:
+        task = asyncio.ensure_future(anext(executor.astream(KEY, waiting)))
+        await asyncio.sleep(0)  # noqa: TID251  # a turn of the loop
+        await asyncio.sleep(0)  # noqa: TID251  # another
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(reading())
+
+    assert seen == [KEY]
 
 
 ONE_S: Final = RetryPolicy(jitter=Jitter.NONE, timeout_per_attempt_s=1.0)
