@@ -16,14 +16,15 @@ from collections.abc import (
 from datetime import timedelta
 from functools import partial
 from types import CoroutineType, TracebackType
-from typing import Any, Final, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
+from recourse.attempt import AttemptInfo, FirstAttempt
 from recourse.budget.protocol import Budget
 from recourse.circuit.protocol import Admission
 from recourse.circuit.registry import Circuits
 from recourse.classify.protocol import Classifier
 from recourse.clock import Clock, SystemClock
-from recourse.context import AMBIENT, TAPS, Ambient, AttemptInfo, FirstAttempt
+from recourse.context import TAPS, Ambient, enter, leave, surroundings
 from recourse.drivers.aio import adrive, ago_on
 from recourse.drivers.closing import aclose_runtime, close_runtime
 from recourse.drivers.heard import acall_heard, call_heard
@@ -59,8 +60,6 @@ __all__ = ["Executor"]
 P = ParamSpec("P")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-
-_new: Final = object.__new__
 
 
 class Executor:
@@ -191,7 +190,7 @@ class Executor:
             Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
         """
         bound = self._short.get(key)
-        ambient = AMBIENT.get()
+        ambient = surroundings()
         if bound is None or (lease := bound.circuit.calm) is None:
             check_call(op)
             return self._planned(key, partial(op, *args, **kwargs))
@@ -203,12 +202,13 @@ class Executor:
             del ambient  # what it captures are errors, whose tracebacks hold this frame
             return call_heard(self._runtime, self._bind, bound, lease, operation)
         # Nobody listens: nothing is built. What is not a plain success is gone on with elsewhere.
-        info = _new(FirstAttempt)
-        info.bearings = bound  # its own __init__ would cost as much as the rest
-        began_s = self._now_s()
+        info = FirstAttempt()
+        info.bearings = bound
+        now_s = self._now_s
+        began_s = now_s()
         if bound.limit_s is not None:
             info.limit(began_s + bound.limit_s)
-        token = AMBIENT.set(info)
+        token = enter(info)
         try:
             # Without keywords, which cost a dictionary even when there are none.
             value = op(*args, **kwargs) if kwargs else op(*args)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
@@ -222,10 +222,10 @@ class Executor:
                 self._well(bound, info, began_s, lease, ambient)
                 return value
         finally:
-            AMBIENT.reset(token)
+            leave(token)
         if isinstance(failed, TypeError):
             check_call(op)
-        run = _ended(info, began_s, self._now_s(), lease, failed)
+        run = _ended(info, began_s, now_s(), lease, failed)
         del failed
         unheard = Unheard(self._runtime, bound, partial(op, *args, **kwargs), ambient, run)
         del run
@@ -246,7 +246,7 @@ class Executor:
             Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
         """
         bound = self._ashort.get(key)
-        ambient = AMBIENT.get()
+        ambient = surroundings()
         if bound is None or (lease := bound.circuit.calm) is None:
             check_acall(op)
             return await self._aplanned(key, partial(op, *args, **kwargs))
@@ -260,10 +260,11 @@ class Executor:
         if bound.is_timed:
             timed = self._limited if bound.hedge_s is None else self._hedged
             return await timed.call(bound, ambient, lease, op, args, kwargs)
-        info = _new(FirstAttempt)
+        info = FirstAttempt()
         info.bearings = bound
-        began_s = self._now_s()
-        token = AMBIENT.set(info)
+        now_s = self._now_s
+        began_s = now_s()
+        token = enter(info)
         try:
             result = op(*args, **kwargs) if kwargs else op(*args)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
             kind: type[object] = type(result)
@@ -276,10 +277,10 @@ class Executor:
         except Exception as error:  # noqa: BLE001  # judged outside this block
             failed = error
         finally:
-            AMBIENT.reset(token)
+            leave(token)
         if isinstance(failed, TypeError):
             check_acall(op)
-        run = _ended(info, began_s, self._now_s(), lease, failed)
+        run = _ended(info, began_s, now_s(), lease, failed)
         del failed
         unheard = Unheard(self._runtime, bound, partial(op, *args, **kwargs), ambient, run)
         unheard.is_async = True
@@ -331,7 +332,7 @@ class Executor:
     def _new_call(self, key: str | PolicyKey, operation: Callable[[], Any]) -> Call:
         text = key if isinstance(key, str) and key else PolicyKey.parse(key).text
         info = self._runtime.new_call(text, self._now_s())
-        return Call(self._runtime, info, operation, AMBIENT.get())
+        return Call(self._runtime, info, operation, surroundings())
 
     def _planned(self, key: str | PolicyKey, operation: Callable[[], T]) -> T:
         """A call whose policy is new, or asks for more than one attempt at once."""

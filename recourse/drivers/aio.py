@@ -7,7 +7,7 @@ from types import CoroutineType
 from typing import Any, assert_never, cast
 
 from recourse.clock import wake_up
-from recourse.context import AMBIENT
+from recourse.context import enter, leave
 from recourse.drivers.misuse import MISUSED, is_plain, plain_in_acall
 from recourse.drivers.threads import INNER_CANCELLED, inner_cancelled
 from recourse.errors import ExecutorClosed
@@ -94,7 +94,7 @@ async def _slept(runtime: Runtime, seconds: float, key: str) -> BaseException | 
 
 
 async def _operate(call: Call | Unheard, run: Run) -> None:
-    token = AMBIENT.set(run.info)
+    token = enter(run.info)
     try:
         if call.scoped:
             with Scopes(call, run):
@@ -106,7 +106,7 @@ async def _operate(call: Call | Unheard, run: Run) -> None:
         if isinstance(error, asyncio.CancelledError):
             run.given = inner_cancelled()
     finally:
-        AMBIENT.reset(token)
+        leave(token)
         del token  # it knows the capture, and an error's traceback holds this frame
     run.ended_s = call.runtime.clock.monotonic_s()
 

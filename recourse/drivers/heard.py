@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 from types import CoroutineType
 from typing import Any, TypeVar
 
+from recourse.attempt import AttemptInfo, HeardAttempt
 from recourse.circuit.protocol import Admission
-from recourse.context import AMBIENT, TAPS, AttemptInfo, Capture, HeardAttempt
+from recourse.context import TAPS, Capture, enter, leave, surroundings
 from recourse.drivers.aio import ago_on
 from recourse.drivers.misuse import PLAIN, awaitable_in_call, is_plain, misused, plain_in_acall
 from recourse.drivers.threads import go_on, inner_cancelled
@@ -41,7 +42,7 @@ def call_heard(
     capture = _capture(attempt)
     value: Any = None
     failed: BaseException | None = None
-    token = AMBIENT.set(attempt)
+    token = enter(attempt)
     try:
         if audience.scoped:
             with Around(audience.scoped, audience.failed, start):
@@ -53,7 +54,7 @@ def call_heard(
     except BaseException as error:  # the plan decides what passes on
         failed = error
     finally:
-        AMBIENT.reset(token)
+        leave(token)
         del token
     if failed is None and bound.circuit.calm is lease:
         if audience.ends or capture is not None:
@@ -85,7 +86,7 @@ async def acall_heard(
     capture = _capture(attempt)
     value: Any = None
     failed: BaseException | None = None
-    token = AMBIENT.set(attempt)
+    token = enter(attempt)
     try:
         if audience.scoped:
             with Around(audience.scoped, audience.failed, start):
@@ -95,7 +96,7 @@ async def acall_heard(
     except BaseException as error:  # the plan decides what passes on
         failed = error
     finally:
-        AMBIENT.reset(token)
+        leave(token)
         del token
     if failed is None and bound.circuit.calm is lease:
         if audience.ends or capture is not None:
@@ -114,7 +115,7 @@ async def acall_heard(
 
 def _capture(attempt: HeardAttempt) -> Capture | None:
     """The capture around the call; the attempt knows of it when it wants nested calls too."""
-    ambient = AMBIENT.get()
+    ambient = surroundings()
     if ambient is None:
         return None
     capture = ambient.capture

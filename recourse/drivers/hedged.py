@@ -11,9 +11,10 @@ from functools import partial
 from types import CoroutineType
 from typing import Any, Final, TypeAlias, TypeVar
 
+from recourse.attempt import AttemptInfo, FirstAttempt
 from recourse.circuit.protocol import Admission
 from recourse.clock import wake_up
-from recourse.context import AMBIENT, Ambient, AttemptInfo, FirstAttempt
+from recourse.context import Ambient, enter
 from recourse.drivers.aio import AsyncHands, adrive, quietly, soon
 from recourse.drivers.lanes import Lanes
 from recourse.drivers.misuse import check_acall, is_plain, misused, plain_in_acall
@@ -62,8 +63,8 @@ class HedgedCalls:
             kwargs: Its keyword arguments.
         """
         runtime, loop = self._runtime, get_running_loop()
-        info, flight = _new(FirstAttempt), _new(_Flight)
-        info.bearings = bound  # its own __init__ would cost as much as the rest
+        info, flight = FirstAttempt(), _new(_Flight)
+        info.bearings = bound
         flight.info = info
         flight.wake = wake = loop.create_future()
         length_s, began_s = bound.hedge_s or 0.0, self._now_s()
@@ -134,7 +135,7 @@ class _Flight:
         self, op: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """Run the operation, in a context that is the attempt's own."""
-        AMBIENT.set(self.info)
+        enter(self.info)
         try:
             # Without keywords, which cost a dictionary even when there are none.
             result = op(*args, **kwargs) if kwargs else op(*args)

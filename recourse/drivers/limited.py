@@ -6,8 +6,9 @@ from functools import partial
 from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
 
+from recourse.attempt import AttemptInfo, FirstAttempt
 from recourse.circuit.protocol import Admission
-from recourse.context import AMBIENT, Ambient, AttemptInfo, FirstAttempt
+from recourse.context import Ambient, enter, leave
 from recourse.drivers.aio import ago_on, cut_off
 from recourse.drivers.lanes import Lanes
 from recourse.drivers.misuse import check_acall, is_plain, misused, plain_in_acall
@@ -54,8 +55,8 @@ class LimitedCalls:
             args: Its positional arguments.
             kwargs: Its keyword arguments.
         """
-        info = _new(FirstAttempt)
-        info.bearings = bound  # its own __init__ would cost as much as the rest
+        info = FirstAttempt()
+        info.bearings = bound
         length_s = bound.limit_s or 0.0
         loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
@@ -65,7 +66,7 @@ class LimitedCalls:
         limit_s = began_s + length_s
         info.limit(limit_s)
         lane.arm(info, limit_s, _nothing if task is None else task.cancel)
-        token = AMBIENT.set(info)
+        token = enter(info)
         run: Run | None = None
         value: T = cast("T", None)
         try:
@@ -78,7 +79,7 @@ class LimitedCalls:
         except BaseException as error:  # the plan decides what passes on
             run = _failed(Run(info, 0, 0, began_s), error)
         finally:
-            AMBIENT.reset(token)
+            leave(token)
             in_time = lane.disarm(info)
         if in_time and run is None and bound.circuit.calm is lease:
             return value

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, assert_never, cast
 
 from recourse.clock import Mailbox
-from recourse.context import AMBIENT
+from recourse.context import enter, leave
 from recourse.drivers.misuse import MISUSED, PLAIN, awaitable_in_call, is_plain
 from recourse.errors import ExecutorClosed
 from recourse.outcome import Outcome, OutcomeKind
@@ -92,7 +92,7 @@ def _slept(runtime: Runtime, box: Mailbox, seconds: float, key: str) -> BaseExce
 
 def run_inline(call: Call | Unheard, run: Run) -> None:
     """Run the operation here and now; what it raises is kept, not raised."""
-    token = AMBIENT.set(run.info)
+    token = enter(run.info)
     try:
         if call.scoped:
             with Scopes(call, run):
@@ -108,7 +108,7 @@ def run_inline(call: Call | Unheard, run: Run) -> None:
         if isinstance(error, asyncio.CancelledError):
             run.given = inner_cancelled()
     finally:
-        AMBIENT.reset(token)
+        leave(token)
         del token  # it knows the capture, and an error's traceback holds this frame
     run.ended_s = call.runtime.clock.monotonic_s()
 

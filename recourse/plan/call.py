@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from recourse.attempt import AttemptInfo
 from recourse.circuit.protocol import Admission
 from recourse.clock import Clock
-from recourse.context import Ambient, AttemptInfo, Capture, Overrides
+from recourse.context import Ambient, Capture, Overrides
 from recourse.events import AttemptStart, CallInfo, Event
 from recourse.observer import Audience, ScopedObserver
 from recourse.outcome import Outcome

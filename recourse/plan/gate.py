@@ -1,7 +1,7 @@
 """Whether an attempt may start: executor, breaker, budget, in this order."""
 
+from recourse.attempt import PlannedAttempt
 from recourse.circuit.protocol import Admission
-from recourse.context import AttemptInfo
 from recourse.errors import CircuitOpenError
 from recourse.outcome import Health, Outcome, OutcomeKind
 from recourse.plan import telling
@@ -25,7 +25,7 @@ __all__ = [
 def new_run(call: Call, bound: Bound, attempt: int, hedge_index: int = 0) -> Run:
     """A run with its effective limit: the attempt's own timeout or what is left of the call."""
     now_s = call.now_s()
-    info = AttemptInfo(bound, call.info, attempt, hedge_index, None, call.ambient)
+    info = PlannedAttempt(bound, call.info, attempt, hedge_index, None, call.ambient)
     run = Run(info, attempt, hedge_index, now_s)
     run.ended_s = now_s
     if call.limit_s is not None or bound.retry.timeout_per_attempt_s is not None:

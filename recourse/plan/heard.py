@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from recourse.context import AMBIENT, AttemptInfo, Capture
+from recourse.attempt import AttemptInfo
+from recourse.context import Capture, surroundings
 from recourse.events import AttemptEnd, AttemptStart, CallEnd, CallInfo, Event, RetryScheduled
 from recourse.observer import Audience, ScopedObserver
 from recourse.outcome import SUCCESS
@@ -101,7 +102,7 @@ class Heard(Unheard):
 
     def call(self) -> Call:
         """The same call for the plan, which tells the rest of it."""
-        self._ambient = AMBIENT.get()
+        self._ambient = surroundings()
         call = self._new_call()
         call.told = self._ends
         return call

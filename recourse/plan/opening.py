@@ -6,7 +6,8 @@ without the objects that retries need.
 
 from typing import Any, Final
 
-from recourse.context import AttemptInfo, Capture
+from recourse.attempt import AttemptInfo
+from recourse.context import Capture
 from recourse.events import (
     AttemptEnd,
     AttemptStart,

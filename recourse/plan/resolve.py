@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Generator
 from typing import Any, Final, NamedTuple, Protocol
 
+from recourse.attempt import PlannedAttempt
 from recourse.circuit.registry import Circuits
-from recourse.context import AttemptInfo
 from recourse.errors import KeyCardinalityError, PolicyError, PolicyNotFoundError
 from recourse.events import PolicyResolved
 from recourse.key import OVERFLOW_KEY, PolicyKey, cardinality_problem
@@ -165,7 +165,7 @@ class Resolver:
     def _look_up(self, call: Call, key: PolicyKey) -> Generator[Step, Any, Found | BaseException]:
         """Ask a provider that may take its time, beside the caller and under a limit."""
         provider, now_s = self._provider, call.now_s()
-        run = Run(AttemptInfo(_Nowhere(key.text, self._runtime), call.info), 0)
+        run = Run(PlannedAttempt(_Nowhere(key.text, self._runtime), call.info), 0)
         run.is_async_work = call.is_async and isinstance(self._provider, AsyncProvider)
         verb = "aget" if run.is_async_work else "get"
         run.work = lambda: getattr(provider, verb)(key)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any, Final, cast
 
+from recourse.attempt import AttemptInfo, LaterAttempt
 from recourse.backoff import backoff_s
-from recourse.context import Ambient, AttemptInfo, LaterAttempt
+from recourse.context import Ambient
 from recourse.events import CallEnd, CallInfo
 from recourse.identity import NS
 from recourse.observer import ScopedObserver

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from recourse import Executor, Policy, PolicyError, RetryPolicy, current_attempt, deadline
+from recourse.attempt import PlannedAttempt
 from recourse.clock import Clock
-from recourse.context import AMBIENT, Ambient, AttemptInfo, Deadline, Overrides
+from recourse.context import AMBIENT, Ambient, Deadline, Overrides
 from recourse.errors import DeadlineExceeded
 from recourse.testing import VirtualClock, disable, instant, limit_attempts
 
@@ -201,7 +202,7 @@ def test_overrides_add_up_from_block_to_block() -> None:
 
 def test_a_block_inside_an_operation_knows_what_surrounded_the_call() -> None:
     outer = Overrides(instant=True)
-    info = AttemptInfo(Nowhere(), None, outer=Ambient.inside(None, overrides=outer))
+    info = PlannedAttempt(Nowhere(), None, outer=Ambient.inside(None, overrides=outer))
 
     inside = Ambient.inside(info, deadline=Deadline(1.0, VirtualClock()))
 
