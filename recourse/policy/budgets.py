@@ -43,11 +43,11 @@ class Mistake(NamedTuple):
 def mistakes(table: Mapping[str, Any]) -> Iterator[Mistake]:
     """Everything that is wrong with a budget's table, bounds of its numbers excepted."""
     kind = table.get("kind")
-    if not isinstance(kind, str):
+    if kind is None:
         advice = "say which kind of budget it is, for example kind = 'token_bucket'"
         yield Mistake("kind", kind, "is missing", advice)
         return
-    if kind not in PARAMETERS:
+    if not isinstance(kind, str) or kind not in PARAMETERS:
         yield Mistake("kind", kind, "is not known", suggestion(kind, PARAMETERS), is_unknown=True)
         return
     known = PARAMETERS[kind]

@@ -1,6 +1,7 @@
 """On which line of a file a key stands; neither :mod:`tomllib` nor :mod:`json` says."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -21,9 +22,23 @@ class Lines:
 
     Attributes:
         known: Path of a key to its line, 1-based.
+        repeated: Each key that its table has already, with the line where it stands again.
     """
 
     known: dict[Path, int] = field(default_factory=dict[Path, int])
+    repeated: tuple[tuple[Path, int], ...] = ()
+
+    @classmethod
+    def of_keys(cls, keys: Iterable[tuple[Path, int]]) -> "Lines":
+        """The lines of all keys of a text; a table comes before what it holds."""
+        known: dict[Path, int] = {}
+        repeated: dict[Path, int] = {}
+        for path, line in keys:
+            if path not in known:
+                known[path] = line
+            elif not any(path[:length] in repeated for length in range(1, len(path))):
+                repeated.setdefault(path, line)
+        return cls(known, tuple(repeated.items()))
 
     def of(self, path: Path) -> int | None:
         """The line of a key, or of the nearest table around it."""
@@ -49,10 +64,13 @@ def toml_lines(text: str) -> Lines:
 
 
 def json_lines(text: str) -> Lines:
-    """The lines of the names in a text that is JSON."""
+    """The lines of the names in a text that is JSON; what lists hold has none."""
+    return Lines.of_keys(_json_keys(text))
+
+
+def _json_keys(text: str) -> Iterator[tuple[Path, int]]:
     import json  # wanted only when a file is read
 
-    known: dict[Path, int] = {}
     names: list[str | None] = []  # one per open bracket; None is a list's
     number, read_to, is_name = 1, 0, False
     for token in _JSON_TOKEN.finditer(text):
@@ -70,10 +88,10 @@ def json_lines(text: str) -> Lines:
                 is_name = False
             case name if is_name:
                 names[-1] = json.loads(name)
-                known.setdefault(tuple(each or "" for each in names), number)
+                if None not in names:
+                    yield tuple(cast("list[str]", names)), number
             case _:
                 pass
-    return Lines(known)
 
 
 def _parts(dotted: str) -> Path:

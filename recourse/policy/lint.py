@@ -5,47 +5,61 @@ from typing import Any, Final
 
 from recourse.duration import is_finite_number
 from recourse.key import cardinality_problem
-from recourse.policy.model import BudgetRef, EffectivePolicy, Policy
+from recourse.policy.model import BudgetRef, EffectivePolicy, HedgePolicy, Policy
 from recourse.policy.normalize import Why
 from recourse.policy.parse import PolicyFile
-from recourse.policy.problems import Problem, shown
+from recourse.policy.problems import Problem, shown, suggestion
 
 __all__ = ["lint"]
 
 # What a kind of budget calls the most that it can ever hold.
 _CAPACITIES: Final = ("capacity", "max_tokens")
+_FIXED_DELAY: Final = HedgePolicy().trigger
 
 
 def lint(file: PolicyFile) -> tuple[Problem, ...]:
-    """Everything unwise in a policy file, in the order of its lines."""
+    """Everything unwise in a policy file, in the order of its lines.
+
+    Of a policy with mistakes only the values out of bounds are told: the rest may be due to what
+    was left out of it.
+    """
     found = [problem for policy in file.policies for problem in _Lint(file, policy).problems()]
     for name, policy in (("default", file.default), ("fallback", file.fallback)):
         if policy is not None:
-            found += _Lint(file, policy, section=name).problems()
+            found += _Lint(file, policy, section=(name,)).problems()
+    for section, policy in file.partial.items():
+        found += _Lint(file, policy, section).out_of_bounds()
     return tuple(sorted(found, key=lambda problem: problem.line or 0))
 
 
 class _Lint:
-    def __init__(self, file: PolicyFile, policy: Policy, section: str = "") -> None:
+    def __init__(self, file: PolicyFile, policy: Policy, section: tuple[str, ...] = ()) -> None:
         self._file = file
-        self._section = section
+        self._section = section or ("policies", str(policy.key))
         self._key = str(policy.key)
         self._policy: EffectivePolicy = policy.normalize("file")
 
     def problems(self) -> Iterator[Problem]:
         """One policy's problems, rule by rule."""
-        yield from self._clamped()
+        yield from self._clamped(frozenset(Why) - {Why.DEFAULT})
         yield from self._key_looks_dynamic()
         yield from self._no_timeout()
         yield from self._attempts_do_not_fit()
         yield from self._repeats_what_it_must_not()
         yield from self._hedges_without_budget()
-        yield from self._cost_exceeds_capacity("retry", self._policy.retry.budget)
-        yield from self._cost_exceeds_capacity("hedge", self._policy.hedge.budget)
+        yield from self._hedges_never_start()
+        for block in ("retry", "hedge"):
+            budget = getattr(self._policy, block).budget
+            yield from self._budget_is_not_there(block, budget)
+            yield from self._cost_exceeds_capacity(block, budget)
 
-    def _clamped(self) -> Iterator[Problem]:
+    def out_of_bounds(self) -> Iterator[Problem]:
+        """The values that are not followed, whatever else the policy says."""
+        yield from self._clamped(frozenset({Why.CLAMPED_LOW, Why.CLAMPED_HIGH}))
+
+    def _clamped(self, told: frozenset[Why]) -> Iterator[Problem]:
         for change in self._policy.normalization.changes:
-            if change.why is not Why.DEFAULT:
+            if change.why in told:
                 wrong = f"is not followed ({change.why})"
                 yield self._problem(
                     "clamped",
@@ -56,7 +70,10 @@ class _Lint:
                 )
 
     def _key_looks_dynamic(self) -> Iterator[Problem]:
-        if not self._section and (problem := cardinality_problem(self._key)) is not None:
+        if (
+            self._section[0] == "policies"
+            and (problem := cardinality_problem(self._key)) is not None
+        ):
             advice = "name the operation, for example 'user-service.GetUser'"
             yield self._problem("dynamic_key", "", None, problem, advice)
 
@@ -98,6 +115,26 @@ class _Lint:
             advice = "name one in hedge.budget, or a slow dependency gets twice the load"
             yield self._problem("hedge_without_budget", "hedge", None, "has no budget", advice)
 
+    def _hedges_never_start(self) -> Iterator[Problem]:
+        hedge, attempt_s = self._policy.hedge, self._policy.retry.timeout_per_attempt_s
+        is_late = attempt_s is not None and hedge.hedge_delay_s >= attempt_s
+        if hedge.enabled and hedge.trigger == _FIXED_DELAY and is_late:
+            wrong = (
+                f"is not before an attempt's timeout of {attempt_s:g} s, so that no hedge starts"
+            )
+            advice = "shorten it, or give attempts more time"
+            value = hedge.hedge_delay_s
+            yield self._problem("hedge_never_starts", "hedge.hedge_delay_s", value, wrong, advice)
+
+    def _budget_is_not_there(self, block: str, budget: BudgetRef | None) -> Iterator[Problem]:
+        # A file that defines no budget at all leaves that to the program.
+        defined = {path[1] for path in self._file.written if path[0] == "budgets" and path[1:]}
+        if budget is None or not budget.name or not defined or budget.name in defined:
+            return
+        wrong = "is none of the budgets of this file"
+        advice = suggestion(budget.name, defined)
+        yield self._problem("unknown_budget", f"{block}.budget.name", budget.name, wrong, advice)
+
     def _cost_exceeds_capacity(self, block: str, budget: BudgetRef | None) -> Iterator[Problem]:
         given = self._file.budgets.get(budget.name) if budget is not None else None
         capacity = _capacity(given) if given is not None else None
@@ -110,10 +147,9 @@ class _Lint:
         )
 
     def _problem(self, rule: str, field: str, value: Any, wrong: str, advice: str) -> Problem:
-        section = (self._section,) if self._section else ("policies", self._key)
         return Problem(
             file=self._file.name,
-            line=self._file.line(section, field),
+            line=self._file.line(self._section, field),
             rule=rule,
             key=self._key,
             field=field,

@@ -28,12 +28,22 @@ def text_of(path: Path | str) -> str:
     """The text of a policy file.
 
     Raises:
-        PolicyFileError: It cannot be read.
+        PolicyFileError: It cannot be read, or it is empty.
     """
     try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        # Some editors begin a text with a byte order mark.
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
         raise _unreadable(str(path), "cannot be read", error) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        advice = f"byte 0x{error.object[error.start]:02x} is in the way; save it as UTF-8"
+        raise PolicyFileError([_problem(str(path), "is no UTF-8", advice, line)]) from None
+    if text.strip():
+        return text
+    # What a writer leaves for a moment that truncates before it writes is not to be followed.
+    advice = "write a policy, or a comment if there is to be none"
+    raise PolicyFileError([_problem(str(path), "is empty", advice)])
 
 
 def loads(text: str, file: str) -> PolicyFile:
@@ -89,7 +99,7 @@ def _lines(text: str, form: str) -> Lines:
         case "json":
             return json_lines(text)
         case _:
-            return Lines(_yaml().lines(text))
+            return Lines.of_keys(_yaml().keys(text))
 
 
 def _yaml() -> Any:

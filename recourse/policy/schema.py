@@ -6,7 +6,7 @@ from recourse.policy import fields
 from recourse.policy.budgets import PARAMETERS
 from recourse.policy.fields import Field, Kind
 from recourse.policy.model import Policy
-from recourse.policy.parse import file_names
+from recourse.policy.reader import file_names
 
 __all__ = ["schema"]
 

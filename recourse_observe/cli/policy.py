@@ -112,9 +112,7 @@ def explain(*, key: str, file: str | None, as_json: bool) -> int:
     try:
         explanation = explained(found, key, environment)
     except PolicyNotFoundError:
-        keys = [str(one.key) for one in found.policies]
-        advice = suggestion(key, keys) if keys else "the file has none"
-        warn(f"key {key!r} has no policy in {path}, and there is no [default]; {advice}")
+        warn(_nowhere(key, path, found))
         return Exit.ERROR
     if as_json:
         values = [{**asdict(one), "value": _plain(one.value)} for one in explanation.values]
@@ -124,6 +122,13 @@ def explain(*, key: str, file: str | None, as_json: bool) -> int:
     else:
         write_lines(_explanation_lines(explanation, path))
     return Exit.OK
+
+
+def _nowhere(key: str, place: str, *files: PolicyFile) -> str:
+    """What to say of a key that no policy is followed for."""
+    keys = [str(one.key) for file in files for one in file.policies]
+    advice = suggestion(key, keys) if keys else "no key has one there"
+    return f"key {key!r} has no policy in {place}, and there is no [default]; {advice}"
 
 
 def _explanation_lines(explanation: Explanation, path: str) -> Iterator[str]:
@@ -174,7 +179,11 @@ def diff(*, old: str, new: str, only: str | None, exit_code: bool, as_json: bool
 
     Effective values are compared: a key without a policy of its own follows [default].
     """
-    changes = list(_changes(load(old), load(new), only))
+    files = load(old), load(new)
+    if only is not None and not any(_followed(file, only) for file in files):
+        warn(_nowhere(only, f"{old} and {new}", *files))
+        return Exit.ERROR
+    changes = list(_changes(*files, only))
     if as_json:
         content = [
             {**asdict(one), "before": _plain(one.before), "after": _plain(one.after)}

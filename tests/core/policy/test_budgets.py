@@ -64,6 +64,7 @@ def test_mistakes_in_kinds_and_parameters_are_told_together() -> None:
         '[budgets.a]\nkind = "token_buket"\n'
         '[budgets.b]\nkind = "token_bucket"\ncapcity = 5\nrefill_per_s = "fast"\n'
         '[budgets.c]\nkind = "unlimited"\ncapacity = 5\n'
+        "[budgets.d]\nkind = 5\n"
     )
 
     assert problems_of(text) == [
@@ -72,6 +73,10 @@ def test_mistakes_in_kinds_and_parameters_are_told_together() -> None:
         "p.toml:5: budgets.b capcity is not known; did you mean 'capacity'?",
         "p.toml:6: budgets.b refill_per_s 'fast' is not allowed; use a finite number",
         "p.toml:9: budgets.c capacity is not known; leave it out: unlimited needs nothing",
+        (
+            "p.toml:11: budgets.d kind 5 is not known; use one of adaptive_credit, grpc_throttle, "
+            "inflight_ratio, retry_ratio, token_bucket, unlimited"
+        ),
     ]
 
 

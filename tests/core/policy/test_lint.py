@@ -2,6 +2,7 @@ import pytest
 
 from recourse.policy.lint import lint
 from recourse.policy.load import loads
+from recourse.policy.problems import PolicyFileError
 
 GOOD = '[policies."a.B"]\nretry.timeout_per_attempt = "1s"\n'
 
@@ -89,6 +90,24 @@ def test_a_good_policy_is_left_alone() -> None:
             ),
         ),
         (
+            GOOD
+            + 'retry.budget = "paymets"\n'
+            + '[budgets.payments]\nkind = "token_bucket"\ncapacity = 5\nrefill_per_s = 1\n',
+            (
+                "p.toml:3: a.B retry.budget.name 'paymets' is none of the budgets of this file; "
+                "did you mean 'payments'?"
+            ),
+        ),
+        (
+            GOOD
+            + 'hedge = { hedge_delay = "1s", budget = "h" }\n'
+            + '[budgets.h]\nkind = "unlimited"\n',
+            (
+                "p.toml:3: a.B hedge.hedge_delay_s 1.0 is not before an attempt's timeout of 1 s, so "
+                "that no hedge starts; shorten it, or give attempts more time"
+            ),
+        ),
+        (
             "[default.hedge]\n[default.retry]\noverall_timeout = '1s'\n",
             (
                 "p.toml:1: default hedge has no budget; "
@@ -116,7 +135,11 @@ def test_each_rule_tells_what_is_unwise_where_and_what_to_do(text: str, problem:
         GOOD
         + 'retry.budget = { name = "b", cost = 5 }\n[budgets.b]\nkind = "adaptive_credit"\ncapacity = 5\n',
         GOOD + 'retry.budget = { name = "b", cost = 9 }\n[budgets.b]\nkind = "inflight_ratio"\n',
-        GOOD + "hedge.enabled = false\n",
+        GOOD + "hedge = { enabled = false, hedge_delay_s = 9 }\n",
+        GOOD + 'hedge = { hedge_delay_s = 0.9, budget = "elsewhere" }\n',
+        GOOD + 'hedge = { hedge_delay_s = 9, trigger = "p95", budget = "elsewhere" }\n',
+        "[default]\nretry.overall_timeout_s = 5\nhedge = { hedge_delay_s = 9, budget = 'x' }\n",
+        GOOD + 'retry.budget = ""\n[budgets.b]\nkind = "unlimited"\n',
         GOOD + "idempotent = false\nretry.max_attempts = 1\n",
     ],
 )
@@ -134,3 +157,32 @@ def test_problems_come_in_the_order_of_the_lines_with_their_rules() -> None:
         (5, "clamped"),
         (5, "no_timeout"),
     ]
+
+
+def test_of_a_policy_with_mistakes_what_is_out_of_bounds_is_told_and_nothing_else() -> None:
+    text = """
+[policies."a.B"]
+retry.max_attempts = 99
+retry.jitter = "ful"
+retry.initial_backoff = "9s"
+[fallback]
+id = 5
+circuit.threshold = 0
+"""
+    with pytest.raises(PolicyFileError) as caught:
+        loads(text, "p.toml")
+
+    assert caught.value.rest is not None
+    assert [str(problem) for problem in lint(caught.value.rest)] == [
+        "p.toml:3: a.B retry.max_attempts 99 is not followed (clamped_high); 10 is used; write that",
+        "p.toml:8: fallback circuit.threshold 0 is not followed (clamped_low); 1 is used; write that",
+    ]
+
+
+def test_a_budget_that_has_a_mistake_is_there_all_the_same() -> None:
+    text = GOOD + 'retry.budget = "b"\n[budgets.b]\nkind = "unlimitde"\n'
+    with pytest.raises(PolicyFileError) as caught:
+        loads(text, "p.toml")
+
+    assert caught.value.rest is not None
+    assert lint(caught.value.rest) == ()

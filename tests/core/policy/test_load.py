@@ -89,14 +89,82 @@ def test_keys_have_lines_in_every_format(file: str, text: str, lines: tuple[int,
     assert read.line(("default",)) == lines[-1]
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (
+            "p.json",
+            """
+{"policies": {
+    "a.B": {"retry": {"max_attempts": 1}},
+    "a.B": {"retry": {"max_attempts": 2, "budget": "x"}},
+    "c.D": {"retry": {
+        "max_attempts": 3, "jitter": [{"x": 1}, {"x": 2}],
+        "max_attempts": 4}}
+}}""",
+        ),
+        pytest.param(
+            "p.yaml",
+            """
+policies:
+  a.B: {retry: {max_attempts: 1}}
+  a.B: {retry: {max_attempts: 2, budget: x}}
+  c.D: {retry: {
+    max_attempts: 3, jitter: [{x: 1}, {x: 2}],
+    max_attempts: 4}}
+""",
+            marks=needs_yaml,
+        ),
+    ],
+)
+def test_a_key_that_its_table_has_twice_is_a_mistake_with_both_lines(file: str, text: str) -> None:
+    message = problem(text, file)
+
+    assert message.splitlines() == [
+        f"{file}:3: a.B is given again in line 4; keep one of them",
+        f"{file}:6: c.D retry.max_attempts is given again in line 7; keep one of them",
+        (
+            f"{file}:6: c.D retry.jitter [{{'x': 1}}, {{'x': 2}}] is not allowed; "
+            "use one of decorrelated, equal, full, none"
+        ),
+    ]
+
+
 @needs_yaml
-def test_a_document_that_contains_itself_has_lines_for_what_policies_have() -> None:
-    from recourse.integrations.yaml import lines
+def test_a_yaml_key_that_is_merged_and_given_is_no_mistake() -> None:
+    text = """
+default: &default
+  retry: {max_attempts: 2}
+policies:
+  a.B:
+    <<: *default
+    retry: {max_attempts: 3}
+"""
+    assert loads(text, "p.yaml").policies == THREE
 
-    known = lines("a: &a\n  b: *a\n")
 
-    assert known["a", "b"] == 2
-    assert max(map(len, known)) == 6
+@needs_yaml
+@pytest.mark.parametrize("text", ["", "# nothing", "---\n..."])
+def test_a_yaml_document_without_anything_says_nothing(text: str) -> None:
+    assert loads(text, "p.yaml").policies == ()
+
+
+@needs_yaml
+def test_a_yaml_document_that_contains_itself_is_refused() -> None:
+    assert problem("policies: &p\n  a.B: *p\n", "p.yaml") == (
+        "p.yaml:1: policy file is no YAML; what starts at line 1 contains itself"
+    )
+
+
+@needs_yaml
+@pytest.mark.parametrize("row", ["[*{0}, *{0}]", "{{x: *{0}, y: *{0}}}"])
+def test_a_yaml_document_of_aliases_to_aliases_is_refused_before_it_grows(row: str) -> None:
+    # Each line stands for twice the values of the line above.
+    rows = [f"a{n}: &a{n} {row.format(f'a{n - 1}')}\n" for n in range(1, 99)]
+
+    assert problem("a0: &a0 x\n" + "".join(rows), "p.yaml").endswith(
+        "stands for more than 1,000,000 values"
+    )
 
 
 def test_what_is_not_wrong_in_a_file_is_known_beside_its_problems() -> None:
@@ -141,9 +209,8 @@ def test_what_is_not_wrong_in_a_file_is_known_beside_its_problems() -> None:
         ),
         pytest.param(
             "p.yaml",
-            "a: \0",
-            "p.yaml: policy file is no YAML; unacceptable character #x0000: special characters "
-            'are not allowed\n  in "<unicode string>", position 3',
+            "a:\n - \0",
+            "p.yaml:2: policy file is no YAML; unacceptable character #x0000 (at line 2)",
             marks=needs_yaml,
         ),
         ("p.jso", "", "p.jso: policy file has an unknown format '.jso'; did you mean '.json'?"),
@@ -175,10 +242,33 @@ def test_yaml_without_pyyaml_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_file_that_is_not_there_or_no_text_is_told_as_such(tmp_path: Path) -> None:
-    binary = tmp_path / "p.toml"
-    binary.write_bytes(b"\xff\xfe")
+    binary, blank = tmp_path / "p.toml", tmp_path / "q.toml"
+    binary.write_bytes(b"# wider\n# gr\xf6\xdfer\n")
+    blank.write_text(" \n")
 
     with pytest.raises(PolicyFileError, match=r"policy file cannot be read; .*No such file"):
         load(tmp_path / "missing.toml")
-    with pytest.raises(PolicyFileError, match="policy file cannot be read; 'utf-8' codec"):
+    with pytest.raises(PolicyFileError) as not_utf8:
         load(str(binary))
+    with pytest.raises(PolicyFileError) as empty:
+        load(blank)
+
+    assert str(not_utf8.value) == (
+        f"{binary}:2: policy file is no UTF-8; byte 0xf6 is in the way; save it as UTF-8"
+    )
+    assert str(empty.value) == (
+        f"{blank}: policy file is empty; write a policy, or a comment if there is to be none"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.toml", '[policies."a.B"]\nretry.max_attempts = 3\n'),
+        ("p.json", '{"policies": {"a.B": {"retry": {"max_attempts": 3}}}}'),
+    ],
+)
+def test_a_byte_order_mark_is_not_part_of_a_file(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+
+    assert load(tmp_path / name).policies == THREE

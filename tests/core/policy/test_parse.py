@@ -137,7 +137,10 @@ def test_every_mistake_is_told_at_once_with_its_line_key_field_and_what_is_allow
             "of seconds, or a text such as '250ms'"
         ),
         "p.toml:14: x hedge 5 is no table; write a table of names and values",
-        "p.toml:15: x retry.budget 7 is no table; write a table of names and values",
+        (
+            "p.toml:15: x retry.budget 7 is no table; write the name of a budget, or a table such "
+            "as { name = 'x', cost = 2 }"
+        ),
         "p.toml:16: '' is not allowed; use a text that is not empty",
         (
             "p.toml:17: budgets.pay kind is missing; say which kind of budget it is, for example "
@@ -156,12 +159,35 @@ def test_an_unknown_name_far_from_all_others_is_answered_with_what_is_allowed() 
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        ([], "[] is no table; write a table of names and values"),
-        ({"policies": 5}, "5 is no table; write a table of names and values"),
+        ([], "policy file [] is no table; write a table of names and values"),
+        ({"policies": 5}, "policies 5 is no table; write a table of names and values"),
         ({"policies": {"a.B": "x"}}, "a.B 'x' is no table; write a table of names and values"),
         ({"default": 5}, "default 5 is no table; write a table of names and values"),
         ({"budgets": {"b": 5}}, "budgets.b 5 is no table; write a table of names and values"),
-        ({"policies": {7: {}}}, "7 is no text; put the name in quotes"),
+        ({"policies": {7: {}}}, "policies 7 is no text; put the name in quotes"),
+        (
+            {"policies": {"payments": {"Charge": {"retry": {"max_attempts": 4}}}}},
+            'payments Charge is not known; put the key in quotes: "payments.Charge"',
+        ),
+        (
+            {"policies": {"a.B": {"retry": {"timeout_per_attempt": {"retry": 1}}}}},
+            (
+                "a.B retry.timeout_per_attempt {'retry': 1} is not allowed; use a finite number of "
+                "seconds, or a text such as '250ms'"
+            ),
+        ),
+        (
+            {"policies": {"a.B": {"retires": {"max_attempts": 4}}}},
+            "a.B retires is not known; did you mean 'retry'?",
+        ),
+        (
+            {"default": {"retry": {"budget": {"name": 3}}}},
+            "default retry.budget.name 3 is not allowed; use a name",
+        ),
+        (
+            {"default": {"retry": {"budget": {"name": ""}}}},
+            "default retry.budget.name is missing; name the budget",
+        ),
         (
             {"default": {"id": "x" * 99, "retry": {"classifier": 5}}},
             "default retry.classifier 5 is not allowed; use a name",

@@ -126,6 +126,19 @@ def test_a_bad_file_changes_nothing_but_the_problem(path: Path, clock: Any, bad:
     assert provider.file.policies[0].key == "a.B"
 
 
+@pytest.mark.parametrize("moment", ["", "\n", "\ufeff"])
+def test_a_file_that_is_truncated_before_it_is_written_is_not_followed(
+    path: Path, clock: Any, moment: str
+) -> None:
+    provider = FileProvider(path, clock)
+
+    path.write_text(moment)
+    clock.now_s += 2.0
+
+    assert attempts_of(provider) == 2
+    assert "policy file is empty" in str(provider.problem)
+
+
 def test_a_file_that_is_mended_is_followed_again(path: Path, clock: Any) -> None:
     provider = FileProvider(path, clock)
     path.write_text("not toml")

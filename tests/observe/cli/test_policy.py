@@ -62,7 +62,7 @@ def policy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Policy:
     """Runs `recourse policy` in a folder with three files."""
-    for name, text in {"good": GOOD, "unwise": UNWISE, "wrong": WRONG, "empty": ""}.items():
+    for name, text in {"good": GOOD, "unwise": UNWISE, "wrong": WRONG, "empty": "# none\n"}.items():
         (tmp_path / f"{name}.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
     for name in ("POLICY_FILE", "DISABLE", "MAX_ATTEMPTS"):
@@ -230,7 +230,7 @@ def test_explain_suggests_a_key_that_is_there(policy: Policy) -> None:
             "did you mean 'payments.Charge'?\n"
         ),
     )
-    assert policy("explain", "x", "empty.toml").err.endswith("; the file has none\n")
+    assert policy("explain", "x", "empty.toml").err.endswith("; no key has one there\n")
 
 
 def test_a_file_that_cannot_be_followed_is_one_error_with_every_mistake(policy: Policy) -> None:
@@ -307,6 +307,17 @@ def test_diff_lets_a_key_without_a_policy_follow_the_default(policy: Policy) -> 
         "before": 4.0,
         "after": None,
     }
+
+
+def test_diff_of_a_key_that_no_file_knows_suggests_one(policy: Policy) -> None:
+    assert policy("diff", "good.toml", "empty.toml", "-k", "payments.Charg") == (
+        1,
+        "",
+        (
+            "recourse: key 'payments.Charg' has no policy in good.toml and empty.toml, and there is "
+            "no [default]; did you mean 'payments.Charge'?\n"
+        ),
+    )
 
 
 def test_diff_of_equal_files_is_empty(policy: Policy) -> None:
