@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext
 
+from recourse.events import CallInfo
+
 __all__ = ["CallSpan", "Facts", "Moment"]
 
 Facts: TypeAlias = Callable[[], dict[str, Any]]
@@ -17,6 +19,7 @@ class CallSpan:
     """The span of a call, and what its end must know.
 
     Attributes:
+        info: Who the call is.
         span: The span itself.
         context: A context in which it is current.
         recording: Whether anything that is put on it will be kept.
@@ -35,12 +38,18 @@ class CallSpan:
     last: deque[Moment] | None = None
     primary: SpanContext | None = None
 
-    def __init__(self, span: Span, context: Context) -> None:
+    def __init__(self, info: CallInfo, span: Span, context: Context) -> None:
+        self.info = info
         self.span = span
         self.context = context
         self.recording = span.is_recording()
         self.attempts: dict[tuple[int, int], Span] = {}
         self._launched: dict[tuple[int, int], int] = {}
+
+    def identity(self) -> dict[str, Any]:
+        """What ties spans and log records to the call, and to its rows in an archive."""
+        info = self.info
+        return {"recourse.policy.key": info.label, "recourse.call.id": info.call_id}
 
     def index(self, attempt: int, hedge_index: int) -> int:
         """The place of an attempt in launch order; one that never ran stands where it would have."""

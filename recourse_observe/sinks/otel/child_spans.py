@@ -27,7 +27,7 @@ class ChildSpans:
             f"{event.call.label} attempt",
             call.context,
             SpanKind.INTERNAL,
-            {"recourse.policy.key": event.call.key, "recourse.call.id": event.call_id},
+            call.identity(),
             links,
             event.t_wall_ns,
         )

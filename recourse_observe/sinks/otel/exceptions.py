@@ -57,12 +57,14 @@ class Exceptions:
         where = self._where
         if where is Where.AUTO:
             where = Where.LOGS if self._has_provider() else Where.SPAN
-        if where is Where.OFF or event.error is None:
+        in_logs = where in {Where.LOGS, Where.BOTH}
+        on_span = where in {Where.SPAN, Where.BOTH} and call.recording
+        if event.error is None or not (in_logs or on_span):
             return
         facts = _exception(event, event.error)
-        if where is not Where.SPAN:
+        if in_logs:
             self._log(call, event, facts)
-        if where is not Where.LOGS and call.recording:
+        if on_span:
             call.span.add_event("exception", facts, event.t_wall_ns)
 
     def _has_provider(self) -> bool:
@@ -78,8 +80,7 @@ class Exceptions:
             severity_text="WARN",
             event_name=attributes.CALL_EXCEPTION,
             attributes={
-                "recourse.policy.key": event.key,
-                "recourse.call.id": event.call_id,
+                **call.identity(),
                 "recourse.call.result": event.disposition.value,
                 "error.type": values.call_error(event),
                 **facts,

@@ -30,7 +30,7 @@ class LogEvents:
             severity_number=severity,
             severity_text=severity.name,
             event_name=name,
-            attributes=facts(),
+            attributes={**call.identity(), **facts()},
         )
 
     def finish(self, call: CallSpan) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry._logs import LoggerProvider, get_logger
-from opentelemetry.context import Context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import (
     SpanKind,
@@ -55,7 +55,8 @@ class OTelObserver:
     """Writes a span per call, what its attempts did, metrics, and one record per failed call.
 
     A span that is not recording costs its creation and nothing else. Only the API is used: without
-    an SDK nothing is written.
+    an SDK nothing is written. Nor is anything of calls that are made while instrumentation is
+    suppressed, as exporters do for their own requests.
 
     Args:
         mode: ``span-events`` (events on the call's span), ``child-spans`` (a live span per attempt)
@@ -73,9 +74,7 @@ class OTelObserver:
         ValueError: ``mode`` or ``exceptions`` is another word, or ``key_limit`` is negative.
     """
 
-    in_caller_only: Final = (
-        True  # what is current when a call starts becomes the parent of its span
-    )
+    in_caller_only: Final = True  # what is current when a call starts becomes its parent
 
     def __init__(  # noqa: PLR0913  # the pinned signature; all of them optional, by name
         self,
@@ -147,6 +146,8 @@ class OTelObserver:
             self._metrics.watch_dropped(name, dropped)
 
     def _call_start(self, event: events.CallStart) -> None:
+        if otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY):
+            return  # an exporter's own calls, for one: telling them would give it more to export
         info = event.call
         span = self._tracer.start_span(
             info.label,
@@ -156,7 +157,7 @@ class OTelObserver:
             None,
             info.started_unix_ns,
         )
-        self._calls[info] = CallSpan(span, set_span_in_context(span))
+        self._calls[info] = CallSpan(info, span, set_span_in_context(span))
         ids = span.get_span_context()
         if ids.is_valid:
             info.trace_id, info.span_id = f"{ids.trace_id:032x}", f"{ids.span_id:016x}"
@@ -172,6 +173,7 @@ class OTelObserver:
         if event.call.label != event.call.key:
             # Only now it is known that the key is not fit to name anything.
             call.span.update_name(event.call.label)
+            call.span.set_attribute("recourse.policy.key", event.call.label)
         if self._metrics is not None:
             self._metrics.begin(call, event)
         if event.failure is not None or event.mode != PolicyMode.STANDARD:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from recourse import events
 from recourse.errors import DeadlineExceeded
 from recourse.outcome import OutcomeKind
-from recourse.reasons import Disposition, Reason
+from recourse.reasons import BudgetKind, Disposition, Reason
 
 __all__ = [
     "attempt",
@@ -108,7 +108,7 @@ def attempt(event: events.AttemptEnd, index: int) -> dict[str, Any]:
         "recourse.budget.allowed": event.budget_allowed,
     }
     if event.budget_name:
-        facts["recourse.budget.name"] = event.budget_name
+        facts.update(_budget(event))
     if event.backoff_source == "retry_after":
         facts["recourse.attempt.retry_after"] = outcome.retry_after_s
     if event.cancel_reason is not None:
@@ -116,6 +116,12 @@ def attempt(event: events.AttemptEnd, index: int) -> dict[str, Any]:
     if attempt_failed(event):
         facts["error.type"] = attempt_error(event)
     return facts
+
+
+def _budget(event: events.AttemptEnd | events.HedgeCancel) -> dict[str, Any]:
+    """Which budget an attempt has asked, and for what."""
+    kind = BudgetKind.HEDGE if event.hedge_index else BudgetKind.RETRY
+    return {"recourse.budget.name": event.budget_name, "recourse.budget.kind": kind.value}
 
 
 def hedge_cancel(event: events.HedgeCancel, index: int) -> dict[str, Any]:
@@ -128,11 +134,14 @@ def hedge_cancel(event: events.HedgeCancel, index: int) -> dict[str, Any]:
         "recourse.attempt.outcome": str(event.outcome.kind),
         "recourse.attempt.reason": str(event.outcome.reason),
         "recourse.attempt.cancel_reason": str(event.reason),
+        "recourse.attempt.late": False,
+        "recourse.attempt.backoff": 0.0,
         "recourse.attempt.waited_before": event.waited_before_s,
         "recourse.budget.reason": str(event.budget_reason),
+        "recourse.budget.allowed": True,
     }
     if event.budget_name:
-        facts["recourse.budget.name"] = event.budget_name
+        facts.update(_budget(event))
     if attempt_failed(event):
         facts["error.type"] = attempt_error(event)
     return facts

@@ -343,9 +343,15 @@ def test_log_events_tell_of_retries_that_are_planned(telemetry: Any, scenarios: 
     scenarios["retry"](telemetry.observer(mode="log-events"))
 
     planned = telemetry.logs("recourse.retry.scheduled")
+    [call] = telemetry.spans(KEY)
+    known = {
+        "recourse.policy.key": KEY,
+        "recourse.call.id": call.attributes["recourse.call.id"],
+    }
     assert [dict(record.attributes) for record in planned] == [
-        {"recourse.attempt.retry_index": 0, "recourse.attempt.backoff": 0.05},
+        {**known, "recourse.attempt.retry_index": 0, "recourse.attempt.backoff": 0.05},
         {
+            **known,
             "recourse.attempt.retry_index": 1,
             "recourse.attempt.backoff": pytest.approx(0.3, rel=0.1),
         },
