@@ -61,7 +61,7 @@ class StructlogObserver:
         """Take one event."""
         if self._bound is None or isinstance(event, events.CallStart):
             # Once per call, so that a configuration that comes later is followed.
-            self._bound = self._logger.bind()
+            self._bound = _in_step(self._logger.bind())
         for name, level, fields in self._lines.of(event):
             bound = self._bound
             if _is_enabled(bound, level):
@@ -99,6 +99,13 @@ def add_trace_context(
     return event_dict
 
 
+def _in_step(bound: Any) -> Any:
+    """The logger itself, or of one that must be awaited the one that need not."""
+    return bound.sync_bl if isinstance(bound, structlog.stdlib.AsyncBoundLogger) else bound
+
+
 def _is_enabled(bound: Any, level: int) -> bool:
-    ask = getattr(bound, "is_enabled_for", None) or getattr(bound, "isEnabledFor", None)
-    return True if ask is None else bool(ask(level))
+    # Asked of the class: a generic logger takes any name that it does not know for a line to write.
+    kind = type(bound)
+    ask = getattr(kind, "is_enabled_for", None) or getattr(kind, "isEnabledFor", None)
+    return True if ask is None else bool(ask(bound, level))

@@ -43,8 +43,14 @@ class LoggingObserver:
         for name, level, fields in self._lines.of(event):
             if self._logger.isEnabledFor(level):
                 facts = fields()
-                said = " ".join(f"{key}={value}" for key, value in facts.items())
+                said = " ".join(f"{key}={_shown(value)}" for key, value in facts.items())
                 error = None
                 if self._exc_info and isinstance(event, events.CallEnd):
                     error = event.error
                 self._logger.log(level, "%s %s", name, said, extra=facts, exc_info=error)
+
+
+def _shown(value: object) -> object:
+    """A value as it is, or in quotes where its text could be taken for more fields or lines."""
+    plain = not isinstance(value, str) or (value.isprintable() and " " not in value)
+    return value if plain else repr(value)

@@ -1,3 +1,4 @@
+import asyncio
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -336,3 +337,33 @@ def test_keys_of_lines_are_listed(lines: Any, scenarios: Any) -> None:
         "ran",
     }
     assert {key for line in lines for key in line} - listed - ours == set()
+
+
+@pytest.mark.parametrize(
+    ("logger", "kind"),
+    [
+        (structlog.PrintLogger(), structlog.BoundLogger),
+        (logging.getLogger("shop"), structlog.stdlib.BoundLogger),
+        (logging.getLogger("shop"), structlog.stdlib.AsyncBoundLogger),
+    ],
+)
+def test_every_kind_of_bound_logger_gets_the_lines(logger: Any, kind: Any, scenarios: Any) -> None:
+    lines: list[str] = []
+
+    def keep(_: Any, method: str, event_dict: Any) -> Any:
+        lines.append(f"{method} {event_dict['event']}")
+        raise structlog.DropEvent
+
+    logging.getLogger("shop").setLevel(logging.DEBUG)
+    wrapped = structlog.wrap_logger(logger, processors=[keep], wrapper_class=kind)
+
+    async def on_a_loop() -> None:  # where alone an asynchronous logger can be made
+        scenarios["retry"](StructlogObserver(wrapped, {"recourse.attempt": "off"}))
+
+    asyncio.run(on_a_loop())
+
+    assert lines == [
+        "warning recourse.retry.scheduled",
+        "warning recourse.retry.scheduled",
+        "info recourse.call.succeeded",
+    ]

@@ -45,3 +45,21 @@ def test_the_exception_is_written_when_asked(caplog: pytest.LogCaptureFixture) -
     assert not plain.exc_info
     assert full.exc_info
     assert full.exc_info[0] is ConnectionRefusedError
+
+
+def test_a_text_that_could_be_taken_for_another_line_is_in_quotes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse() -> None:
+        message = "refused\nERROR a line that nobody wrote"
+        raise ValueError(message)
+
+    executor = Executor(
+        policies=[Policy(KEY)], observers=[LoggingObserver()], capture_messages=True
+    )
+    with caplog.at_level(logging.ERROR), pytest.raises(ValueError, match="refused"):
+        executor.call(KEY, refuse)
+
+    [line] = caplog.records
+    assert line.getMessage().endswith(r"error_message='refused\nERROR a line that nobody wrote'")
+    assert getattr(line, "error_message", "").startswith("refused\n")
