@@ -8,7 +8,7 @@ from typing import Any
 
 from recourse_observe.archive.pages import page_problem
 from recourse_observe.archive.reader import Survey, survey, views_of
-from recourse_observe.duck import DamagedError, Store
+from recourse_observe.duck import DamagedError, Store, is_served
 
 __all__ = ["LocalStore"]
 
@@ -44,7 +44,7 @@ class LocalStore(Store):
         self._looked = threading.Lock()
         self.found = survey(path, avoid=self._avoid, looking=looking, indexed=not careful)
         super().__init__(views_of(self.found), sandboxed=sandboxed, memory_bytes=memory_bytes)
-        if careful:
+        if careful or (sandboxed and self._is_damaged()):
             self._leave_out_damaged()
 
     @property
@@ -96,6 +96,13 @@ class LocalStore(Store):
             self.found = found
             self.show(views_of(found))
             return True
+
+    def _is_damaged(self) -> bool:
+        """Whether one of the small tables is: those are cheap to read, and soon asked for."""
+        small = (
+            t for t, view in views_of(self.found).items() if not is_served(view, sandboxed=True)
+        )
+        return any(page_problem(file) for table in small for file in self.found.files[table])
 
     def _leave_out_damaged(self) -> bool:
         """Read every page that has not been read yet; whether a file had to go."""

@@ -83,7 +83,7 @@ class Worker:
                 looking=self._looking if said["careful"] else lambda _: None,
                 memory_bytes=said["memory_bytes"],
             )
-            self._store.arrow("SELECT 1")
+            self._store.open()
         except ArchiveError as error:
             failed = {"kind": type(error).__name__, "path": error.path, "problem": error.problem}
             self._tell({"failed": failed})

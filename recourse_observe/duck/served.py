@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from recourse_observe.duck.bloom import may_hold, xxh64
+from recourse_observe.duck.errors import DamagedError
 from recourse_observe.duck.views import Files
 
 __all__ = ["Served"]
@@ -39,7 +40,7 @@ class Served(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no type
     """
 
     def __init__(self, files: Files) -> None:
-        plain = pq.read_schema(str(files.paths[0]))
+        plain = _schema(files.paths[0])
         names = {files.theirs(word) for word in files.words}
         words = [one.name for one in plain if one.name in names and one.type == pa.string()]
         schema = pa.schema([one.with_type(_WORD) if one.name in words else one for one in plain])
@@ -91,6 +92,18 @@ class Served(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no type
             if groups:
                 chosen = [group.row_groups[0].id for group in groups]
                 yield self._fragments[path].subset(row_group_ids=chosen)
+
+
+def _schema(path: Path) -> Any:
+    """What a file's columns are.
+
+    Raises:
+        DamagedError: It has gone, or is no longer what it was.
+    """
+    try:
+        return pq.read_schema(str(path))
+    except (OSError, pa.ArrowException) as error:
+        raise DamagedError(str(error)) from None
 
 
 def _form(words: Sequence[str] = ()) -> Any:

@@ -7,21 +7,23 @@ database have rows without reaching a file; or they are *copied* into the databa
 
 import re
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from recourse_observe.duck.errors import DamagedError, QueryError, Superseded
 from recourse_observe.duck.lanes import Lanes
-from recourse_observe.duck.tables import ServedTable, create, is_served, seeing, served
+from recourse_observe.duck.tables import Seat, Tables
 from recourse_observe.duck.views import View, as_view
 
 if TYPE_CHECKING:
     import duckdb
 
 __all__ = ["Store"]
+
+RowsT = TypeVar("RowsT")
 
 _RETRY_S: Final = 0.002
 _ARROW_TROUBLE: Final = re.compile(
@@ -59,10 +61,9 @@ class Store:
         self._views = dict(views)
         self._sandboxed = sandboxed
         self._memory_bytes = memory_bytes
-        self._served: dict[str, ServedTable] = {}
         self._opening = threading.Lock()
         self._local = threading.local()
-        self._database: duckdb.DuckDBPyConnection | None = None
+        self._tables: Tables | None = None
         self._lanes: Lanes[_Job] = Lanes()
 
     def __enter__(self) -> Self:
@@ -77,25 +78,28 @@ class Store:
     @property
     def con(self) -> "duckdb.DuckDBPyConnection":
         """A connection of the database for the calling thread, for tools that want one."""
-        if not hasattr(self._local, "cursor"):
-            self._local.cursor = seeing(self._open().cursor(), self._served)
-        cursor: duckdb.DuckDBPyConnection = self._local.cursor
-        return cursor
+        seat = self._seat()
+        seat.see()
+        return seat.cursor
+
+    def open(self) -> None:
+        """Make the database now, not when it is first asked."""
+        self._seat()
 
     def close(self) -> None:
         """Interrupt what runs and drop the database; a closed store opens again when asked."""
         self.interrupt()
         with self._opening:
-            database, self._database = self._database, None
+            tables, self._tables = self._tables, None
             self._local = threading.local()
-        if database is not None:
-            database.close()
+        if tables is not None:
+            tables.database.close()
 
     def show(self, views: Mapping[str, View | Sequence[Path] | Any]) -> None:
         """From the next question on these are the tables; what runs goes on with the old ones."""
         with self._opening:
-            self._views, self._served = dict(views), {}
-            self._database = None
+            self._views = dict(views)
+            self._tables = None
             self._local = threading.local()
 
     def arrow(
@@ -118,8 +122,8 @@ class Store:
             QueryError: The statement is wrong.
             Superseded: It was interrupted.
         """
-        with self._job(lane, ticket) as cursor:
-            return _last(cursor, sql, params or {}).to_arrow_table()
+        with self._job(lane, ticket) as seat:
+            return _answer(seat, sql, params or {}, lambda answer: answer.to_arrow_table())
 
     def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         """The rows of the last statement as tuples; for small answers, because it holds the GIL.
@@ -128,8 +132,8 @@ class Store:
             QueryError: The statement is wrong.
             Superseded: It was interrupted.
         """
-        with self._job("", None) as cursor:
-            rows: list[tuple[Any, ...]] = _last(cursor, sql, params or {}).fetchall()
+        with self._job("", None) as seat:
+            rows: list[tuple[Any, ...]] = _answer(seat, sql, params or {}, lambda a: a.fetchall())
             return rows
 
     def kinds(self, sql: str) -> tuple[str, ...]:
@@ -138,8 +142,8 @@ class Store:
         Raises:
             QueryError: It is no SQL.
         """
-        with self._job("", None) as cursor:
-            return tuple(str(one.type.name) for one in cursor.extract_statements(sql))
+        with self._job("", None) as seat:
+            return tuple(str(one.type.name) for one in seat.cursor.extract_statements(sql))
 
     def supersede(self, lane: str) -> int:
         """Stop what runs in a lane, and give the ticket that admits its successor."""
@@ -152,13 +156,14 @@ class Store:
         _evict(self._lanes.running().values())
 
     @contextmanager
-    def _job(self, lane: str, ticket: int | None) -> "Iterator[duckdb.DuckDBPyConnection]":
+    def _job(self, lane: str, ticket: int | None) -> Iterator[Seat]:
         import duckdb
 
-        job = _Job(lane=lane, ticket=ticket, cursor=self.con)
+        seat = self._seat()
+        job = _Job(lane=lane, ticket=ticket, cursor=seat.cursor)
         number = self._lanes.enter(job)
         try:
-            yield job.cursor
+            yield seat
         except duckdb.InterruptException:
             raise Superseded(lane) from None
         except duckdb.Error as error:
@@ -173,17 +178,24 @@ class Store:
             job.end()
             self._lanes.leave(number)
 
-    def _open(self) -> "duckdb.DuckDBPyConnection":
+    def _seat(self) -> Seat:
+        """The calling thread's."""
+        if not hasattr(self._local, "seat"):
+            self._local.seat = self._open().seat()
+        seat: Seat = self._local.seat
+        return seat
+
+    def _open(self) -> Tables:
         import duckdb
 
         with self._opening:
-            if self._database is None:
+            if self._tables is None:
                 database = duckdb.connect(":memory:")
                 for setting in self._settings():
                     database.execute(f"SET GLOBAL {setting}")
-                self._fill(database)
-                self._database = database
-            return self._database
+                views = {name: as_view(given) for name, given in self._views.items()}
+                self._tables = Tables(database, views, sandboxed=self._sandboxed)
+            return self._tables
 
     def _settings(self) -> Iterator[str]:
         yield "TimeZone = 'UTC'"  # the default is the machine's
@@ -191,19 +203,6 @@ class Store:
         if self._memory_bytes is not None:
             yield f"memory_limit = '{self._memory_bytes}B'"
         yield from _LOCKS if self._sandboxed else ()
-
-    def _fill(self, database: "duckdb.DuckDBPyConnection") -> None:
-        import duckdb
-
-        for name, given in self._views.items():
-            view = as_view(given)
-            try:
-                if is_served(view, sandboxed=self._sandboxed):
-                    self._served[name] = served(name, view)
-                else:
-                    create(database, name, view, sandboxed=self._sandboxed)
-            except duckdb.Error as error:
-                raise DamagedError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,10 +239,30 @@ def _insist(jobs: Sequence[_Job]) -> None:
             job.interrupt()
 
 
-def _last(cursor: "duckdb.DuckDBPyConnection", sql: str, params: Mapping[str, object]) -> Any:
-    """Run every statement of the text; the answer of the last, unread."""
+def _answer(
+    seat: Seat, sql: str, params: Mapping[str, object], read: Callable[[Any], RowsT]
+) -> RowsT:
+    """Run every statement of the text; what is read of the last one's answer."""
+    import duckdb
+
+    statements = seat.cursor.extract_statements(sql)
+    seat.see(seat.tables.named(sql) if len(statements) == 1 else None)
+    try:
+        return read(_last(seat.cursor, statements, params))
+    except (duckdb.BinderException, duckdb.CatalogException):
+        # The text names what may have been meant: of all there is. One statement can be repeated.
+        if not seat.see():
+            raise
+    return read(_last(seat.cursor, seat.cursor.extract_statements(sql), params))
+
+
+def _last(
+    cursor: "duckdb.DuckDBPyConnection",
+    statements: "Sequence[duckdb.Statement]",
+    params: Mapping[str, object],
+) -> Any:
     answer: Any = None
-    for statement in cursor.extract_statements(sql):
+    for statement in statements:
         # A parameter that the statement does not have is an error: bind only its own.
         wanted = {name: params[name] for name in statement.named_parameters if name in params}
         answer = cursor.sql(statement.query, params=wanted or None)

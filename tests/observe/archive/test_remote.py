@@ -442,7 +442,7 @@ def test_a_worker_outlives_its_errors(
     if isinstance(error, OSError):
         owner.said.pop()
         owner.settled.set()
-        monkeypatch.setattr(LocalStore, "arrow", fail)
+        monkeypatch.setattr(LocalStore, "open", fail)
     else:
         monkeypatch.setattr(Worker, "_reply", fail)
 

@@ -162,3 +162,44 @@ def test_a_file_that_has_gone_is_damage_and_no_wrong_statement(tmp_path: Path) -
         for statement in ("SELECT * FROM numbers", "SELECT * FROM numbers WHERE n > 3"):
             with pytest.raises(DamagedError):
                 store.rows(statement)
+
+
+def test_a_table_is_made_when_a_question_first_names_it(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"n": [1]}), tmp_path / "one.parquet")
+    with Store({"one": [tmp_path / "one.parquet"], "two": []}, sandboxed=True) as store:
+        assert store.rows("SELECT 1") == [(1,)]
+        pq.write_table(pa.table({"n": [2]}), tmp_path / "one.parquet")
+
+        assert store.rows("SELECT n FROM One") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SHOW TABLES",
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1",
+        "SELECT name FROM (DESC) ORDER BY 1",
+        "SELECT name FROM (SHOW TABLES) ORDER BY 1",
+        "SELECT table_name FROM information_schema.tables WHERE table_type = 'VIEW' ORDER BY 1",
+    ],
+)
+def test_a_question_about_the_tables_sees_them_all(sql: str) -> None:
+    with Store({"one": pa.table({"n": [1]}), "two": []}, sandboxed=True) as store:
+        names = [name for (name, *_) in store.rows(sql)]
+
+    assert [name for name in names if "rows" not in name] == ["one", "two"]
+
+
+@pytest.mark.parametrize("sql", ["FROM query('FROM o' || 'ne')", "FROM query_table('o' || 'ne')"])
+def test_a_table_need_not_be_named_in_one_word(sql: str) -> None:
+    with Store({"one": pa.table({"n": [7]})}, sandboxed=True) as store:
+        assert store.rows(sql) == [(7,)]
+
+
+def test_a_wrong_name_is_answered_with_all_that_may_be_meant() -> None:
+    views = {"numbers": pa.table({"n": [1]}), "letters": pa.table({"c": ["a"]})}
+    with Store(views, sandboxed=True) as store:
+        with pytest.raises(QueryError, match="Did you mean.*letters"):
+            store.rows("SELECT * FROM leters")
+        with pytest.raises(QueryError, match="leters"):
+            store.rows("SELECT * FROM leters")
