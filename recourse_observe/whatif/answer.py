@@ -9,10 +9,12 @@ __all__ = [
     "Answer",
     "Check",
     "CheckRow",
+    "Direction",
     "Edit",
     "Kind",
     "LoadPoint",
     "Row",
+    "Sense",
     "Suggestion",
     "SweepPoint",
     "Unit",
@@ -40,6 +42,37 @@ class Unit(StrEnum):
     SECONDS = "seconds"
 
 
+class Sense(StrEnum):
+    """What becomes of a count."""
+
+    FEWER = "fewer"
+    MORE = "more"
+    AS_MANY = "as many"
+    NOT_KNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """Whether it would have been fewer or more, as far as worlds agree; see :class:`Row`.
+
+    Attributes:
+        sense: Not known when worlds that matter contradict each other.
+        worlds: How many dependencies, each with its luck, give the record.
+        fewer: How many of them say so; ``more`` and ``as_many`` likewise.
+    """
+
+    sense: Sense
+    worlds: int
+    fewer: int
+    more: int
+    as_many: int
+
+    @property
+    def known(self) -> bool:
+        """Whether the direction is answered."""
+        return self.sense is not Sense.NOT_KNOWN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One measure, as recorded and as it would have been.
@@ -52,6 +85,7 @@ class Row:
         high: Greatest such value.
         kind: How far it may be believed.
         note: What it counts, or what it rests on; may be empty.
+        direction: Of modelled failed calls, whether there are fewer or more; ``None`` of all else.
     """
 
     name: str
@@ -62,6 +96,7 @@ class Row:
     kind: Kind
     unit: Unit
     note: str = ""
+    direction: Direction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

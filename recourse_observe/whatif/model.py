@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from recourse_observe.whatif.answer import Check, CheckRow, Kind, LoadPoint, Row, Unit
 from recourse_observe.whatif.dependency import Dependency
+from recourse_observe.whatif.direction import direction_of
 from recourse_observe.whatif.fit import Fitted
 from recourse_observe.whatif.process import Rules
 from recourse_observe.whatif.record import Measured, Record
@@ -116,18 +117,22 @@ class Grounds:
             for one in self.before
         )
 
-    def middle(self, values: Sequence[float]) -> float:
-        """The weighted median of values, one for each world, over those that give the record.
+    @cached_property
+    def weights(self) -> tuple[float, ...]:
+        """How much each world counts: the nearer to the record the more, and only if it gives the record.
 
-        When none does, it is over all. The nearer a world is to the record, the more it counts.
+        When none does, all count.
         """
         near = min(self.apart)
         scale = _NEARER[0] * near + _NEARER[1]
-        weighed = sorted(
-            (value, exp((near - far) / scale))
-            for value, far, well in zip(values, self.apart, self.well, strict=True)
-            if well or not any(self.well)
+        return tuple(
+            exp((near - far) / scale) if well or not any(self.well) else 0.0
+            for far, well in zip(self.apart, self.well, strict=True)
         )
+
+    def middle(self, values: Sequence[float]) -> float:
+        """The weighted median of values, one for each world."""
+        weighed = sorted(zip(values, self.weights, strict=True))
         sums = list(accumulate(weight for _, weight in weighed))
         return weighed[bisect_left(sums, sums[-1] / 2)][0]
 
@@ -207,6 +212,7 @@ def _row(grounds: Grounds, measure: Measure, after: Sequence[Outcome], attempts:
     ]
     middle = grounds.middle(made)
     slack = _slack(grounds, measure, middle)
+    told = measure.name == "failed_calls"
     return Row(
         name=measure.name,
         recorded=was,
@@ -215,6 +221,9 @@ def _row(grounds: Grounds, measure: Measure, after: Sequence[Outcome], attempts:
         high=min(most, max(made) + slack),
         kind=Kind.MODEL,
         unit=measure.unit,
+        direction=direction_of(was, grounds.recorded.calls, made, grounds.weights)
+        if told
+        else None,
     )
 
 

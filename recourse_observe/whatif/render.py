@@ -4,10 +4,28 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from recourse_observe.text import clock, count, duration, moment, printable, table
-from recourse_observe.whatif.answer import Answer, Edit, Kind, Row, Suggestion, Unit
+from recourse_observe.text import clock, count, duration, moment, plural, printable, table
+from recourse_observe.whatif.answer import (
+    Answer,
+    Direction,
+    Edit,
+    Kind,
+    Row,
+    Sense,
+    Suggestion,
+    Unit,
+)
 
-__all__ = ["LABELS", "as_json", "as_markdown", "as_text", "label", "value"]
+__all__ = [
+    "LABELS",
+    "as_json",
+    "as_markdown",
+    "as_text",
+    "directions",
+    "edit_text",
+    "label",
+    "value",
+]
 
 LABELS: Final = {
     "failed_calls": "failed calls",
@@ -65,6 +83,7 @@ def as_markdown(answer: Answer) -> str:
     if answer.refusal is not None:
         lines += ["", f"**No model:** {_escaped(answer.refusal)}"]
     lines += ["", *_table_md(_HEAD, [_cells(row) for row in _ordered(answer.rows)])]
+    lines += _listed_after(directions(answer.rows))
     if answer.check is not None:
         lines += ["", "## Check on the recorded policy", "", *_table_md(*_checked(answer))]
         lines += ["", *_listed(answer.check.mechanisms)]
@@ -72,7 +91,8 @@ def as_markdown(answer: Answer) -> str:
         lines += ["", f"## {_escaped(answer.sweep_field)}", "", *_table_md(*_swept(answer))]
     for number, one in enumerate(answer.suggestions, 1):
         lines += ["", f"## Suggestion {number}", "", *_listed(map(edit_text, one.edits))]
-        lines += ["", *_table_md(_HEAD, [_cells(row) for row in one.rows]), "", _escaped(one.risk)]
+        lines += ["", *_table_md(_HEAD, [_cells(row) for row in one.rows])]
+        lines += [*_listed_after(directions(one.rows)), "", _escaped(one.risk)]
     lines += ["", "## What this rests on", "", *_listed(answer.assumes)]
     return "\n".join(lines) + "\n"
 
@@ -82,11 +102,35 @@ def edit_text(edit: Edit) -> str:
     return f"{edit.path}: {_plain(edit.before)} → {_plain(edit.after)}"
 
 
+def directions(rows: Iterable[Row]) -> list[str]:
+    """For measures of which worlds say whether there are fewer or more: what they say."""
+    return [
+        f"{label(row.name)}: {_direction(row.direction)}"
+        for row in rows
+        if row.direction is not None
+    ]
+
+
+def _direction(direction: Direction) -> str:
+    """Whether there are fewer or more, and how many worlds say so."""
+    said = {
+        Sense.FEWER: direction.fewer,
+        Sense.MORE: direction.more,
+        Sense.AS_MANY: direction.as_many,
+    }
+    of = f"of {plural(direction.worlds, 'world')}"
+    if direction.known:
+        return f"{direction.sense}, {of} {said[direction.sense]} say so"
+    each = ", ".join(f"{worlds} say {sense}" for sense, worlds in said.items() if worlds)
+    return f"{direction.sense} whether fewer or more: {of} {each}"
+
+
 def _lines(answer: Answer) -> Iterator[str]:
     yield _title(answer)
     yield from (f"  {printable(edit_text(edit))}" for edit in answer.edits)
     yield ""
     yield from table(_HEAD, [_cells(row) for row in _ordered(answer.rows)], right=_RIGHT)
+    yield from (f"direction of {one}" for one in directions(answer.rows))
     if answer.refusal is not None:
         yield ""
         yield f"no model: {printable(answer.refusal)}"
@@ -179,6 +223,7 @@ def _suggested(number: int, one: Suggestion) -> Iterator[str]:
     yield f"SUGGESTION {number}"
     yield from (f"  {printable(edit_text(edit))}" for edit in one.edits)
     yield from (f"  {line}" for line in table(_HEAD, [_cells(r) for r in one.rows], right=_RIGHT))
+    yield from (f"  direction of {told}" for told in directions(one.rows))
     yield f"  risk: {printable(one.risk)}"
 
 
@@ -192,6 +237,11 @@ def _plain(given: object) -> str:
             return f"{given:g}"
         case _:
             return str(given)
+
+
+def _listed_after(told: Iterable[str]) -> list[str]:
+    """Directions below a table."""
+    return [line for one in told for line in ("", f"Direction of {_escaped(one)}.")]
 
 
 def _listed(lines: Iterable[str]) -> list[str]:

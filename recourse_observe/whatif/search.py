@@ -89,10 +89,17 @@ class Bench:
         for width in _WIDTHS:
             parents = self._parents(found)
             turns = [parents[turn % len(parents)].guess for turn in range(steps)]
-            found += self.scored([near(record, guess, rng, width) for guess in turns])
+            steps_taken = [near(record, guess, rng, width) for guess in turns]
+            found += self.scored(list(map(self._likely, steps_taken)))
         best = min(found, key=lambda one: one.distance).guess
         nearby = [best._replace(slowdown=max(1.0, best.slowdown * much)) for much in _NEARBY]
-        return sorted([*found, *self.scored(nearby)], key=lambda one: one.distance)
+        return sorted(
+            [*found, *self.scored(list(map(self._likely, nearby)))], key=lambda one: one.distance
+        )
+
+    def _likely(self, guess: Guess) -> Guess:
+        """A guess that is no slower than requests were before there was a queue."""
+        return guess._replace(slowdown=min(guess.slowdown, self.seen.most_slowdown))
 
     def _parents(self, found: Sequence[Fitting]) -> list[Fitting]:
         """The best that blame the whole of the trouble on the outside, and that blame retries."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from recourse_observe.whatif.dependency import Dependency
 from recourse_observe.whatif.errors import blame, outside_faults, quota
+from recourse_observe.whatif.onset import STEEPEST, Step, first_step
 from recourse_observe.whatif.record import Record, Tried
 from recourse_observe.whatif.series import ending_of
 from recourse_observe.whatif.service import service_quantiles
@@ -20,8 +21,9 @@ __all__ = ["Full", "Seen", "look"]
 _EDGE_BINS: Final = 120
 _FULL_BIN_S: Final = 2.0
 _LASTING_S: Final = 6.0
-_QUICK: Final = 0.35
-_STEEP: Final = 40.0
+# What came from outside at first may have been so much more, and waiting among it.
+_MORE: Final = 1.4
+_LEAST_SLOWDOWN: Final = 1.15
 _GROUP: Final = 60
 _LONG: Final = 1.3
 _ILL: Final = 0.1
@@ -98,6 +100,9 @@ def look(record: Record) -> Seen:
     found = blame(record, usual_s)
     held = quota(record, found.quota)
     edges = _edges(record, usual_s)
+    step = first_step(record, service, edges)
+    if step is not None:
+        edges = (step.at_s, edges[1])
     shed = next((found.replies[reason] for reason in sorted(found.shed)), None)
     base = Dependency(service_s=service, faults=outside_faults(record, found))
     mechanisms = [f"half of the requests take no longer than {usual_s * 1000:.3g} ms in quiet"]
@@ -122,7 +127,7 @@ def look(record: Record) -> Seen:
         usual_per_s=_rate([call.at_s for call in record.calls], record.length_s),
         peak_per_s=_peak(t.at_s + t.duration_s for t in record.attempts if t.outcome == "success"),
         full=_full(record, found.shed, edges),
-        most_slowdown=_most_slowdown(record, service, edges[0]),
+        most_slowdown=_most_slowdown(step),
         edges=edges,
         suffered=_suffered(record, quiet, usual_s),
         mechanisms=tuple(mechanisms),
@@ -212,18 +217,9 @@ def _worth(mean: float) -> float:
     return mean * log(mean) if mean else 0.0
 
 
-def _most_slowdown(record: Record, service: Sequence[float], from_s: float) -> float:
-    """How much slower the quicker third of the first attempts was: before there is a queue to wait in."""
-    window = (from_s + 0.5, from_s + 2.5)
-    first = [t for t in record.attempts if t.ran and window[0] <= t.at_s < window[1]]
-    worked = sorted(
-        (t.duration_s, t.outcome != "success") for t in first if ending_of(t) is not Ending.ERROR
-    )
-    if len(worked) < 5:  # noqa: PLR2004  # too few to tell
-        return _STEEP
-    seconds, cut = worked[int(_QUICK * len(worked))]
-    usual_s = service[int(_QUICK * len(service))]
-    return _STEEP if cut else min(_STEEP, max(1.15, 1.3 * seconds / usual_s))
+def _most_slowdown(step: Step | None) -> float:
+    """What can have come from outside, by what it was like before there was a queue to wait in."""
+    return STEEPEST if step is None else min(STEEPEST, max(_LEAST_SLOWDOWN, _MORE * step.slowdown))
 
 
 def _edges(record: Record, usual_s: float) -> tuple[float, float]:

@@ -1,0 +1,47 @@
+"""Whether a candidate is better: told as far as the worlds that give the record agree."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from recourse_observe.whatif.answer import Direction, Sense
+
+__all__ = ["direction_of"]
+
+# A smaller change is none: of all calls a part, and more than chance.
+_NOTICED: Final = (0.01, 10.0)
+# The part of the weight of all worlds that has to say the same.
+_AGREE: Final = 0.75
+
+
+def direction_of(
+    recorded: float, calls: int, made: Sequence[float], weights: Sequence[float]
+) -> Direction:
+    """What worlds say of a number of calls.
+
+    Args:
+        recorded: How many were recorded.
+        calls: Of how many.
+        made: How many each world makes of it under the candidate.
+        weights: How much each world counts.
+    """
+    part, least = _NOTICED
+    noticed = max(least, part * calls)
+    senses = [_sense(one - recorded, noticed) for one in made]
+    behind = dict.fromkeys(senses, 0.0)
+    for sense, weight in zip(senses, weights, strict=True):
+        behind[sense] += weight
+    first = max(behind, key=behind.__getitem__)
+    known = behind[first] >= _AGREE * sum(weights)
+    return Direction(
+        sense=first if known else Sense.NOT_KNOWN,
+        worlds=len(senses),
+        fewer=senses.count(Sense.FEWER),
+        more=senses.count(Sense.MORE),
+        as_many=senses.count(Sense.AS_MANY),
+    )
+
+
+def _sense(change: float, noticed: float) -> Sense:
+    if abs(change) < noticed:
+        return Sense.AS_MANY
+    return Sense.FEWER if change < 0 else Sense.MORE
