@@ -51,7 +51,7 @@ def parse_duration_s(field: str, text: str) -> float:
         PolicyError: The text is no number with one of the units us, ms, s, m, h.
     """
     match = _TEXT.fullmatch(text.strip())
-    if match is None:
+    if match is None or not math.isfinite(float(match[1])):
         raise PolicyError(field, text, "a number with a unit, for example '250ms', '1.5s' or '2m'")
     times, per = _UNITS[match[2]]
     return float(match[1]) * times / per

@@ -35,6 +35,7 @@ __all__ = ["PolicyFile", "parse", "parse_policy"]
 
 SECTIONS: Final = ("budgets", "default", "fallback", "policies")
 _FOR_EDITORS: Final = "$schema"
+_DEEPEST: Final = len(("policies", "payments.Charge", "retry", "budget", "name"))
 
 Path = tuple[str, ...]
 
@@ -76,8 +77,8 @@ class PolicyFile:
         named = field.endswith(".name") and self.says(section, field.removesuffix(".name"))
         return named or any(path in self.written for path in _spellings(section, field))
 
-    def without(self, keys: frozenset[str]) -> "PolicyFile":
-        """The file with the policies of these names set aside, and without such budgets."""
+    def without(self, wrong: frozenset[Path]) -> "PolicyFile":
+        """The file with the policies of these sections set aside, and without such budgets."""
         sections: dict[Path, Policy | None] = {
             ("default",): self.default,
             ("fallback",): self.fallback,
@@ -85,11 +86,11 @@ class PolicyFile:
         sections |= {("policies", str(policy.key)): policy for policy in self.policies}
         return dataclasses.replace(
             self,
-            partial={at: one for at, one in sections.items() if one and at[-1] in keys},
-            policies=tuple(policy for policy in self.policies if str(policy.key) not in keys),
-            default=None if "default" in keys else self.default,
-            fallback=None if "fallback" in keys else self.fallback,
-            budgets={k: v for k, v in self.budgets.items() if f"budgets.{k}" not in keys},
+            partial={at: one for at, one in sections.items() if one and at in wrong},
+            policies=tuple(one for one in self.policies if ("policies", one.key) not in wrong),
+            default=None if ("default",) in wrong else self.default,
+            fallback=None if ("fallback",) in wrong else self.fallback,
+            budgets={k: v for k, v in self.budgets.items() if ("budgets", k) not in wrong},
         )
 
     def line(self, section: Path, field: str = "") -> int | None:
@@ -126,8 +127,7 @@ def parse(data: object, *, file: str = "", lines: Lines | None = None) -> Policy
         written=frozenset(_paths(document, ())),
     )
     if reader.problems:
-        wrong = frozenset(problem.key for problem in reader.problems)
-        raise PolicyFileError(reader.problems, read.without(wrong))
+        raise PolicyFileError(reader.problems, read.without(frozenset(reader.wrong)))
     return read
 
 
@@ -147,5 +147,5 @@ def parse_policy(key: str, data: object, *, file: str = "") -> Policy:
 def _paths(table: Mapping[str, Any], above: Path) -> Iterator[Path]:
     for name, value in table.items():
         yield (*above, name)
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and len(above) < _DEEPEST:
             yield from _paths(cast("Mapping[str, Any]", value), (*above, name))

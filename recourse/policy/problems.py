@@ -71,7 +71,10 @@ def shown(value: object) -> str:
     """A value as a person may read it in one line; nothing for ``None``."""
     if value is None:
         return ""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # too deep, or a number of too many digits
+        return f"a too large {type(value).__name__}"
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 

@@ -35,10 +35,12 @@ class Reader:
 
     Attributes:
         lines: Where each key stands.
+        wrong: The sections of what is wrong, for example ``("policies", "payments.Charge")``.
     """
 
     def __init__(self, file: str, lines: Lines) -> None:
         self.lines: Lines = lines
+        self.wrong: set[Path] = set()
         self._file = file
         self._problems: list[Problem] = []
 
@@ -125,8 +127,9 @@ class Reader:
         values = self._fields(kind, given, path)
         if not isinstance(given, Mapping):
             return None
+        table = cast("Mapping[str, Any]", given)
         for name in _NEEDED.get(kind, ()):
-            if cast("Mapping[str, Any]", given).get(name) in {None, ""}:
+            if table.get(name) is None or values.get(name) == "":
                 self._wrong((*path, name), None, "is missing", f"name the {path[-1]}")
         return self._guarded(path, lambda: kind(**values))
 
@@ -155,6 +158,7 @@ class Reader:
         self, path: Path, value: object, wrong: str, advice: str, *, rule: str = "wrong_value"
     ) -> None:
         head = 2 if path[:1] in {("policies",), ("budgets",)} else 1
+        self.wrong.add(path[:head])
         key = path[1] if path[:1] == ("policies",) and path[1:] else ".".join(path[:head])
         self._problems.append(
             Problem(

@@ -18,6 +18,7 @@ __all__ = ["HTTPSource"]
 
 MAX_DOCUMENTS: Final = 1000
 _PLACE: Final = "{key}"
+_ACCEPT: Final = {"Accept": "application/json, application/toml"}
 _NOT_MODIFIED, _NOT_FOUND, _GONE = 304, 404, 410
 
 
@@ -39,7 +40,7 @@ class HTTPSource:
     Args:
         url: ``http`` or ``https``, for example ``https://policies.example/v1/{key}``.
         timeout_s: Limit of each operation on the connection.
-        headers: Sent with every request, for example a token.
+        headers: Sent with every request, for example a token; not to where the server redirects.
         max_bytes: Longest answer that is read.
 
     Raises:
@@ -58,7 +59,7 @@ class HTTPSource:
     ) -> None:
         self._url = url
         self._timeout_s = seconds("timeout_s", timeout_s)
-        self._headers = {"Accept": "application/json, application/toml", **(headers or {})}
+        self._headers = dict(headers or {})
         self._max_bytes = max_bytes
         self._mutex = Mutex()
         self._documents: OrderedDict[str, _Document] = OrderedDict()
@@ -94,10 +95,12 @@ class HTTPSource:
         with self._mutex.lock:
             known = self._documents.get(url)
         marks = {"If-None-Match": known.etag} if known is not None else {}
-        request = Request(url, headers={**self._headers, **marks})  # noqa: S310 -- __init__ has seen to the scheme
+        request = Request(url, headers={**_ACCEPT, **marks})  # noqa: S310 -- __init__ has seen to the scheme
+        for name, value in self._headers.items():
+            request.add_unredirected_header(name, value)
         try:
             with urlopen(request, timeout=self._timeout_s) as response:  # noqa: S310 -- likewise
-                body: bytes = response.read(self._max_bytes + 1)
+                body = self._read(response, url)
                 headers: Mapping[str, str] = response.headers
         except HTTPError as error:
             error.close()
@@ -110,11 +113,20 @@ class HTTPSource:
         self._remember(url, headers.get("ETag"), content)
         return content
 
+    def _read(self, response: Any, url: str) -> bytes:
+        body: bytes = response.read(self._max_bytes + 1)
+        missing: int = response.length or 0
+        # The beginning of a TOML document is one, too: most of the policies would be gone.
+        if missing and len(body) <= self._max_bytes:
+            message = f"{url} broke off after {len(body)} of {len(body) + missing} bytes"
+            raise ConnectionError(message)
+        return body
+
     def _content(self, url: str, key: PolicyKey, body: bytes, media: str) -> Policy | PolicyFile:
         if len(body) > self._max_bytes:
             field = f"the answer of {url}"
             raise PolicyError(field, len(body), f"at most {self._max_bytes} bytes")
-        text = body.decode("utf-8", errors="replace")
+        text = body.decode("utf-8-sig", errors="replace")
         is_toml = "toml" in media or urlsplit(url).path.endswith(".toml")
         data: Any = data_of(text, url, "toml" if is_toml else "json")
         if _PLACE in self._url:

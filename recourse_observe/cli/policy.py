@@ -1,16 +1,16 @@
 """`recourse policy`: policy files checked, explained and compared. Nothing is called, no archive is read."""
 
 import json
-import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, assert_never
 
 import click
 
 from recourse.budget.kinds import budgets_of
+from recourse.duration import is_finite_number
 from recourse.errors import PolicyNotFoundError
 from recourse.policy.diff import diff as policy_diff
 from recourse.policy.environment import POLICY_FILE, Environment
@@ -19,7 +19,7 @@ from recourse.policy.lint import lint as unwise
 from recourse.policy.load import load
 from recourse.policy.model import EffectivePolicy
 from recourse.policy.parse import PolicyFile
-from recourse.policy.problems import PolicyFileError, Problem, suggestion
+from recourse.policy.problems import PolicyFileError, Problem, shown, suggestion
 from recourse.policy.schema import schema as json_schema
 from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.options import warn
@@ -88,7 +88,7 @@ def _read(path: str) -> tuple[PolicyFile | None, tuple[Problem, ...]]:
 
 
 def _as_data(level: str, problem: Problem) -> dict[str, Any]:
-    return {"level": level, **asdict(problem), "value": _plain(problem.value)}
+    return {"level": level, **asdict(replace(problem, value=_plain(problem.value)))}
 
 
 # ---------------------------------------------------------------- explain
@@ -262,5 +262,6 @@ def _shown(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value that JSON has a word for."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    """A value that JSON has a word for, or its text."""
+    has_word = value is None or isinstance(value, bool | str) or is_finite_number(value)
+    return value if has_word else shown(value)

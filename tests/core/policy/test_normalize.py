@@ -286,3 +286,7 @@ def test_a_probe_lasts_a_cooldown_where_attempts_have_no_limit() -> None:
 
 def test_what_is_normalised_keeps_its_key() -> None:
     assert normalized().key == "a.B"
+
+
+def test_r03_a_change_says_why_in_one_of_four_words() -> None:
+    assert [*Why] == ["default", "clamped_low", "clamped_high", "inconsistent"]

@@ -185,6 +185,10 @@ def test_an_unknown_name_far_from_all_others_is_answered_with_what_is_allowed() 
             "default retry.budget.name 3 is not allowed; use a name",
         ),
         (
+            {"default": {"retry": {"budget": {"name": []}}}},
+            "default retry.budget.name [] is not allowed; use a name",
+        ),
+        (
             {"default": {"retry": {"budget": {"name": ""}}}},
             "default retry.budget.name is missing; name the budget",
         ),
@@ -318,3 +322,35 @@ def test_no_document_at_all_breaks_the_reader(data: dict[str, Any]) -> None:
 
     keys = [policy.normalize().key for policy in read.policies]
     assert keys == list(data.get("policies") or {})
+
+
+def test_a_value_too_large_to_be_written_is_told_by_its_kind() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    assert data_problems({"policies": deep, "default": {"retry": {"max_backoff_s": 16**9999}}}) == [
+        "policies a too large list is no table; write a table of names and values",
+        (
+            "default retry.max_backoff_s a too large int is not allowed; use a finite number of "
+            "seconds, or a text such as '250ms'"
+        ),
+    ]
+
+
+def test_tables_in_tables_without_end_are_one_mistake() -> None:
+    text = "[default]\n" + ".".join("a" * 5000) + " = 1\n"
+
+    assert problems_of(text) == [
+        "p.toml:2: default a is not known; use one of circuit, hedge, id, idempotent, retry"
+    ]
+
+
+def test_a_policy_for_a_key_called_default_is_not_the_default() -> None:
+    with pytest.raises(PolicyFileError) as caught:
+        parse({"default": {"id": "good"}, "policies": {"default": {"id": 5}, "a.B": {}}})
+
+    rest = caught.value.rest
+    assert rest is not None
+    assert (rest.default, rest.policies) == (Policy("default", id="good"), (Policy("a.B"),))
+    assert list(rest.partial) == [("policies", "default")]

@@ -31,6 +31,7 @@ class Server(ThreadingHTTPServer):
         self.sent: dict[str, str] = {}
         self.asked: list[tuple[str, str | None]] = []
         self.received: dict[str, str] = {}
+        self.moved: dict[str, str] = {}
 
     def says(self, data: object, **headers: str) -> None:
         self.body, self.sent = json.dumps(data).encode(), headers
@@ -47,6 +48,12 @@ class Handler(BaseHTTPRequestHandler):
         mark = self.headers.get("If-None-Match")
         self.server.asked.append((self.path, mark))
         self.server.received = dict(self.headers)
+        if self.path in self.server.moved:
+            self.send_response(302)
+            self.send_header("Location", self.server.moved[self.path])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         is_known = mark is not None and mark == self.server.sent.get("ETag")
         self.send_response(304 if is_known else self.server.status)
         for name, value in self.server.sent.items():
@@ -174,6 +181,36 @@ def test_an_answer_that_is_no_json_says_so(server: Server, body: bytes) -> None:
 
     with pytest.raises(PolicyFileError, match="is no JSON"):
         HTTPSource(server.url).get(KEY)
+
+
+@pytest.mark.parametrize("promised", ["200", "120"])
+def test_an_answer_that_ends_before_its_length_is_an_outage(server: Server, promised: str) -> None:
+    # What came is a whole TOML document, and not the one that was sent.
+    server.body = b'[policies."a.B".retry]\nmax_attempts = 2\n'
+    server.sent = {"Content_Length": promised}
+
+    with pytest.raises(ConnectionError, match=rf"broke off after 40 of {promised} bytes"):
+        HTTPSource(server.url + "/p.toml", max_bytes=150).get(KEY)
+
+
+def test_a_token_is_not_sent_on_to_where_a_server_redirects(server: Server) -> None:
+    server.says(ONE)
+    server.moved = {"/a.B": "/elsewhere"}
+
+    found = HTTPSource(server.url + "/{key}", headers={"Authorization": "Bearer t"}).get(KEY)
+
+    assert found == TWO_ATTEMPTS
+    assert [path for path, _ in server.asked] == ["/a.B", "/elsewhere"]
+    assert "Authorization" not in server.received
+    assert "application/json" in server.received["Accept"]
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "/a.B"])
+def test_a_redirect_to_no_server_or_without_end_is_an_outage(server: Server, target: str) -> None:
+    server.moved = {"/a.B": target}
+
+    with pytest.raises(HTTPError):
+        HTTPSource(server.url + "/{key}").get(KEY)
 
 
 def test_an_answer_that_is_too_long_is_refused(server: Server) -> None:

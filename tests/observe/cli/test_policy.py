@@ -175,6 +175,17 @@ def test_lint_shows_no_control_characters_of_a_file(policy: Policy) -> None:
     assert "\x1b" not in policy("lint", "evil.toml").out
 
 
+def test_lint_writes_what_json_has_no_word_for_as_text(policy: Policy) -> None:
+    Path("odd.toml").write_text(
+        f"policies = {'[' * 200}{']' * 200}\n"
+        "[default]\nretry.jitter = [2026-01-01]\nretry.max_attempts = 0x" + "F" * 9999
+    )
+
+    values = [one["value"] for one in policy("lint", "odd.toml", "--json").document["problems"]]
+
+    assert values == ["[" * 59 + "…", "[datetime.date(2026, 1, 1)]", "a too large int"]
+
+
 # ---------------------------------------------------------------- explain
 
 
