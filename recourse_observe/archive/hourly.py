@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from recourse_observe.archive.foreign import parsed
+
 __all__ = ["EMPTY", "hourly"]
 
 EMPTY: Final = '{"kind": "log", "base": 1.02, "unit": "us", "counts": {}}'
@@ -43,11 +45,11 @@ def _merged(texts: Sequence[str]) -> str | None:
     shape: dict[str, Any] | None = None
     for text in texts:
         try:
-            said = json.loads(text)
+            said = parsed(text)
             counts = said.pop("counts")
             for step, count in counts.items():
-                total[step] += int(count)
-        except (ValueError, TypeError, KeyError, AttributeError):
+                total[str(int(step))] += int(count)
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
             return None
         if shape not in (None, said):
             return None

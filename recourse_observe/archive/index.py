@@ -14,6 +14,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recourse_observe.archive.foreign import parsed
 from recourse_observe.archive.names import FileName
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.validate import FoundFile
@@ -61,7 +62,7 @@ def read_index(root: Path) -> dict[Path, FoundFile]:
     """The files that the index names; nothing when there is none, or it cannot be understood."""
     path = root / INDEX
     try:
-        if path.is_symlink() or path.stat().st_size > _LARGEST_BYTES:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST_BYTES:
             return {}
         rows = pq.ParquetFile(str(path)).read(columns=_SCHEMA.names).to_pylist()
         return {file.path: file for file in (_file(root, row) for row in rows)}
@@ -93,17 +94,17 @@ def _entry(root: Path, file: FoundFile) -> dict[str, Any]:
 
 def _file(root: Path, row: Mapping[str, Any]) -> FoundFile:
     path = root / row["file"]
-    bounds = json.loads(row["bounds"])
+    bounds = parsed(row["bounds"])
     return FoundFile(
         path=path,
         table={table: table for table in TABLES}[row["table"]],
         rows=row["rows"],
         size_bytes=row["size_bytes"],
         name=FileName.parse(path.name),
-        columns=tuple((str(name), str(kind)) for name, kind in json.loads(row["columns"])),
-        metadata={str(k): str(v) for k, v in json.loads(row["metadata"]).items()},
+        columns=tuple((str(name), str(kind)) for name, kind in parsed(row["columns"])),
+        metadata={str(k): str(v) for k, v in parsed(row["metadata"]).items()},
         modified_ns=row["modified_ns"],
-        renamed={str(k): str(v) for k, v in json.loads(row["renamed"]).items()},
+        renamed={str(k): str(v) for k, v in parsed(row["renamed"]).items()},
         bounds={name: (_heard(pair[0]), _heard(pair[1])) for name, pair in bounds.items()},
     )
 

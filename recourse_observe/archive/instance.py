@@ -24,6 +24,9 @@ __all__ = [
 CHANGING: Final = "_compact"
 """The folder in ``_live`` whose lock is held by whoever removes published files."""
 _LOCK: Final = "lock"
+# Whoever opens a lock may be looking at somebody else's archive: a pipe is not waited for.
+_CAREFUL: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_MINE: Final = os.O_RDWR | os.O_CREAT | _CAREFUL
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._]+")
 _INSTANCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 _SEGMENT: Final = re.compile(r"(\d{6,12})\.segment")
@@ -60,7 +63,7 @@ class Lock:
     """Held as long as the process lives; the operating system gives it back when it dies."""
 
     def __init__(self, folder: Path) -> None:
-        self._descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._descriptor = os.open(folder / _LOCK, _MINE, 0o644)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -75,7 +78,7 @@ class Lock:
 def is_alive(folder: Path) -> bool:
     """Whether the writer of this folder holds its lock."""
     try:
-        descriptor = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(folder / _LOCK, os.O_RDONLY | _CAREFUL)
     except OSError:
         return False
     try:

@@ -1,7 +1,6 @@
 """What is in an archive: the files that can be read, and one sentence about each that cannot."""
 
 import glob
-import json
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from recourse_observe.archive.errors import (
     ArchiveVersionError,
     NotAnArchiveError,
 )
+from recourse_observe.archive.foreign import first_bytes, parsed
 from recourse_observe.archive.index import read_index
 from recourse_observe.archive.live import FoundSegment, unpublished_segments
 from recourse_observe.archive.names import MARKER, FileName
@@ -247,22 +247,21 @@ def _published(file: FoundFile) -> Iterator[tuple[str, int]]:
 def _check_marker(root: Path, findings: _Findings, *, expected: bool) -> None:
     marker = root / MARKER
     try:
-        with marker.open("rb") as file:
-            said = json.loads(file.read(_MARKER_BYTES))
-        if said.get("format") != "recourse.archive":
+        said = parsed(first_bytes(marker, _MARKER_BYTES))
+        major = said["major"]
+        if said["format"] != "recourse.archive" or not isinstance(major, int):
             raise ValueError  # noqa: TRY301  # a foreign marker is an unreadable one
-        major = int(said["major"])
     except FileNotFoundError:
         if expected:
             findings.warnings.append(f"{MARKER} is missing; the directory was read as it is")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, LookupError):
         findings.is_archive = True
         findings.warnings.append(f"{MARKER} cannot be understood; the directory was read as it is")
     else:
         findings.is_archive = True
         if major != MAJOR:
             problem = (
-                f"was written by schema {major} and this reader knows {MAJOR}; "
+                f"was written by schema {str(major)[:40]} and this reader knows {MAJOR}; "
                 "upgrade recourse-observe"
             )
             raise ArchiveVersionError(os.fspath(root), problem)

@@ -1,6 +1,5 @@
 """Segments read back: everything up to the first batch that is not whole."""
 
-import json
 import struct
 import zlib
 from array import array
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from recourse_observe.archive.columns import Part, layout
+from recourse_observe.archive.foreign import parsed
 from recourse_observe.archive.schema import Column, Kind
 from recourse_observe.archive.segment import FRAME, LENGTH, MAGIC, TOLD_AS, SegmentHead
 from recourse_observe.archive.texts import Texts
@@ -64,7 +64,7 @@ class SegmentData:
         while at < len(payload):
             (length,) = LENGTH.unpack_from(payload, at)
             at += LENGTH.size + length
-            said = json.loads(payload[at - length : at])
+            said = parsed(payload[at - length : at])
             table = str(said["table"])
             known = TOLD_AS.get(table, table)
             if said["words"]:
@@ -158,7 +158,7 @@ def read_segment(path: Path, pause: Callable[[], object] = lambda: None) -> Segm
             raise ValueError(message)
         try:
             (length,) = LENGTH.unpack_from(first)
-            said = json.loads(first[LENGTH.size : LENGTH.size + length])
+            said = parsed(first[LENGTH.size : LENGTH.size + length])
             data = SegmentData(SegmentHead.of_json(said), wall_ns=int(said["wall_ns"]))
         except _BAD:
             message = "is no segment of this version"

@@ -1,6 +1,5 @@
 """Is this file one of ours? Asked before DuckDB sees it, because one bad footer fails a whole query."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recourse_observe.archive.foreign import parsed
 from recourse_observe.archive.names import FileName
 from recourse_observe.archive.schema import MAJOR, TABLES, Column, Kind, Table
 
@@ -78,7 +78,7 @@ class FoundFile:
     def replaces(self) -> frozenset[str]:
         """Names of the files that this one was compacted from."""
         try:
-            names = json.loads(self.metadata.get("recourse.replaces", "[]"))
+            names = parsed(self.metadata.get("recourse.replaces", "[]"))
             return frozenset(name for name in names if isinstance(name, str))
         except (ValueError, TypeError):
             return frozenset()

@@ -52,7 +52,7 @@ def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
             raise ClosedError
         said = json.loads(_exactly(stream, text_size))
         return said, _exactly(stream, data_size)
-    except (OSError, ValueError, MemoryError):
+    except (OSError, ValueError, MemoryError, RecursionError):
         raise ClosedError from None
 
 
