@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from typing import Any, Final, ParamSpec, TypeVar
 
 from recourse.drivers.wrapping import guarded
-from recourse.errors import RecourseError
+from recourse.errors import PolicyError, RecourseError
 from recourse.executor import Executor
 from recourse.key import PolicyKey
 from recourse.locks import Mutex
@@ -79,9 +79,10 @@ def init(executor: Executor) -> None:
     """Make ``executor`` the one that the module-level functions use.
 
     Raises:
+        PolicyError: It is no executor.
         RecourseError: There is one already, by an earlier ``init`` or an earlier call.
     """
-    _DEFAULT.given(executor)
+    _DEFAULT.given(_executor(executor))
 
 
 def get_executor() -> Executor:
@@ -91,8 +92,12 @@ def get_executor() -> Executor:
 
 @contextmanager
 def using(executor: Executor) -> Generator[Executor]:
-    """Let the module-level functions use ``executor`` inside the block, in this context only."""
-    token = _OVERRIDE.set(executor)
+    """Let the module-level functions use ``executor`` inside the block, in this context only.
+
+    Raises:
+        PolicyError: It is no executor.
+    """
+    token = _OVERRIDE.set(_executor(executor))
     try:
         yield executor
     finally:
@@ -129,10 +134,21 @@ def guard(key: str | PolicyKey) -> Callable[[F], F]:
     """Decorate a function, coroutine function or generator function: every call is governed.
 
     The executor is looked up at each call, so a decorated function follows ``init`` and ``using``.
+
+    Raises:
+        PolicyError: There is no key; ``@guard`` without one has the function in its place.
     """
+    PolicyKey.parse(key)
 
     def decorate(function: F) -> F:
         wrapped: F = guarded(get_executor, key, function)
         return wrapped
 
     return decorate
+
+
+def _executor(given: object) -> Executor:
+    if not isinstance(given, Executor):
+        field = "executor"
+        raise PolicyError(field, given, "an Executor")
+    return given

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Final, NamedTuple, TypeVar, TypeVarTuple
+from typing import Final, NamedTuple, TypeVar, TypeVarTuple, cast
 
 from recourse.budget.protocol import Ask, Budget, Decision, Feedback, Peeking, Tracking
 from recourse.errors import PolicyError
@@ -50,6 +50,9 @@ class Budgets:
         if missing not in tuple(MissingBudget):
             field = "missing_budget"
             raise PolicyError(field, missing, "one of " + ", ".join(MissingBudget))
+        if budgets is not None and not isinstance(cast("object", budgets), Mapping):
+            field = "budgets"
+            raise PolicyError(field, budgets, "a mapping from names to budgets")
         self._missing = MissingBudget(missing)
         self._entries = (
             None

@@ -13,7 +13,15 @@ import pytest
 
 import recourse
 import recourse.testing
-from recourse import Executor, NoPolicyError, Policy, RecourseError, RetryPolicy, facade
+from recourse import (
+    Executor,
+    NoPolicyError,
+    Policy,
+    PolicyError,
+    RecourseError,
+    RetryPolicy,
+    facade,
+)
 from recourse.policy.model import Jitter
 from recourse.testing import VirtualClock
 
@@ -148,6 +156,21 @@ def test_r80_init_gives_the_module_its_executor_once(monkeypatch: pytest.MonkeyP
     assert recourse.get_executor() is mine
     with pytest.raises(RecourseError, match="an executor is in use"):
         recourse.init(mine)
+
+
+@pytest.mark.parametrize("given", [None, "policies.toml", Executor])
+def test_r80_what_is_no_executor_is_refused_at_once(given: Any) -> None:
+    with pytest.raises(PolicyError, match=r"executor .* is not allowed; use an Executor"):
+        recourse.init(given)
+    with pytest.raises(PolicyError, match=r"executor .* is not allowed; use an Executor"):
+        recourse.using(given).__enter__()
+
+
+def test_guard_without_a_key_is_refused_where_it_is_written() -> None:
+    guard: Any = recourse.guard
+
+    with pytest.raises(PolicyError, match=r"key <function .*> is not allowed"):
+        guard(executor)
 
 
 def test_r80_init_after_the_first_use_raises() -> None:
