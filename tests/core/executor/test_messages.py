@@ -58,3 +58,16 @@ def test_an_error_without_a_text_goes_through_a_call(both: Any) -> None:
     kept = timeline_of(error)
     assert kept is not None
     assert str(kept.error).endswith("Unspeakable")
+
+
+def test_r71_a_secret_that_the_cut_runs_through_is_not_kept() -> None:
+    def redact(text: str) -> str:
+        return text.replace("secret", "[redacted]")
+
+    kept = [
+        message_of(redact)(OSError("." * (LONGEST - seen) + "secret and more"))
+        for seen in range(len("secret"))
+    ]
+
+    assert {text.strip(".") for text in kept} == {""}
+    assert message_of(redact)(OSError("a secret" + "." * LONGEST)).startswith("a [redacted].")
