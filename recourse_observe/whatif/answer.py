@@ -56,8 +56,8 @@ class Direction:
     """Whether it would have been fewer or more, as far as worlds agree; see :class:`Row`.
 
     Attributes:
-        sense: Not known when worlds that matter contradict each other.
-        worlds: How many dependencies, each with its luck, give the record.
+        sense: Not known when too many worlds contradict the middle.
+        worlds: How many dependencies, each with its luck, come near the record.
         fewer: How many of them say so; ``more`` and ``as_many`` likewise.
     """
 

@@ -24,8 +24,9 @@ __all__ = ["MEASURES", "Grounds", "Measure", "checked", "ground", "load_points",
 _OTHER_SEEDS: Final = (2, 3)
 # How far a run may be from the record, beside the nearest.
 _FAR: Final = (1.6, 0.03)
-# By how much more a world counts e times less.
+# By how much more a world counts e times less: for the middle, and when worlds vote.
 _NEARER: Final = (0.06, 0.0025)
+_NEAR: Final = (0.25, 0.01)
 
 
 class Measure(NamedTuple):
@@ -123,18 +124,28 @@ class Grounds:
 
         When none does, all count.
         """
-        near = min(self.apart)
-        scale = _NEARER[0] * near + _NEARER[1]
+        counts = self.well if any(self.well) else (True,) * len(self.well)
         return tuple(
-            exp((near - far) / scale) if well or not any(self.well) else 0.0
-            for far, well in zip(self.apart, self.well, strict=True)
+            weight * count for weight, count in zip(self._nearness(_NEARER), counts, strict=True)
         )
+
+    @cached_property
+    def votes(self) -> tuple[float, ...]:
+        """How much each world counts when it is asked whether there are fewer or more.
+
+        Those that miss the record are heard as well: the luck that gives it may be rare.
+        """
+        return self._nearness(_NEAR)
 
     def middle(self, values: Sequence[float]) -> float:
         """The weighted median of values, one for each world."""
         weighed = sorted(zip(values, self.weights, strict=True))
         sums = list(accumulate(weight for _, weight in weighed))
         return weighed[bisect_left(sums, sums[-1] / 2)][0]
+
+    def _nearness(self, scale: tuple[float, float]) -> tuple[float, ...]:
+        near = min(self.apart)
+        return tuple(exp((near - far) / (scale[0] * near + scale[1])) for far in self.apart)
 
     def tasks(self, rules: Rules) -> list[Task]:
         """The runs of one set of rules, in the order of ``before``."""
@@ -212,7 +223,9 @@ def _row(grounds: Grounds, measure: Measure, after: Sequence[Outcome], attempts:
     ]
     middle = grounds.middle(made)
     slack = _slack(grounds, measure, middle)
-    told = measure.name == "failed_calls"
+    is_told = measure.name == "failed_calls"
+    votes = grounds.votes
+    told = direction_of(was, grounds.recorded.calls, middle, made, votes) if is_told else None
     return Row(
         name=measure.name,
         recorded=was,
@@ -221,9 +234,7 @@ def _row(grounds: Grounds, measure: Measure, after: Sequence[Outcome], attempts:
         high=min(most, max(made) + slack),
         kind=Kind.MODEL,
         unit=measure.unit,
-        direction=direction_of(was, grounds.recorded.calls, made, grounds.weights)
-        if told
-        else None,
+        direction=told,
     )
 
 

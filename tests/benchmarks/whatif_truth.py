@@ -32,8 +32,7 @@ from recourse import Policy
 from recourse_observe.lab import BudgetSpec, run
 from recourse_observe.lab.recording import record
 from recourse_observe.queries.archive import open_archive
-from recourse_observe.whatif import Answer, ask
-from recourse_observe.whatif.answer import Kind
+from recourse_observe.whatif import Answer, Kind, Sense, ask
 from recourse_observe.whatif.candidate import edited
 from recourse_observe.whatif.scene import stretch
 from tests.benchmarks import whatif_pairs, whatif_pool
@@ -79,6 +78,7 @@ class Verdict(NamedTuple):
     attempts_predicted: float | None
     attempts_bound: float | None
     cpu_s: float
+    sense: str | None = None
 
     @property
     def floor(self) -> float:
@@ -103,6 +103,11 @@ class Verdict(NamedTuple):
         )
 
     @property
+    def is_told(self) -> bool:
+        """Whether there is an answer, and it says in which direction it goes."""
+        return self.predicted is not None and self.sense != Sense.NOT_KNOWN
+
+    @property
     def crossed(self) -> bool:
         """Whether the truth is beyond a bound."""
         calls = self.bound is not None and self.truth > self.bound
@@ -111,9 +116,13 @@ class Verdict(NamedTuple):
         )
 
     def sign_right(self, said: float) -> bool:
-        """Whether an answer moves in the direction of the truth, and far enough to be noticed."""
-        moved, really = said - self.recorded, self.truth - self.recorded
-        return moved * really > 0 and abs(moved) >= min(self.floor, 0.25 * abs(really))
+        """Whether an answer moves in the direction of the truth."""
+        return (said - self.recorded) * (self.truth - self.recorded) > 0
+
+    def seen_right(self, said: float) -> bool:
+        """The same, and far enough to be noticed."""
+        moved, really = abs(said - self.recorded), abs(self.truth - self.recorded)
+        return self.sign_right(said) and moved >= min(self.floor, 0.25 * really)
 
     def error(self, said: float) -> float:
         """How far an answer is from the truth, in parts of it; few failed calls count as the floor."""
@@ -206,6 +215,7 @@ def compared(
         attempts_predicted=attempts.candidate,
         attempts_bound=None if attempts_bound is None else attempts_bound.high,
         cpu_s=round(cpu_s, 2),
+        sense=None if model.direction is None else str(model.direction.sense),
     )
 
 
@@ -215,10 +225,10 @@ def compared(
 def table(verdicts: Sequence[Verdict]) -> Iterable[str]:
     """The numbers that count, of all pairs and by family, as Markdown."""
     yield (
-        "| | pairs | refused | policy matters | direction right | error | inside 90 % "
-        "| replay: direction | replay: error |"
+        "| | pairs | refused | policy matters | direction not known | right | right of all | noticed "
+        "| error | inside 90 % | replay: right | replay: error |"
     )
-    yield "| --- |" + " ---: |" * 8
+    yield "| --- |" + " ---: |" * 11
     families = sorted({one.family for one in verdicts})
     yield _row("all", verdicts)
     for family in families:
@@ -248,11 +258,15 @@ def put(text: str, path: Path) -> None:
 def _row(name: str, verdicts: Sequence[Verdict]) -> str:
     said = [one for one in verdicts if one.predicted is not None]
     matter = [one for one in said if one.matters]
+    told = [one for one in matter if one.is_told]
     cells = [
         str(len(verdicts)),
         _share(one.refusal is not None for one in verdicts),
         str(len(matter)),
+        str(len(matter) - len(told)),
+        _share(one.sign_right(one.predicted or 0.0) for one in told),
         _share(one.sign_right(one.predicted or 0.0) for one in matter),
+        _share(one.seen_right(one.predicted or 0.0) for one in told),
         _middle(one.error(one.predicted or 0.0) for one in matter),
         _share(one.inside for one in said),
         _share(one.sign_right(one.replayed) for one in matter),
@@ -270,6 +284,11 @@ def notes(verdicts: Sequence[Verdict]) -> Iterable[str]:
     yield (
         f"- the interval leaves the recorded number out in {len(sure)} pairs of those that matter; "
         f"direction right: {_share(one.sign_right(one.predicted or 0.0) for one in sure)}"
+    )
+    silent = sum(not one.is_told for one in verdicts)
+    yield (
+        f"- refused, or the direction not known: {silent} of {len(verdicts)} pairs; of those that "
+        f"do not matter {sum(not one.is_told for one in verdicts if not one.matters)}"
     )
     yield f"- bounds: {len(bounds)}, crossed: {sum(one.crossed for one in bounds)}"
     reasons = Counter(one.refusal.partition(",")[0] for one in verdicts if one.refusal is not None)
@@ -296,7 +315,7 @@ def line(one: Verdict) -> str:
     mark = " " if one.predicted is None else "+" if one.inside else "!"
     return (
         f"{mark} {one.seed} {one.family} {' '.join(one.edits)}: recorded {one.recorded} of "
-        f"{one.calls}, truth {one.truth}, {said}, replay {one.replayed:.0f}, {one.cpu_s:.1f} s"
+        f"{one.calls}, truth {one.truth}, {said} {one.sense or ''}, replay {one.replayed:.0f}, {one.cpu_s:.1f} s"
     )
 
 

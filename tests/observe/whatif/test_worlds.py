@@ -63,6 +63,21 @@ def test_the_nearer_a_world_is_to_the_record_the_more_it_counts(
     assert near.middle([10.0, 80.0, 90.0]) == 10.0
 
 
+def test_worlds_that_miss_the_record_are_heard_when_it_is_asked_whether_there_are_fewer(
+    grounds: Callable[..., Grounds],
+) -> None:
+    before = grounds(100, 300, 300, 300)
+
+    rows = {row.name: row for row in model_rows(before, grounds(200, 0, 0, 0).before, RULES)}
+
+    failed = rows["failed_calls"]
+    assert failed.candidate == 200
+    assert failed.direction is not None
+    assert (failed.direction.more, failed.direction.fewer) == (1, 3)
+    assert not failed.direction.known
+    assert rows["attempts"].direction is None
+
+
 def test_the_check_tells_how_many_worlds_give_the_record(grounds: Callable[..., Grounds]) -> None:
     well, ill = checked(grounds(100, 300)), checked(grounds(300, 310))
 
