@@ -12,6 +12,7 @@ from recourse.policy.problems import PolicyFileError, Problem, suggestion
 __all__ = ["data_of", "load", "loads", "text_of"]
 
 FORMATS: Final = {".json": "json", ".toml": "toml", ".yaml": "yaml", ".yml": "yaml"}
+MAX_BYTES: Final = 4 << 20
 _LINE: Final = re.compile(r"\bline (\d+)")
 
 
@@ -28,22 +29,28 @@ def text_of(path: Path | str) -> str:
     """The text of a policy file.
 
     Raises:
-        PolicyFileError: It cannot be read, or it is empty.
+        PolicyFileError: It cannot be read, is too large, or is empty.
     """
     try:
-        # Some editors begin a text with a byte order mark.
-        text = Path(path).read_text(encoding="utf-8-sig")
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _unreadable(str(path), "cannot be read", error) from None
+        raise _refused(path, "cannot be read", error.strerror or str(error)) from None
+    if len(content) > MAX_BYTES:
+        # A call looks whether the file has changed: it must not wait while megabytes are read.
+        raise _refused(path, "is too large", f"it may have {MAX_BYTES:,} bytes")
+    try:
+        # Some editors begin a text with a byte order mark.
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         advice = f"byte 0x{error.object[error.start]:02x} is in the way; save it as UTF-8"
-        raise PolicyFileError([_problem(str(path), "is no UTF-8", advice, line)]) from None
-    if text.strip():
-        return text
-    # What a writer leaves for a moment that truncates before it writes is not to be followed.
-    advice = "write a policy, or a comment if there is to be none"
-    raise PolicyFileError([_problem(str(path), "is empty", advice)])
+        raise _refused(path, "is no UTF-8", advice, line) from None
+    if not text.strip():
+        # A writer that truncates before it writes leaves this behind for a moment.
+        advice = "write a policy, or a comment if there is to be none"
+        raise _refused(path, "is empty", advice)
+    return text
 
 
 def loads(text: str, file: str) -> PolicyFile:
@@ -105,6 +112,10 @@ def _lines(text: str, form: str) -> Lines:
 def _yaml() -> Any:
     # By name: the core knows no integration.
     return importlib.import_module("recourse.integrations.yaml")
+
+
+def _refused(path: Path | str, wrong: str, advice: str, line: int | None = None) -> PolicyFileError:
+    return PolicyFileError([_problem(str(path), wrong, advice, line)])
 
 
 def _unreadable(file: str, wrong: str, error: Exception) -> PolicyFileError:

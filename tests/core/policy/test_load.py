@@ -261,6 +261,21 @@ def test_a_file_that_is_not_there_or_no_text_is_told_as_such(tmp_path: Path) -> 
     )
 
 
+@pytest.mark.parametrize(("more", "is_read"), [(0, True), (1, False)])
+def test_a_file_has_a_largest_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int, *, is_read: bool
+) -> None:
+    monkeypatch.setattr("recourse.policy.load.MAX_BYTES", 1000)
+    path = tmp_path / "p.toml"
+    path.write_text("#" * (1000 + more))
+
+    if is_read:
+        assert load(path).policies == ()
+    else:
+        with pytest.raises(PolicyFileError, match="policy file is too large; it may have 1,000"):
+            load(path)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
