@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from recourse_observe.archive.answers import Answer, of_table
 from recourse_observe.archive.pages import page_problem
 from recourse_observe.archive.reader import Survey, survey, views_of
 from recourse_observe.duck import DamagedError, Store, is_served
@@ -73,6 +74,17 @@ class LocalStore(Store):
             if not self._leave_out_damaged():
                 raise
         return super().arrow(sql, params, lane=lane, ticket=ticket)
+
+    def answer(
+        self,
+        sql: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        lane: str = "",
+        ticket: int | None = None,
+    ) -> Answer:
+        """The same as plain values."""
+        return of_table(self.arrow(sql, params, lane=lane, ticket=ticket))
 
     def report(self) -> dict[str, Any]:
         """What the archive consists of, in words that travel: for a check, and for completeness."""

@@ -3,12 +3,11 @@
 import os
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from recourse_observe.archive import errors
+from recourse_observe.archive import answers, errors
 from recourse_observe.archive.child import WORKER, Child
 from recourse_observe.archive.limits import Limits, half_of_memory
 from recourse_observe.archive.wire import ClosedError, encode
@@ -35,11 +34,12 @@ class _Opening:
     looking_at: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Question:
     lane: str
     ticket: int | None
-    reply: "Future[tuple[dict[str, Any], bytes]]" = field(default_factory=Future)
+    done: threading.Event = field(default_factory=threading.Event)
+    reply: tuple[dict[str, Any], bytes] = field(default=({"error": "superseded"}, b""))
 
 
 class RemoteStore:
@@ -153,10 +153,22 @@ class RemoteStore:
             Superseded: It was interrupted.
             ArchiveError: Nothing of the archive can be read any more.
         """
-        given = {name: encode(value) for name, value in (params or {}).items()}
-        said = {"do": "ask", "sql": sql, "params": given}
-        _, data = self._ask(said, lane, ticket)
+        _, data = self._ask(_asked("ask", sql, params), lane, ticket)
         return _table(data)
+
+    def answer(
+        self,
+        sql: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        lane: str = "",
+        ticket: int | None = None,
+    ) -> answers.Answer:
+        """The same as plain values, which need no Arrow here as long as they are few."""
+        reply, data = self._ask(_asked("answer", sql, params), lane, ticket)
+        if reply.get("answer") is None:
+            return answers.of_table(_table(data))
+        return answers.heard(reply["answer"])
 
     def rows(self, sql: str, params: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         """The rows of the last statement as tuples.
@@ -165,8 +177,7 @@ class RemoteStore:
             QueryError: The statement is wrong, or the worker died of it.
             Superseded: It was interrupted.
         """
-        columns = [column.to_pylist() for column in self.arrow(sql, params).columns]
-        return list(zip(*columns, strict=True))
+        return self.answer(sql, params).rows
 
     def kinds(self, sql: str) -> tuple[str, ...]:
         """What each statement of a text is, as DuckDB names it.
@@ -236,12 +247,10 @@ class RemoteStore:
 
     def _answer(self, number: int, question: _Question) -> tuple[dict[str, Any], bytes]:
         """The reply, or that it did not come in time."""
-        try:
-            return question.reply.result(self._limits.query_s)
-        except TimeoutError:
+        if not question.done.wait(self._limits.query_s):
             self._stop({number: question})
             self._lanes.leave(number)
-            return {"error": "superseded"}, b""
+        return question.reply
 
     def _tell(self, said: Mapping[str, Any]) -> None:
         if self._child is None:
@@ -297,7 +306,8 @@ class RemoteStore:
     def _reply(self, number: int, said: Mapping[str, Any], data: bytes = b"") -> None:
         question = self._lanes.leave(number)
         if question is not None:  # else nobody waits for it any more
-            question.reply.set_result((dict(said), data))
+            question.reply = dict(said), data
+            question.done.set()
 
     def _take(self, said: Mapping[str, Any], data: bytes, opening: _Opening) -> None:
         match said:
@@ -326,6 +336,11 @@ class RemoteStore:
         return True
 
 
+def _asked(do: str, sql: str, params: Mapping[str, object] | None) -> dict[str, Any]:
+    given = {name: encode(value) for name, value in (params or {}).items()}
+    return {"do": do, "sql": sql, "params": given}
+
+
 def _table(data: bytes) -> Any:
     from recourse_observe.archive.encoded import from_stream  # it brings Arrow
 
@@ -338,5 +353,5 @@ def _archive_error(kind: str) -> type[errors.ArchiveError]:
 
 
 def _kill_if_busy(child: Child | None, stopped: tuple[_Question, ...]) -> None:
-    if child is not None and not all(one.reply.done() for one in stopped):
+    if child is not None and not all(one.done.is_set() for one in stopped):
         child.kill()

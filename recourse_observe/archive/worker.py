@@ -9,11 +9,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from importlib.abc import MetaPathFinder
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, BinaryIO, Final
 
+from recourse_observe.archive import answers
 from recourse_observe.archive.limits import Limits, confine, unconfine
 from recourse_observe.archive.wire import ClosedError, decode, receive, send
 
@@ -21,6 +21,9 @@ __all__ = ["Worker", "main"]
 
 _THREADS: Final = 8
 _LAST_WORDS_S: Final = 1.0
+_UNWANTED: Final = frozenset(
+    ("numpy", "pandas", "pyarrow._azurefs", "pyarrow._gcsfs", "pyarrow._s3fs")
+)
 _NICER: Final = 3
 """By how much it stands back for its owner, who draws meanwhile: it keeps half of a fair share."""
 
@@ -39,7 +42,7 @@ class Worker:
         self._hear = hear
         self._say = say
         self._speaking = threading.Lock()
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="recourse-query")
+        self._pool = _Pool()
         self._store: Any = None
         self._follower: Any = None
         self._news: dict[str, Any] = {}
@@ -62,7 +65,7 @@ class Worker:
                 for number in numbers if self._follower is None else ():
                     self._store.supersede(str(number))
             case {"id": number}:
-                self._pool.submit(self._answer, number, said)
+                self._pool.submit(lambda: self._answer(number, said))
             case _:
                 raise ClosedError  # not an owner of ours
 
@@ -130,11 +133,11 @@ class Worker:
 
         match said["do"]:
             case "ask":
-                params = {name: decode(value) for name, value in said["params"].items()}
-                # A lane of its own: to stop it is to supersede it, whether it has begun or not.
-                lane = str(said["id"])
-                table = self._store.arrow(said["sql"], params, lane=lane, ticket=0)
-                return {}, as_bytes(table, "arrow")
+                return {}, as_bytes(self._table(said), "arrow")
+            case "answer":
+                table = self._table(said)
+                answer = answers.said(table)
+                return {"answer": answer}, b"" if answer else as_bytes(table, "arrow")
             case "kinds":
                 return {"kinds": list(self._store.kinds(said["sql"]))}, b""
             case "poll":
@@ -146,6 +149,12 @@ class Worker:
                 return {"report": self._store.report()}, b""
             case _:
                 return {"changed": self._store.refresh()}, b""
+
+    def _table(self, said: Mapping[str, Any]) -> Any:
+        params = {name: decode(value) for name, value in said["params"].items()}
+        # A lane of its own: to stop it is to supersede it, whether it has begun or not.
+        lane = str(said["id"])
+        return self._store.arrow(said["sql"], params, lane=lane, ticket=0)
 
     def _warn(self) -> None:
         """Tell what was left out since the last time."""
@@ -163,20 +172,48 @@ class Worker:
     def _rest(self) -> bool:
         if self._store is not None and self._follower is None:
             self._store.interrupt()
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        running = [thread for thread in threading.enumerate() if "recourse-query" in thread.name]
-        for thread in running:
+        return self._pool.rest()
+
+
+class _Pool:
+    """Threads that do what is handed to them; another one when all are busy."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, job: Callable[[], object]) -> None:
+        """Have it done soon."""
+        self._jobs.put(job)
+        if not self._idle.acquire(blocking=False) and len(self._threads) < _THREADS:
+            thread = threading.Thread(target=self._work, name="recourse-query", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def rest(self) -> bool:
+        """Begin nothing any more; whether what was begun is done soon."""
+        while not self._jobs.empty():
+            self._jobs.get()
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
             thread.join(_LAST_WORDS_S)
-        return not any(thread.is_alive() for thread in running)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            self._idle.release()
 
 
-class _Absent(MetaPathFinder):
+class _Absent:
     """Packages that pyarrow imports when they are there, for nothing: half a second of every start."""
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:
         """Refuse them."""
         del path, target
-        if fullname in {"numpy", "pandas"}:
+        if fullname in _UNWANTED:
             raise ModuleNotFoundError(fullname, name=fullname)
 
 

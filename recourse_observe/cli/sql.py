@@ -21,11 +21,12 @@ from recourse_observe.text import count
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
-    from recourse_observe.queries.console import Reply
+    from recourse_observe.queries.console import Reply, Told
     from recourse_observe.scope import Scope
 
 __all__ = ["sql"]
 
+_BYTES = frozenset(("parquet", "arrow"))
 _FORMATS = ("table", "json", "ndjson", "csv", "parquet", "arrow")
 
 
@@ -56,7 +57,7 @@ def sql(  # noqa: PLR0913  # one argument per option
     a file or a pipe.
     """
     path, query = archive_and_maybe(arguments, other, "a query")
-    if form in {"parquet", "arrow"} and sys.stdout.isatty():
+    if form in _BYTES and sys.stdout.isatty():
         message = f"format {form!r} is bytes, and this is a terminal; send them to a file"
         raise click.UsageError(message, click.get_current_context())
     asked = _Asked(limit=limit, form="json" if as_json else form, explained=explained)
@@ -84,9 +85,9 @@ class _Asked:
 
     def answer(self, archive: "Archive", scope: "Scope", query: str) -> None:
         """Print the answer to one query."""
-        from recourse_observe.queries.console import ask, plan, with_brush  # they bring Arrow
+        from recourse_observe.queries.console import ask, plan, tell, with_brush
 
-        reply = ask(archive, query, scope, limit=self.limit)
+        reply = (ask if self.form in _BYTES else tell)(archive, query, scope, limit=self.limit)
         if self.explained:
             explain(with_brush(query, scope))
             explain(plan(archive, query, scope))
@@ -101,17 +102,16 @@ def _prompt(archive: "Archive", scope: "Scope", asked: _Asked) -> None:
     Prompt(lambda query: asked.answer(archive, scope, query), archive.store.interrupt).run()
 
 
-def _write(reply: "Reply", form: str) -> None:
-    if form in {"parquet", "arrow"}:
+def _write(reply: "Reply | Told", form: str) -> None:
+    from recourse_observe.queries.console import Reply
+
+    if isinstance(reply, Reply):
         from recourse_observe.archive.encoded import as_bytes  # it brings Arrow
 
         sys.stdout.flush()
         sys.stdout.buffer.write(as_bytes(reply.table, form))
-        return
-    columns = [column.to_pylist() for column in reply.table.columns]
-    names, rows = list(reply.table.column_names), list(zip(*columns, strict=True))
-    if form == "json":
-        documents = [dict(zip(names, row, strict=True)) for row in rows]
-        write_json("recourse.rows/1", {"rows": documents, "is_cut": reply.is_cut})
+    elif form == "json":
+        document = {"rows": reply.answer.records, "is_cut": reply.is_cut}
+        write_json("recourse.rows/1", document)
     else:
-        write_rows(names, rows, form)
+        write_rows(reply.answer.names, reply.answer.rows, form)

@@ -1,39 +1,18 @@
 """An open archive: typed questions, and SQL for the rest."""
 
-import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from recourse_observe.archive.answers import Answer, of_table
 from recourse_observe.archive.limits import Limits
 from recourse_observe.archive.remote import RemoteStore
 from recourse_observe.queries.histograms import quantiles_us
-from recourse_observe.queries.rows import (
-    AttemptRow,
-    BucketRow,
-    BudgetRow,
-    CallDetail,
-    CallPage,
-    CallRow,
-    Coverage,
-    DimensionRow,
-    Gap,
-    HedgeRow,
-    KeyRow,
-    LatencyRow,
-    LevelRow,
-    OverviewRow,
-    PolicyRow,
-    ReasonRow,
-    ShapeRow,
-    TransitionRow,
-    WholeCall,
-    WriterRow,
-)
 from recourse_observe.queries.statements import parameters, scope_parameters, statement
 from recourse_observe.scope import EVERYTHING, Scope, ScopeError
 
@@ -41,6 +20,22 @@ if TYPE_CHECKING:
     import os
 
     from recourse_observe.archive.opened import LocalStore
+    from recourse_observe.queries.rows import (
+        BucketRow,
+        CallPage,
+        Coverage,
+        DimensionRow,
+        KeyRow,
+        LatencyRow,
+        LevelRow,
+        OverviewRow,
+        PolicyRow,
+        ReasonRow,
+        ShapeRow,
+        TransitionRow,
+        WholeCall,
+        WriterRow,
+    )
 
 __all__ = ["Archive", "CallNotFoundError", "open_archive", "rows_of"]
 
@@ -91,11 +86,10 @@ def open_archive(
         return Archive(store, name=name, held=held.pop_all())
 
 
-def rows_of(row: type[RowT], table: Any) -> tuple[RowT, ...]:
-    """The rows of a ``pyarrow.Table``, as a class with the same names."""
-    names = table.column_names
-    columns = [column.to_pylist() for column in table.columns]
-    return tuple(row(**dict(zip(names, line, strict=True))) for line in zip(*columns, strict=True))
+def rows_of(row: type[RowT], answer: Any) -> tuple[RowT, ...]:
+    """The rows of an :class:`Answer` or a ``pyarrow.Table``, as a class with the same names."""
+    told = answer if isinstance(answer, Answer) else of_table(answer)
+    return tuple(row(**record) for record in told.records)
 
 
 @contextmanager
@@ -120,9 +114,11 @@ def _trusted(path: "str | os.PathLike[str]") -> "LocalStore":
 
 
 def _watched(path: "str | os.PathLike[str]", limits: Limits | None) -> RemoteStore:
+    for needed in ("duckdb", "pyarrow"):
+        if find_spec(needed) is None:  # said by us: the worker would end without a word
+            raise ModuleNotFoundError(needed, name=needed)
     store = RemoteStore(path, limits=limits)
     try:
-        importlib.import_module("pyarrow")  # while the worker reads
         store.wait()
     except BaseException:
         store.close()
@@ -207,6 +203,14 @@ class Archive:
         """
         return self.store.arrow(query, params, lane=self._lane, ticket=self._ticket)
 
+    def answer(self, query: str, params: Mapping[str, object] | None = None) -> Answer:
+        """The answer to a query as plain values: as long as they are few, nothing brings Arrow.
+
+        Raises:
+            QueryError: The statement is wrong; the text says where.
+        """
+        return self.store.answer(query, params, lane=self._lane, ticket=self._ticket)
+
     def ask(self, question: str, scope: Scope = EVERYTHING, **values: object) -> Any:
         """The answer to one of the SQL files, as a ``pyarrow.Table``.
 
@@ -215,46 +219,53 @@ class Archive:
             scope: What is looked at.
             values: The file's further parameters.
         """
-        sql = statement(question, scope)
-        given = {**scope_parameters(scope), **values}
-        return self.sql(sql, {name: given[name] for name in parameters(sql)})
+        return self.sql(*_asked(question, scope, values))
+
+    def told(self, question: str, scope: Scope = EVERYTHING, **values: object) -> Answer:
+        """The answer to one of the SQL files, as plain values; see :meth:`ask`."""
+        return self.answer(*_asked(question, scope, values))
 
     def rows(
         self, row: type[RowT], question: str, scope: Scope = EVERYTHING, **values: object
     ) -> tuple[RowT, ...]:
         """The answer to one of the SQL files, as rows of a class with the same names."""
-        return rows_of(row, self.ask(question, scope, **values))
+        return rows_of(row, self.told(question, scope, **values))
 
-    def coverage(self) -> Coverage:
+    def coverage(self) -> "Coverage":
         """What the archive covers; an archive without a call and without a recorder covers 0 to 0.
 
         Its files are chosen when it is opened, so it is counted once.
         """
+        from recourse_observe.queries.rows import Coverage, Gap
+
         if self._coverage is None:
-            values = self.ask("coverage").to_pylist()[0]
+            values = self.told("coverage").records[0]
             gaps = self.rows(Gap, "gaps", least_us=_GAP_US)
             known = {name: value if value is not None else 0 for name, value in values.items()}
             self._coverage = Coverage(**known, gaps=gaps)
         return self._coverage
 
-    def writers(self, scope: Scope = EVERYTHING) -> tuple[WriterRow, ...]:
+    def writers(self, scope: Scope = EVERYTHING) -> "tuple[WriterRow, ...]":
         """Who wrote in a scope's time, and how completely."""
+        from recourse_observe.queries.rows import WriterRow
+
         alive = set(self.store.report()["alive"])
         return tuple(
             replace(row, is_alive=row.instance in alive)
             for row in self.rows(WriterRow, "writers", scope)
         )
 
-    def keys(self, scope: Scope = EVERYTHING, *, buckets: int = 14) -> tuple[KeyRow, ...]:
+    def keys(self, scope: Scope = EVERYTHING, *, buckets: int = 14) -> "tuple[KeyRow, ...]":
         """Every key of the scope at a glance, the one that lost most first.
 
         Args:
             scope: What is looked at.
             buckets: How many bars the sparkline of lost calls has.
         """
+        from recourse_observe.queries.rows import KeyRow
+
         scope = self.within(scope)
-        found = self.sql(statement("breakers"), scope_parameters(scope))
-        states = dict(zip(*(column.to_pylist() for column in found.columns), strict=True))
+        states = dict(self.answer(statement("breakers"), scope_parameters(scope)).rows)
         bucket_us = max(1, -(-scope.span_us // max(buckets, 1)))
         bars: dict[str, list[int | None]] = {}
         for row in self.buckets(scope, bucket_us=bucket_us):
@@ -268,15 +279,16 @@ class Archive:
             for row in self.rows(KeyRow, "keys", scope)
         )
 
-    def overview(self, scope: Scope = EVERYTHING) -> tuple[OverviewRow, ...]:
+    def overview(self, scope: Scope = EVERYTHING) -> "tuple[OverviewRow, ...]":
         """Every key of a scope's time from the counts of ten seconds, the one that lost most first.
 
         No call is read, so a day of ten million takes milliseconds. The scope's filter does not count,
         its time is rounded to ten seconds, and after compaction the quantiles are those of whole hours.
         """
-        table = self.ask("overview", scope)
+        from recourse_observe.queries.rows import OverviewRow
+
         rows = []
-        for line in table.to_pylist():
+        for line in self.told("overview", scope).records:
             p50, p90, p99 = quantiles_us(line.pop("latencies") or (), (0.5, 0.9, 0.99))
             rows.append(OverviewRow(**line, p50_us=p50, p90_us=p90, p99_us=p99))
         return tuple(rows)
@@ -288,26 +300,34 @@ class Archive:
         end = min(scope.end_unix_us, covered.last_unix_us + 1)
         return scope.during(start, max(start, end))
 
-    def buckets(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> tuple[BucketRow, ...]:
+    def buckets(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> "tuple[BucketRow, ...]":
         """Keys over time, one row per key and bucket; buckets count from the scope's start."""
+        from recourse_observe.queries.rows import BucketRow
+
         return self.rows(
             BucketRow, "buckets", scope, bucket_us=bucket_us, origin_us=scope.start_unix_us
         )
 
-    def reasons(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> tuple[ReasonRow, ...]:
+    def reasons(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> "tuple[ReasonRow, ...]":
         """Why attempts ended as they did over time, the most frequent of a bucket first."""
+        from recourse_observe.queries.rows import ReasonRow
+
         return self.rows(
             ReasonRow, "reasons", scope, bucket_us=bucket_us, origin_us=scope.start_unix_us
         )
 
-    def latencies(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> tuple[LatencyRow, ...]:
+    def latencies(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> "tuple[LatencyRow, ...]":
         """How long attempts took over time, by powers of two."""
+        from recourse_observe.queries.rows import LatencyRow
+
         return self.rows(
             LatencyRow, "latencies", scope, bucket_us=bucket_us, origin_us=scope.start_unix_us
         )
 
-    def levels(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> tuple[LevelRow, ...]:
+    def levels(self, scope: Scope = EVERYTHING, *, bucket_us: int) -> "tuple[LevelRow, ...]":
         """What budgets decided over time."""
+        from recourse_observe.queries.rows import LevelRow
+
         return self.rows(
             LevelRow, "levels", scope, bucket_us=bucket_us, origin_us=scope.start_unix_us
         )
@@ -320,7 +340,7 @@ class Archive:
         descending: bool = False,
         limit: int = 100,
         offset: int = 0,
-    ) -> CallPage:
+    ) -> "CallPage":
         """Calls of the scope.
 
         Args:
@@ -333,23 +353,29 @@ class Archive:
         Raises:
             ScopeError: The sort is none of these, or the filter cannot be read.
         """
+        from recourse_observe.queries.rows import CallPage, CallRow
+
         if sort not in _SORTS:
             raise ScopeError(sort, "sort", "one of " + ", ".join(_SORTS))
         sign = -1 if descending else 1
         rows = self.rows(CallRow, "calls", scope, sort=sort, sign=sign, limit=limit, offset=offset)
         return CallPage(rows=rows, total=rows[0].total if rows else 0)
 
-    def shapes(self, scope: Scope = EVERYTHING, *, limit: int = 50) -> tuple[ShapeRow, ...]:
+    def shapes(self, scope: Scope = EVERYTHING, *, limit: int = 50) -> "tuple[ShapeRow, ...]":
         """Calls of the scope by what happened in them, the most frequent first."""
+        from recourse_observe.queries.rows import ShapeRow
+
         return self.rows(ShapeRow, "shapes", scope, limit=limit)
 
     def dimensions(
         self, scope: Scope = EVERYTHING, *, limit: int = 200
-    ) -> tuple[DimensionRow, ...]:
+    ) -> "tuple[DimensionRow, ...]":
         """Attempts of the scope by reason, peer, policy and more: the ``limit`` greatest values of each."""
+        from recourse_observe.queries.rows import DimensionRow
+
         return self.rows(DimensionRow, "dimensions", scope, limit=limit)
 
-    def call(self, call_id: str) -> WholeCall:
+    def call(self, call_id: str) -> "WholeCall":
         """One call with its attempts, budget decisions and hedges.
 
         Args:
@@ -358,6 +384,14 @@ class Archive:
         Raises:
             CallNotFoundError: No call, or more than one, has such an id.
         """
+        from recourse_observe.queries.rows import (
+            AttemptRow,
+            BudgetRow,
+            CallDetail,
+            HedgeRow,
+            WholeCall,
+        )
+
         places = self._places(call_id) if call_id else []
         if len(places) != 1:
             raise CallNotFoundError(call_id, several=bool(places))
@@ -375,13 +409,26 @@ class Archive:
 
     def _places(self, call_id: str) -> list[dict[str, Any]]:
         """Where the call of an id lies, or calls whose ids begin so."""
-        whole: list[dict[str, Any]] = self.ask("call_whole", call_id=call_id).to_pylist()
-        return whole or self.ask("call_place", call_id=call_id).to_pylist()
+        whole = self.told("call_whole", call_id=call_id).records
+        return whole or self.told("call_place", call_id=call_id).records
 
-    def transitions(self, scope: Scope = EVERYTHING) -> tuple[TransitionRow, ...]:
+    def transitions(self, scope: Scope = EVERYTHING) -> "tuple[TransitionRow, ...]":
         """Changes of breakers, oldest first."""
+        from recourse_observe.queries.rows import TransitionRow
+
         return self.rows(TransitionRow, "transitions", scope)
 
-    def policies(self, scope: Scope = EVERYTHING) -> tuple[PolicyRow, ...]:
+    def policies(self, scope: Scope = EVERYTHING) -> "tuple[PolicyRow, ...]":
         """Policies as processes applied them, oldest first."""
+        from recourse_observe.queries.rows import PolicyRow
+
         return self.rows(PolicyRow, "policies", scope)
+
+
+def _asked(
+    question: str, scope: Scope, values: Mapping[str, object]
+) -> tuple[str, Mapping[str, object]]:
+    """The SQL of a question, and the values that it takes."""
+    sql = statement(question, scope)
+    given = {**scope_parameters(scope), **values}
+    return sql, {name: given[name] for name in parameters(sql)}

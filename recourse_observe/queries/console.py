@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from recourse_observe.archive.answers import Answer
 from recourse_observe.duck import QueryError
 from recourse_observe.queries.archive import Archive
 from recourse_observe.queries.statements import literal
 from recourse_observe.scope import EVERYTHING, Scope
 
-__all__ = ["Reply", "ask", "plan", "with_brush"]
+__all__ = ["Reply", "Told", "ask", "plan", "tell", "with_brush"]
 
 # Texts, quoted names and comments are passed over, so that `$brush` in them stays what it is.
 _TOKEN: Final = re.compile(
@@ -36,6 +37,14 @@ class Reply:
     is_cut: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The answer to a typed query as plain values; see :class:`Reply`."""
+
+    answer: Answer
+    is_cut: bool
+
+
 def ask(
     archive: Archive,
     sql: str,
@@ -56,18 +65,14 @@ def ask(
     Raises:
         QueryError: It is wrong, is more than one statement, or does more than read.
     """
-    query = with_brush(sql, scope).strip().rstrip(";")
-    kind = _kind(archive, query)
-    if kind == "EXPLAIN":
-        if _kind(archive, _EXPLAIN.sub("", query, count=1)) != "SELECT":
-            raise QueryError(_refusal("EXPLAIN of something that is no SELECT"))
-        table = archive.sql(query, params)
-    elif kind == "SELECT":
-        # The limit is ours and stands on a line of its own, after whatever comment the query ends with.
-        table = archive.sql(f"SELECT * FROM (\n{query}\n) LIMIT {limit + 1}", params)  # noqa: S608  # a person's own query
-    else:
-        raise QueryError(_refusal(kind))
+    table = archive.sql(_limited(archive, with_brush(sql, scope), limit), params)
     return Reply(table=table.slice(0, limit), is_cut=table.num_rows > limit)
+
+
+def tell(archive: Archive, sql: str, scope: Scope = EVERYTHING, *, limit: int = 10_000) -> Told:
+    """The same as plain values; see :func:`ask`."""
+    answer = archive.answer(_limited(archive, with_brush(sql, scope), limit))
+    return Told(answer=answer.first(limit), is_cut=len(answer.columns[0]) > limit)
 
 
 def plan(archive: Archive, sql: str, scope: Scope = EVERYTHING) -> str:
@@ -79,13 +84,33 @@ def plan(archive: Archive, sql: str, scope: Scope = EVERYTHING) -> str:
     query = with_brush(sql, scope).strip().rstrip(";")
     if _kind(archive, query) != "SELECT":
         return ""
-    return "\n".join(archive.sql(f"EXPLAIN {query}")["explain_value"].to_pylist())
+    plans = archive.answer(f"EXPLAIN {query}")
+    return "\n".join(record["explain_value"] for record in plans.records)
 
 
 def with_brush(sql: str, scope: Scope) -> str:
     """The query with ``$brush`` written out: the membership rule, as a condition on ``call_id``."""
     predicate = f"(call_id IN ({literal('member_ids', scope)}))"
     return _TOKEN.sub(lambda found: predicate if found["brush"] else found[0], sql)
+
+
+def _limited(archive: Archive, sql: str, limit: int) -> str:
+    """The statement that answers a query with one row more than wanted, if there are so many.
+
+    Raises:
+        QueryError: It does more than read.
+    """
+    query = sql.strip().rstrip(";")
+    match _kind(archive, query):
+        case "EXPLAIN":
+            if _kind(archive, _EXPLAIN.sub("", query, count=1)) != "SELECT":
+                raise QueryError(_refusal("EXPLAIN of something that is no SELECT"))
+            return query
+        case "SELECT":
+            # The limit is ours and stands on a line of its own, after whatever comment ends the query.
+            return f"SELECT * FROM (\n{query}\n) LIMIT {limit + 1}"  # noqa: S608  # a person's own query
+        case kind:
+            raise QueryError(_refusal(kind))
 
 
 def _kind(archive: Archive, query: str) -> str:

@@ -460,3 +460,13 @@ def test_a_worker_whose_owner_is_gone_says_nothing(archive: Path) -> None:
     owner.settled.set()
 
     assert Worker(owner.hear, gone).serve()
+
+
+def test_plain_values_are_those_of_arrow(store: RemoteStore, lasting: Path) -> None:
+    own = LocalStore(lasting)
+    for query in (
+        "SELECT * FROM calls ORDER BY call_id",
+        "SELECT {'at': max(started_at)} FROM calls",  # which JSON would not say
+    ):
+        assert store.answer(query) == own.answer(query)
+        assert store.rows(query) == own.rows(query)

@@ -199,7 +199,7 @@ def test_a_table_need_not_be_named_in_one_word(sql: str) -> None:
 def test_a_wrong_name_is_answered_with_all_that_may_be_meant() -> None:
     views = {"numbers": pa.table({"n": [1]}), "letters": pa.table({"c": ["a"]})}
     with Store(views, sandboxed=True) as store:
-        with pytest.raises(QueryError, match="Did you mean.*letters"):
+        with pytest.raises(QueryError, match=r"Did you mean.*letters"):
             store.rows("SELECT * FROM leters")
         with pytest.raises(QueryError, match="leters"):
             store.rows("SELECT * FROM leters")
