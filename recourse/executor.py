@@ -1,6 +1,5 @@
 """The executor: configuration, and which driver runs what."""
 
-import itertools
 import os
 import random as random_module
 from collections.abc import (
@@ -8,6 +7,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Iterable,
     Iterator,
     Mapping,
@@ -15,43 +15,26 @@ from collections.abc import (
 )
 from datetime import timedelta
 from functools import partial
-from types import CoroutineType, TracebackType
+from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
-from recourse.attempt import AttemptInfo, FirstAttempt
 from recourse.budget.protocol import Budget
-from recourse.circuit.protocol import Admission
 from recourse.circuit.registry import Circuits
 from recourse.classify.protocol import Classifier
 from recourse.clock import Clock, SystemClock
-from recourse.context import TAPS, Ambient, enter, leave, surroundings
-from recourse.drivers.aio import adrive, ago_on
+from recourse.drivers.aio import aplanned
 from recourse.drivers.closing import aclose_runtime, close_runtime
-from recourse.drivers.heard import acall_heard, call_heard
-from recourse.drivers.hedged import HedgedCalls
-from recourse.drivers.lanes import Lanes
-from recourse.drivers.limited import LimitedCalls
-from recourse.drivers.misuse import (
-    PLAIN,
-    check_acall,
-    check_call,
-    check_stream,
-    is_plain,
-    misuse_in_call,
-    misused,
-    plain_in_acall,
-)
+from recourse.drivers.misuse import check_acall, check_call, check_stream
+from recourse.drivers.short import ShortWays
 from recourse.drivers.streams import adrive_stream, drive_stream
-from recourse.drivers.threads import drive, go_on
+from recourse.drivers.threads import planned
 from recourse.drivers.wrapping import guarded
 from recourse.duration import seconds
 from recourse.hedge.protocol import Trigger
 from recourse.key import PolicyKey
 from recourse.observer import Observer
-from recourse.plan.bound import Bound
-from recourse.plan.call import Call, Run
+from recourse.plan.call import Call
 from recourse.plan.govern import govern
-from recourse.plan.unheard import Unheard
 from recourse.policy.model import Policy
 from recourse.wiring import Options, OwnChance, resolver_of, runtime_of
 
@@ -153,13 +136,9 @@ class Executor:
         self._runtime = runtime_of(options)
         self._resolver = resolver_of(options, self._runtime)
         self._bind = self._resolver.bind
-        lanes = Lanes(self._runtime.clock)
-        self._limited = LimitedCalls(self._runtime, self._bind, lanes)
-        self._hedged = HedgedCalls(self._runtime, self._bind, lanes)
-        self._now_s = self._runtime.clock.monotonic_s
-        self._short = self._resolver.short
-        self._ashort = self._resolver.ashort
-        self._is_heard = bool(options.observers)
+        self._short = ShortWays(self._runtime, self._resolver)
+        self._calls = self._short.calls
+        self._acalls = self._short.acalls
 
     @property
     def clock(self) -> Clock:
@@ -189,104 +168,67 @@ class Executor:
         Raises:
             Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
         """
-        bound = self._short.get(key)
-        ambient = surroundings()
-        if bound is None or (lease := bound.circuit.calm) is None:
-            check_call(op)
-            return self._planned(key, partial(op, *args, **kwargs))
-        if self._is_heard or TAPS.observers or (ambient is not None and not ambient.is_bare):
-            check_call(op)
-            operation = partial(op, *args, **kwargs) if args or kwargs else op
-            if bound.limit_s is not None or (ambient is not None and not ambient.only_captures):
-                return self._planned(key, operation)
-            del ambient  # what it captures are errors, whose tracebacks hold this frame
-            return call_heard(self._runtime, self._bind, bound, lease, operation)
-        # Nobody listens: nothing is built. What is not a plain success is gone on with elsewhere.
-        info = FirstAttempt()
-        info.bearings = bound
-        now_s = self._now_s
-        began_s = now_s()
-        if bound.limit_s is not None:
-            info.limit(began_s + bound.limit_s)
-        token = enter(info)
-        try:
-            # Without keywords, which cost a dictionary even when there are none.
-            value = op(*args, **kwargs) if kwargs else op(*args)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-        except Exception as error:  # noqa: BLE001  # judged outside this block
-            failed: Exception | None = error
-        else:
-            if type(value) in PLAIN and bound.circuit.calm is lease:
-                return value
-            failed = misuse_in_call(op, value)
-            if failed is None:
-                self._well(bound, info, began_s, lease, ambient)
-                return value
-        finally:
-            leave(token)
-        if isinstance(failed, TypeError):
-            check_call(op)
-        run = _ended(info, began_s, now_s(), lease, failed)
-        del failed
-        unheard = Unheard(self._runtime, bound, partial(op, *args, **kwargs), ambient, run)
-        del run
-        gone_on: T = go_on(unheard, self._bind)
-        return gone_on
+        calls = self._calls.get(key)
+        if calls is None:
+            return self.carry(key, op, args, kwargs)
+        return calls.call(op, args, kwargs)
 
-    async def acall(
+    def acall(
         self,
         key: str | PolicyKey,
         op: Callable[P, Awaitable[T]],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Await ``op(*args, **kwargs)`` under the policy of ``key`` and return what it gives.
 
         Raises:
             Exception: The operation's own, of its last attempt; or one of :mod:`recourse.errors`.
         """
-        bound = self._ashort.get(key)
-        ambient = surroundings()
-        if bound is None or (lease := bound.circuit.calm) is None:
-            check_acall(op)
-            return await self._aplanned(key, partial(op, *args, **kwargs))
-        if self._is_heard or TAPS.observers or (ambient is not None and not ambient.is_bare):
-            check_acall(op)
-            operation = partial(op, *args, **kwargs) if args or kwargs else op
-            if bound.is_timed or (ambient is not None and not ambient.only_captures):
-                return await self._aplanned(key, operation)
-            del ambient
-            return await acall_heard(self._runtime, self._bind, bound, lease, operation)
-        if bound.is_timed:
-            timed = self._limited if bound.hedge_s is None else self._hedged
-            return await timed.call(bound, ambient, lease, op, args, kwargs)
-        info = FirstAttempt()
-        info.bearings = bound
-        now_s = self._now_s
-        began_s = now_s()
-        token = enter(info)
-        try:
-            result = op(*args, **kwargs) if kwargs else op(*args)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-            kind: type[object] = type(result)
-            if kind is CoroutineType or not is_plain(result):
-                value = await result
-                if bound.circuit.calm is not lease:
-                    self._well(bound, info, began_s, lease, ambient)
-                return value
-            failed: Exception = plain_in_acall()
-        except Exception as error:  # noqa: BLE001  # judged outside this block
-            failed = error
-        finally:
-            leave(token)
-        if isinstance(failed, TypeError):
-            check_acall(op)
-        run = _ended(info, began_s, now_s(), lease, failed)
-        del failed
-        unheard = Unheard(self._runtime, bound, partial(op, *args, **kwargs), ambient, run)
-        unheard.is_async = True
-        del run
-        gone_on: T = await ago_on(unheard, self._bind)
-        return gone_on
+        calls = self._acalls.get(key)
+        if calls is None:
+            return self.acarry(key, op, args, kwargs)
+        return calls.acall(op, args, kwargs)
+
+    def carry(
+        self,
+        key: str | PolicyKey,
+        op: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> T:
+        """As :meth:`call`, for those who have the arguments in hand."""
+        calls = self._calls.get(key) or self._short.opened(key)
+        if calls is not None:
+            return calls.call(op, args, kwargs)
+        check_call(op)
+        value: T = planned(self._new_call(key, partial(op, *args, **kwargs)), self._bind)
+        return value
+
+    def acarry(
+        self,
+        key: str | PolicyKey,
+        op: Callable[..., Awaitable[T]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Coroutine[Any, Any, T]:
+        """As :meth:`acall`, for those who have the arguments in hand."""
+        calls = self._acalls.get(key) or self._short.aopened(key)
+        if calls is not None:
+            return calls.acall(op, args, kwargs)
+        return self._aplanned(key, op, args, kwargs)
+
+    async def _aplanned(
+        self,
+        key: str | PolicyKey,
+        op: Callable[..., Awaitable[T]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> T:
+        check_acall(op)
+        value: T = await aplanned(self._new_call(key, partial(op, *args, **kwargs)), self._bind)
+        return value
 
     def stream(
         self,
@@ -323,41 +265,14 @@ class Executor:
         """Decorate a function, coroutine function or generator function: every call is governed."""
 
         def decorate(function: F) -> F:
-            # Gives the executor without a frame of its own.
-            wrapped: F = guarded(itertools.repeat(self).__next__, key, function)
+            wrapped: F = guarded(self, key, function)
             return wrapped
 
         return decorate
 
     def _new_call(self, key: str | PolicyKey, operation: Callable[[], Any]) -> Call:
         text = key if isinstance(key, str) and key else PolicyKey.parse(key).text
-        info = self._runtime.new_call(text, self._now_s())
-        return Call(self._runtime, info, operation, surroundings())
-
-    def _planned(self, key: str | PolicyKey, operation: Callable[[], T]) -> T:
-        """A call whose policy is new, or asks for more than one attempt at once."""
-        call = self._new_call(key, operation)
-        value: T = drive(call, govern(call, self._bind))
-        return value
-
-    async def _aplanned(self, key: str | PolicyKey, operation: Callable[[], Awaitable[T]]) -> T:
-        call = self._new_call(key, operation)
-        call.is_async = True
-        value: T = await adrive(call, govern(call, self._bind))
-        return value
-
-    def _well(
-        self,
-        bound: Bound,
-        info: AttemptInfo,
-        began_s: float,
-        lease: Admission,
-        ambient: Ambient | AttemptInfo | None,
-    ) -> None:
-        """Tell the breaker of a success, unless it is as calm as when the attempt began."""
-        if bound.circuit.calm is not lease:
-            run = _ended(info, began_s, self._now_s(), lease, None)
-            Unheard(self._runtime, bound, _nothing, ambient, run).succeeded()
+        return Call.begun(self._runtime, text, operation)
 
     def close(self, grace_s: float | timedelta = 5.0) -> None:
         """Stop: sleeping calls wake with ``ExecutorClosed``, what runs has ``grace_s`` to end."""
@@ -372,8 +287,7 @@ class Executor:
     def _shut(self) -> None:
         # In this order: a key that is resolved in between finds the executor closed.
         self._runtime.closed = True
-        self._short.clear()
-        self._ashort.clear()
+        self._short.shut()
 
     def __enter__(self) -> Self:
         return self
@@ -396,22 +310,3 @@ class Executor:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-
-def _ended(
-    info: AttemptInfo,
-    began_s: float,
-    ended_s: float,
-    lease: Admission | None,
-    failed: Exception | None,
-) -> Run:
-    """The attempt that a short path has made, as the plan knows attempts."""
-    run = Run(info, 0, 0, began_s)
-    run.ended_s, run.admission, run.error = ended_s, lease, failed
-    if isinstance(failed, TypeError):
-        run.given = misused(failed)
-    return run
-
-
-def _nothing() -> None:
-    """What a call runs that is over."""

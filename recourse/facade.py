@@ -130,6 +130,28 @@ def astream(
     return get_executor().astream(key, op, *args, **kwargs)
 
 
+class _Current:
+    """Carries calls out on the executor that is used where and when they are made."""
+
+    __slots__ = ()
+
+    def carry(
+        self, key: str | PolicyKey, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], /
+    ) -> Any:
+        return get_executor().carry(key, op, args, kwargs)
+
+    def acarry(
+        self, key: str | PolicyKey, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], /
+    ) -> Any:
+        return get_executor().acarry(key, op, args, kwargs)
+
+    def stream(self, key: str | PolicyKey, op: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return get_executor().stream(key, op, *args, **kwargs)
+
+    def astream(self, key: str | PolicyKey, op: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return get_executor().astream(key, op, *args, **kwargs)
+
+
 def guard(key: str | PolicyKey) -> Callable[[F], F]:
     """Decorate a function, coroutine function or generator function: every call is governed.
 
@@ -141,7 +163,7 @@ def guard(key: str | PolicyKey) -> Callable[[F], F]:
     PolicyKey.parse(key)
 
     def decorate(function: F) -> F:
-        wrapped: F = guarded(get_executor, key, function)
+        wrapped: F = guarded(_Current(), key, function)
         return wrapped
 
     return decorate

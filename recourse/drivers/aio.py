@@ -19,7 +19,22 @@ from recourse.plan.scopes import Scopes
 from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep, Step
 from recourse.plan.unheard import Unheard
 
-__all__ = ["AsyncHands", "adrive", "ago_on", "arun_inline", "cut_off", "quietly", "soon"]
+__all__ = [
+    "AsyncHands",
+    "adrive",
+    "ago_on",
+    "aplanned",
+    "arun_inline",
+    "cut_off",
+    "quietly",
+    "soon",
+]
+
+
+def aplanned(call: Call, bind: Bind) -> Coroutine[Any, Any, Any]:
+    """As :func:`recourse.drivers.threads.planned`, awaited."""
+    call.is_async = True
+    return adrive(call, govern(call, bind))
 
 
 async def adrive(call: Call, plan: Plan, hands: "AsyncHands | None" = None) -> Any:

@@ -2,115 +2,144 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import CoroutineType
 from typing import Any, TypeVar
 
 from recourse.attempt import AttemptInfo, HeardAttempt
 from recourse.circuit.protocol import Admission
 from recourse.context import TAPS, Capture, enter, leave, surroundings
-from recourse.drivers.aio import ago_on
-from recourse.drivers.misuse import PLAIN, awaitable_in_call, is_plain, misused, plain_in_acall
-from recourse.drivers.threads import go_on, inner_cancelled
+from recourse.drivers.aio import ago_on, aplanned
+from recourse.drivers.misuse import (
+    PLAIN,
+    awaitable_in_call,
+    check_acall,
+    check_call,
+    is_plain,
+    misused,
+    plain_in_acall,
+)
+from recourse.drivers.threads import go_on, inner_cancelled, planned
 from recourse.plan.bound import Bound, Runtime
-from recourse.plan.call import Run
+from recourse.plan.call import Call, Run
 from recourse.plan.govern import Bind
 from recourse.plan.heard import Heard
 from recourse.plan.opening import TOLD, begun, new_call, succeeded
 from recourse.plan.scopes import Around
 
-__all__ = ["acall_heard", "call_heard"]
+__all__ = ["HeardCalls"]
 
 T = TypeVar("T")
 
 
-def call_heard(
-    runtime: Runtime,
-    bind: Bind,
-    bound: Bound,
-    lease: Admission,
-    operation: Callable[[], T],
-) -> T:
-    """Run a call whose policy is known and whose breaker is calm, in the caller's thread.
+class HeardCalls:
+    """The calls of one key, which follow a policy that never changes.
 
-    Nothing but a capture is around it.
+    Only a capture may be around a first attempt that is made here, and its breaker must be calm:
+    every other call is the plan's from its beginning.
     """
-    now_s = runtime.clock.monotonic_s
-    audience = runtime.listeners() if TAPS.observers else runtime.audience
-    info = new_call(runtime, bound, now_s())
-    start = begun(audience, info, bound)
-    attempt = HeardAttempt(bound, info)
-    capture = _capture(attempt)
-    value: Any = None
-    failed: BaseException | None = None
-    token = enter(attempt)
-    try:
-        if audience.scoped:
-            with Around(audience.scoped, audience.failed, start):
+
+    __slots__ = ("_bind", "_bound", "_now_s", "_runtime")
+
+    def __init__(self, runtime: Runtime, bind: Bind, bound: Bound) -> None:
+        self._runtime = runtime
+        self._bind = bind
+        self._bound = bound
+        self._now_s = runtime.clock.monotonic_s
+
+    def call(self, op: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        """Run ``op(*args, **kwargs)`` in the caller's thread."""
+        check_call(op)
+        runtime, bound, now_s = self._runtime, self._bound, self._now_s
+        operation = partial(op, *args, **kwargs) if args or kwargs else op
+        lease = bound.circuit.calm
+        if lease is None or bound.limit_s is not None or not _is_clear():
+            whole: T = planned(Call.begun(runtime, bound.key, operation), self._bind)
+            return whole
+        audience = runtime.listeners() if TAPS.observers else runtime.audience
+        info = new_call(runtime, bound, now_s())
+        start = begun(audience, info, bound)
+        attempt = HeardAttempt(bound, info)
+        capture = _capture(attempt)
+        value: Any = None
+        failed: BaseException | None = None
+        token = enter(attempt)
+        try:
+            if audience.scoped:
+                with Around(audience.scoped, audience.failed, start):
+                    value = operation()
+            else:
                 value = operation()
-        else:
-            value = operation()
-        if type(value) not in PLAIN and not is_plain(value):
-            failed = awaitable_in_call(value)
-    except BaseException as error:  # the plan decides what passes on
-        failed = error
-    finally:
-        leave(token)
-        del token
-    if failed is None and bound.circuit.calm is lease:
-        if audience.ends or capture is not None:
-            succeeded(audience, info, attempt, now_s(), capture)
-        first: T = value
-        return first
-    run = _run(attempt, info.started_s, now_s(), lease, failed)
-    heard = Heard(runtime, bound, operation, run, info, audience, capture)
-    run.value, run.start, info.numbered = value, start, TOLD
-    # A captured error's traceback holds this frame, and must not lead back to it.
-    del failed, capture
-    given: T = heard.succeeded() if run.error is None else go_on(heard, bind)
-    return given
+            if type(value) not in PLAIN and not is_plain(value):
+                failed = awaitable_in_call(value)
+        except BaseException as error:  # the plan decides what passes on
+            failed = error
+        finally:
+            leave(token)
+            del token
+        if failed is None and bound.circuit.calm is lease:
+            if audience.ends or capture is not None:
+                succeeded(audience, info, attempt, now_s(), capture)
+            first: T = value
+            return first
+        run = _run(attempt, info.started_s, now_s(), lease, failed)
+        heard = Heard(runtime, bound, operation, run, info, audience, capture)
+        run.value, run.start, info.numbered = value, start, TOLD
+        # A captured error's traceback holds this frame, and must not lead back to it.
+        del failed, capture
+        given: T = heard.succeeded() if run.error is None else go_on(heard, self._bind)
+        return given
 
-
-async def acall_heard(
-    runtime: Runtime,
-    bind: Bind,
-    bound: Bound,
-    lease: Admission,
-    operation: Callable[[], Awaitable[T]],
-) -> T:
-    """As :func:`call_heard`, awaited."""
-    now_s = runtime.clock.monotonic_s
-    audience = runtime.listeners() if TAPS.observers else runtime.audience
-    info = new_call(runtime, bound, now_s())
-    start = begun(audience, info, bound)
-    attempt = HeardAttempt(bound, info)
-    capture = _capture(attempt)
-    value: Any = None
-    failed: BaseException | None = None
-    token = enter(attempt)
-    try:
-        if audience.scoped:
-            with Around(audience.scoped, audience.failed, start):
+    async def acall(
+        self, op: Callable[..., Awaitable[T]], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> T:
+        """Await ``op(*args, **kwargs)`` in the caller's task."""
+        check_acall(op)
+        runtime, bound, now_s = self._runtime, self._bound, self._now_s
+        operation = partial(op, *args, **kwargs) if args or kwargs else op
+        lease = bound.circuit.calm
+        # The executor may have been closed since this coroutine was made.
+        if lease is None or bound.is_timed or runtime.closed or not _is_clear():
+            whole: T = await aplanned(Call.begun(runtime, bound.key, operation), self._bind)
+            return whole
+        audience = runtime.listeners() if TAPS.observers else runtime.audience
+        info = new_call(runtime, bound, now_s())
+        start = begun(audience, info, bound)
+        attempt = HeardAttempt(bound, info)
+        capture = _capture(attempt)
+        value: Any = None
+        failed: BaseException | None = None
+        token = enter(attempt)
+        try:
+            if audience.scoped:
+                with Around(audience.scoped, audience.failed, start):
+                    value = await _awaitable(operation())
+            else:
                 value = await _awaitable(operation())
-        else:
-            value = await _awaitable(operation())
-    except BaseException as error:  # the plan decides what passes on
-        failed = error
-    finally:
-        leave(token)
-        del token
-    if failed is None and bound.circuit.calm is lease:
-        if audience.ends or capture is not None:
-            succeeded(audience, info, attempt, now_s(), capture)
-        first: T = value
-        return first
-    run = _run(attempt, info.started_s, now_s(), lease, failed)
-    heard = Heard(runtime, bound, operation, run, info, audience, capture)
-    run.value, run.start, info.numbered = value, start, TOLD
-    # A captured error's traceback holds this frame, and must not lead back to it.
-    del failed, capture
-    heard.is_async = True
-    given: T = heard.succeeded() if run.error is None else await ago_on(heard, bind)
-    return given
+        except BaseException as error:  # the plan decides what passes on
+            failed = error
+        finally:
+            leave(token)
+            del token
+        if failed is None and bound.circuit.calm is lease:
+            if audience.ends or capture is not None:
+                succeeded(audience, info, attempt, now_s(), capture)
+            first: T = value
+            return first
+        run = _run(attempt, info.started_s, now_s(), lease, failed)
+        heard = Heard(runtime, bound, operation, run, info, audience, capture)
+        run.value, run.start, info.numbered = value, start, TOLD
+        # A captured error's traceback holds this frame, and must not lead back to it.
+        del failed, capture
+        heard.is_async = True
+        given: T = heard.succeeded() if run.error is None else await ago_on(heard, self._bind)
+        return given
+
+
+def _is_clear() -> bool:
+    """Whether nothing but a capture is around the call."""
+    ambient = surroundings()
+    return ambient is None or ambient.only_captures
 
 
 def _capture(attempt: HeardAttempt) -> Capture | None:

@@ -19,9 +19,14 @@ from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep, Step
 from recourse.plan.unheard import Unheard
 from recourse.reasons import Reason
 
-__all__ = ["INNER_CANCELLED", "Hands", "drive", "go_on", "inner_cancelled", "run_inline"]
+__all__ = ["INNER_CANCELLED", "Hands", "drive", "go_on", "inner_cancelled", "planned", "run_inline"]
 
 INNER_CANCELLED = Outcome(OutcomeKind.ABORT, Reason.INNER_CANCELLED)
+
+
+def planned(call: Call, bind: Bind) -> Any:
+    """Make a call as the plan says, from its beginning; gives the value or raises the error."""
+    return drive(call, govern(call, bind))
 
 
 def drive(call: Call, plan: Plan) -> Any:

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from recourse.drivers.misuse import flags_of
@@ -12,14 +11,18 @@ __all__ = ["Governor", "guarded"]
 
 
 class Governor(Protocol):
-    """What carries guarded calls out: an executor."""
+    """What carries guarded calls out: an executor, or whichever is the default at the moment."""
 
-    def call(self, key: str | PolicyKey, op: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """As :meth:`recourse.Executor.call`."""
+    def carry(
+        self, key: str | PolicyKey, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], /
+    ) -> Any:
+        """As :meth:`recourse.Executor.carry`."""
         ...
 
-    def acall(self, key: str | PolicyKey, op: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """As :meth:`recourse.Executor.acall`."""
+    def acarry(
+        self, key: str | PolicyKey, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], /
+    ) -> Any:
+        """As :meth:`recourse.Executor.acarry`."""
         ...
 
     def stream(self, key: str | PolicyKey, op: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -31,11 +34,11 @@ class Governor(Protocol):
         ...
 
 
-def guarded(governor: Callable[[], Governor], key: str | PolicyKey, function: Any) -> Any:
+def guarded(governor: Governor, key: str | PolicyKey, function: Any) -> Any:
     """``function`` with the same signature, governed under ``key``; sync, async or a generator.
 
     Args:
-        governor: Gives the executor, at each call.
+        governor: Carries out every call.
         key: The policy key.
         function: A function, a method or a callable object.
 
@@ -46,31 +49,32 @@ def guarded(governor: Callable[[], Governor], key: str | PolicyKey, function: An
     if isinstance(function, staticmethod | classmethod | type) or not callable(function):
         message = f"guard({key!r}) needs a function; put it below @staticmethod and @classmethod"
         raise TypeError(message)
+    carry, acarry = governor.carry, governor.acarry
     flags = flags_of(function)
     if flags & inspect.CO_COROUTINE or inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def acalling(*args: Any, **kwargs: Any) -> Any:
-            return await governor().acall(key, function, *args, **kwargs)
+            return await acarry(key, function, args, kwargs)
 
         return acalling
     if flags & inspect.CO_ASYNC_GENERATOR:
 
         @functools.wraps(function)
         def astreaming(*args: Any, **kwargs: Any) -> Any:
-            return governor().astream(key, function, *args, **kwargs)
+            return governor.astream(key, function, *args, **kwargs)
 
         return astreaming
     if flags & inspect.CO_GENERATOR:
 
         @functools.wraps(function)
         def streaming(*args: Any, **kwargs: Any) -> Any:
-            return governor().stream(key, function, *args, **kwargs)
+            return governor.stream(key, function, *args, **kwargs)
 
         return streaming
 
     @functools.wraps(function)
     def calling(*args: Any, **kwargs: Any) -> Any:
-        return governor().call(key, function, *args, **kwargs)
+        return carry(key, function, args, kwargs)
 
     return calling

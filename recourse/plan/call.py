@@ -6,7 +6,7 @@ from typing import Any
 from recourse.attempt import AttemptInfo
 from recourse.circuit.protocol import Admission
 from recourse.clock import Clock
-from recourse.context import Ambient, Capture, Overrides
+from recourse.context import Ambient, Capture, Overrides, surroundings
 from recourse.events import AttemptStart, CallInfo, Event
 from recourse.observer import Audience, ScopedObserver
 from recourse.outcome import Outcome
@@ -180,6 +180,12 @@ class Call:
         if self.overrides is not None and self.info.key in self.overrides.scripts:
             play = self.overrides.scripts[self.info.key]
             self.operation = lambda: _acted(play) if self.is_async else play()
+
+    @classmethod
+    def begun(cls, runtime: Runtime, key: str, operation: Callable[[], Any]) -> "Call":
+        """A call that is made here and now."""
+        info = runtime.new_call(key, runtime.clock.monotonic_s())
+        return cls(runtime, info, operation, surroundings())
 
     @classmethod
     def by_hand(cls, runtime: Runtime, key: str) -> "Call":
