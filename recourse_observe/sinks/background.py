@@ -10,11 +10,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from types import TracebackType
 from typing import Final, Self
 
 from recourse.clock import Clock, SystemClock
+from recourse.duration import seconds
 from recourse.events import AttemptStart, Event
 from recourse.observer import Observer, ScopedObserver, heard_by
 
@@ -89,8 +91,11 @@ class BackgroundObserver:
                 "give it to the executor itself"
             )
             raise ValueError(message)
-        if queue_size < 1:
+        if not _is_count(queue_size):
             message = f"queue_size {queue_size!r} lets no event wait; use 1 or more"
+            raise ValueError(message)
+        if drop not in tuple(Drop):
+            message = f"drop {drop!r} is not known; use one of {', '.join(Drop)}"
             raise ValueError(message)
         self._observer = observer
         self.hears: Final = heard_by(observer)
@@ -165,13 +170,14 @@ class BackgroundObserver:
                 self._start()
             self._changed.notify_all()
 
-    def flush(self, timeout_s: float = _EXIT_S) -> bool:
+    def flush(self, timeout_s: float | timedelta = _EXIT_S) -> bool:
         """Wait until everything told so far is passed on; false when the time is over first."""
+        patience_s = self._patience_s(timeout_s)
         with self._changed:
             target = self._told
-            return self._changed.wait_for(lambda: self._accounted() >= target, timeout_s)
+            return self._changed.wait_for(lambda: self._accounted() >= target, patience_s)
 
-    def close(self, timeout_s: float = _EXIT_S) -> bool:
+    def close(self, timeout_s: float | timedelta = _EXIT_S) -> bool:
         """Pass on what waits, and stop; later events are dropped.
 
         Args:
@@ -181,14 +187,20 @@ class BackgroundObserver:
         Returns:
             Whether everything was passed on in time.
         """
+        patience_s = self._patience_s(timeout_s)
         with self._changed:
             closed, self._closed = self._closed, True
             self._changed.notify_all()
             if not closed:
-                self._changed.wait_for(lambda: not self._queue and not self._in_hand, timeout_s)
+                self._changed.wait_for(lambda: not self._queue and not self._in_hand, patience_s)
                 self._dropped["close_timeout"] += len(self._queue)
                 self._queue.clear()
             return not self._in_hand and not self._dropped["close_timeout"]
+
+    def _patience_s(self, timeout_s: float | timedelta) -> float:
+        """How long to wait: not at all where the observer asks, who has an event in its hands."""
+        own = threading.current_thread() is self._thread
+        return 0.0 if own else seconds("timeout_s", timeout_s)
 
     def _accounted(self) -> int:
         return self._delivered + self._failed + self._dropped.total()
@@ -245,6 +257,10 @@ class BackgroundObserver:
                 self._failed,
                 exc_info=problem,
             )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _call(method: Callable[[], None] | None) -> None:

@@ -1,5 +1,6 @@
 """Metrics: how long, how often, in which state; at most three attributes each."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from recourse_observe.sinks.otel.call_span import CallSpan
 __all__ = ["Metrics"]
 
 _SECONDS: Final = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0]
+_LOG: Final = logging.getLogger("recourse.otel")
 _COUNTS: Final = [1.0, 2.0, 3.0, 4.0, 5.0]
 _KEY: Final = "recourse.policy.key"
 
@@ -139,9 +141,17 @@ class Metrics:
     def _observed_losses(self, options: CallbackOptions) -> Iterable[Observation]:
         del options
         for name, dropped in list(self._lossy):
-            for reason, count in dropped().items():
+            for reason, count in _losses(name, dropped).items():
                 facts = {"recourse.observer.name": name, "recourse.observer.reason": reason}
                 yield Observation(count, facts)
+
+
+def _losses(name: str, dropped: Callable[[], Mapping[str, int]]) -> Mapping[str, int]:
+    try:
+        return dropped()
+    except Exception:  # one that cannot say must not keep the others from it
+        _LOG.warning("losses of observer %s cannot be read", name, exc_info=True)
+        return {}
 
 
 def _said(metric: Metric) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -290,3 +291,41 @@ def test_a_background_observer_hears_what_the_observer_in_it_hears() -> None:
     assert everything is not None
     assert logging_observer.hears < everything
     assert OTelObserver(mode="span-events").hears < OTelObserver(mode="log-events").hears
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, "10", True])
+def test_a_queue_that_holds_nothing_is_refused(size: Any) -> None:
+    with pytest.raises(ValueError, match="lets no event wait; use 1 or more"):
+        BackgroundObserver(LoggingObserver(), queue_size=size)
+
+
+@pytest.mark.parametrize("drop", ["latest", None])
+def test_another_word_for_what_is_lost_is_refused(drop: Any) -> None:
+    with pytest.raises(ValueError, match="is not known; use one of newest, oldest"):
+        BackgroundObserver(LoggingObserver(), drop=drop)
+
+
+def test_patience_may_be_a_timedelta(told: list[Event]) -> None:
+    slow = BackgroundObserver(LoggingObserver())
+    for event in told:
+        slow.on_event(event)
+
+    assert slow.flush(timedelta(seconds=20))
+    assert slow.close(timedelta(seconds=20))
+
+
+def test_an_observer_that_waits_for_itself_is_not_waited_for(told: list[Event]) -> None:
+    answers: list[bool] = []
+
+    class Impatient:
+        def on_event(self, event: Event) -> None:
+            answers.extend([slow.flush(3600.0), slow.close(3600.0)])
+
+    slow = BackgroundObserver(Impatient())
+    slow.on_event(told[0])
+    slow.flush(20.0)
+
+    assert answers == [False, False]
+    assert slow.counts == Counts(
+        told=1, delivered=1, failed=0, queued=0, dropped={"close_timeout": 0}
+    )

@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from recourse import BudgetRef, Executor, Policy, RetryPolicy, Unlimited
 from recourse.errors import NoPolicyError
 from recourse.testing import VirtualClock, http, script
+from recourse_observe.sinks.otel import httpx_request_hook
 
 KEY = "payments.Charge"
 MODES = ("span-events", "child-spans", "log-events")
@@ -118,3 +119,21 @@ def test_an_exception_that_nobody_will_see_is_not_looked_at(telemetry: Any) -> N
     }
 
     assert looks["span"] == looks["off"] < looks["logs"]
+
+
+@pytest.mark.parametrize("sent", [(), ("request",), ("pool", "request")])
+def test_the_hook_takes_whatever_an_instrumentation_says(telemetry: Any, sent: Any) -> None:
+    executor = Executor(policies=[Policy(KEY)], clock=VirtualClock())
+    tracer, left = telemetry.tracers.get_tracer("client"), iter([ConnectionError(), None])
+
+    def operation() -> None:
+        with tracer.start_as_current_span("request") as span:
+            httpx_request_hook(span, *sent)
+        problem = next(left)
+        if problem is not None:
+            raise problem
+
+    executor.call(KEY, operation)
+
+    counts = [dict(span.attributes) for span in telemetry.spans("request")]
+    assert counts == [{}, {"http.request.resend_count": 1}]

@@ -128,3 +128,19 @@ def test_without_metrics_there_are_spans_only(telemetry: Any, scenarios: Any) ->
 
     assert telemetry.reader.get_metrics_data() is None
     assert telemetry.spans() != []
+
+
+def test_losses_that_cannot_be_read_keep_no_others_from_being_told(
+    telemetry: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> dict[str, int]:
+        raise RuntimeError
+
+    observer = telemetry.observer()
+    observer.watch_dropped("broken", broken)
+    observer.watch_dropped("archive", lambda: {"queue_full": 2})
+
+    [(facts, lost)] = telemetry.points("recourse.observer.dropped")
+
+    assert (facts["recourse.observer.name"], lost) == ("archive", 2)
+    assert caplog.messages == ["losses of observer broken cannot be read"]
