@@ -22,6 +22,7 @@ __all__ = [
     "sparkline",
     "table",
     "times",
+    "visible",
     "width",
 ]
 
@@ -43,8 +44,12 @@ def printable(text: str) -> str:
     >>> printable("a\x1b[31mb")
     'a·[31mb'
     """
-    cut = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-    return _UNSAFE.sub("·", cut)
+    return visible(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+
+
+def visible(text: str) -> str:
+    """All of the text, every control or hidden character a dot."""
+    return _UNSAFE.sub("·", text)
 
 
 def count(number: float) -> str:

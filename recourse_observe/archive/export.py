@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow.parquet as pq
-
-from recourse_observe.text import printable
+from recourse_observe.archive.encoded import as_bytes
+from recourse_observe.archive.plain import listed, plain
+from recourse_observe.text import visible
 
 __all__ = ["SUFFIXES", "write_table"]
 
@@ -27,29 +27,30 @@ def write_table(table: Any, path: Path) -> None:  # a pyarrow.Table, which has n
     """
     if path.suffix == ".parquet":
         with path.open("xb") as file:
-            pq.write_table(table, file)
+            file.write(as_bytes(table, "parquet"))
         return
     with path.open("x", encoding="utf-8", newline="") as file:
         if path.suffix == ".json":
-            rows = [_printable_row(row) for row in table.to_pylist()]
-            json.dump({"schema": "recourse.rows/1", "rows": rows}, file, indent=1, default=str)
+            columns = [[_safe(one) for one in listed(column)] for column in table.columns]
+            names = [visible(name) for name in table.column_names]
+            rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+            json.dump({"schema": "recourse.rows/1", "rows": rows}, file, indent=1)
             return
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([_cell(name) for name in table.column_names])
         for first in range(0, table.num_rows, _PART):
-            part = table.slice(first, _PART).to_pylist()
-            writer.writerows([_cell(value) for value in row.values()] for row in part)
+            part = table.slice(first, _PART)
+            columns = [[_cell(one) for one in listed(column)] for column in part.columns]
+            writer.writerows(zip(*columns, strict=True))
 
 
-def _printable_row(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        printable(name): printable(value) if isinstance(value, str) else value
-        for name, value in row.items()
-    }
+def _safe(value: object) -> object:
+    said = plain(value)
+    return visible(said) if isinstance(said, str) else said
 
 
 def _cell(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    text = printable(value)
+    text = _safe(value)
+    if not isinstance(text, str):
+        return json.dumps(text) if isinstance(text, list | dict) else text
     return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text

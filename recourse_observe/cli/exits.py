@@ -61,7 +61,15 @@ def explained(error: Exception) -> Explained | None:
         )
     if names & {"CallNotFoundError", "LabelError", "PolicyError", "QueryError"}:
         return Explained(code=Exit.ERROR, sentence=sentence)
-    return None
+    return _refused(error) if isinstance(error, OSError) and error.strerror else None
+
+
+def _refused(error: OSError) -> Explained:
+    """What the operating system refused: a full disk, a folder that is read-only."""
+    place = "input or output failed"
+    if error.filename is not None:
+        place = printable(f"{error.filename!r} cannot be read or written")
+    return Explained(code=Exit.ERROR, sentence=f"{place} ({error.strerror})")
 
 
 def _missing(error: ModuleNotFoundError) -> Explained | None:

@@ -1,6 +1,7 @@
 """What the twins have in common: where the archive is, what is looked at, how the answer looks."""
 
 import functools
+import math
 import os
 import sys
 import threading
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
 
 __all__ = [
+    "SECONDS",
     "Chosen",
     "archive_and",
     "archive_and_maybe",
@@ -33,7 +35,24 @@ __all__ = [
 ]
 
 _INSIST_S: Final = 0.05
+_LONGEST_S: Final = 365 * 86_400.0
 _TRUST: Final = "recourse.trust"
+
+
+class _Seconds(click.FloatRange):
+    """A span that a thread can wait: above zero, and no longer than a year."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number, or a mistake in the use: ``nan`` is within every range."""
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds; give one above 0", param, ctx)
+        return min(seconds, _LONGEST_S)
+
+
+SECONDS: Final = _Seconds(min=0, min_open=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +85,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that reads an archive."""
     for decorate in (
         click.option("-a", "--archive", "other", metavar="PATH", help="The archive, as an option."),
-        click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS"),
+        click.option("--timeout", type=SECONDS, metavar="SECONDS"),
         click.option(
             "--trust",
             is_flag=True,

@@ -1,12 +1,12 @@
 """How answers are written: tables for people, JSON and CSV for programs."""
 
-import csv
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from recourse_observe.text import printable, table
+from recourse_observe.archive.plain import plain
+from recourse_observe.text import printable, table, visible
 
 __all__ = ["FORMATS", "size", "write_json", "write_lines", "write_rows"]
 
@@ -36,8 +36,8 @@ def write_lines(lines: Iterable[str]) -> None:
 
 def write_json(schema: str, content: Mapping[str, Any]) -> None:
     """One document with its schema's name first."""
-    document = {"schema": schema, **content}
-    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=True, default=str) + "\n")
+    document = {"schema": schema, **{name: plain(value) for name, value in content.items()}}
+    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=True) + "\n")
 
 
 def write_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> None:
@@ -45,16 +45,29 @@ def write_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -
     match form:
         case "ndjson":
             for row in rows:
-                line = dict(zip(names, row, strict=True))
-                sys.stdout.write(json.dumps(line, ensure_ascii=True, default=str) + "\n")
+                line = dict(zip(names, map(plain, row), strict=True))
+                sys.stdout.write(json.dumps(line, ensure_ascii=True) + "\n")
         case "csv":
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow([printable(name) for name in names])
-            writer.writerows([_cell(value) for value in row] for row in rows)
+            write_lines(",".join(map(_field, row)) for row in (names, *rows))
         case _:
             cells = [[_cell(value) for value in row] for row in rows]
             write_lines(table([printable(name) for name in names], cells))
 
 
+def _field(value: object) -> str:
+    """A value in a line of CSV: null is nothing and a text without characters is quoted."""
+    if value is None:
+        return ""
+    text = "\n".join(visible(line) for line in _text(value).split("\n"))
+    if not text or any(mark in text for mark in ',"\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
 def _cell(value: object) -> str:
-    return "" if value is None else printable(str(value))
+    return "" if value is None else printable(_text(value))
+
+
+def _text(value: object) -> str:
+    said = plain(value)
+    return json.dumps(said, ensure_ascii=False) if isinstance(said, list | dict) else str(said)

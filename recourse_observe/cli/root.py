@@ -156,5 +156,14 @@ def run(argv: Sequence[str]) -> int:
         if known is None:
             raise
         sys.stderr.write(f"recourse: {known.sentence}\n")
+        _flush_what_can_be()
         return known.code
     return int(code or Exit.OK)
+
+
+def _flush_what_can_be() -> None:
+    """Leave nothing to the interpreter's last flush, which would tell the same error again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silence_stdout()

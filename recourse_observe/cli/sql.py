@@ -62,10 +62,7 @@ def sql(  # noqa: PLR0913  # one argument per option
         raise click.UsageError(message, click.get_current_context())
     asked = _Asked(limit=limit, form="json" if as_json else form, explained=explained)
     if query is None and not sys.stdin.isatty():
-        query = sys.stdin.read()
-        if not query.strip():
-            message = "give a query, as an argument or on standard input"
-            raise click.UsageError(message, click.get_current_context())
+        query = _read()
     with opened(path, timeout) as found:
         scope = chosen.scope(found)
         if query is None:
@@ -73,6 +70,18 @@ def sql(  # noqa: PLR0913  # one argument per option
         else:
             asked.answer(found, scope, query)
     return Exit.OK
+
+
+def _read() -> str:
+    """The query on standard input."""
+    query, message = "", "give a query, as an argument or on standard input"
+    try:
+        query = sys.stdin.read()
+    except UnicodeDecodeError:
+        message = "standard input is no text in UTF-8; give a query"
+    if not query.strip():
+        raise click.UsageError(message, click.get_current_context())
+    return query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import common, the_archive, warn
+from recourse_observe.cli.options import SECONDS, common, the_archive, warn
 from recourse_observe.cli.output import write_lines
 from recourse_observe.text import clock, duration, plural, printable
 
@@ -45,7 +45,7 @@ _USUAL: Final = ("calls", "circuit_transitions", "policies")
 @click.option("--from-start", is_flag=True, help="Tell what is there already, too.")
 @click.option("--once", is_flag=True, help="Look once and end.")
 @click.option(
-    "--every", type=click.FloatRange(min=0, min_open=True), default=0.5, show_default=True,
+    "--every", type=SECONDS, default=0.5, show_default=True,
     metavar="SECONDS",
 )  # fmt: skip
 @click.option(

@@ -15,8 +15,9 @@ __all__ = ["Reply", "Told", "ask", "plan", "tell", "with_brush"]
 
 # Texts, quoted names and comments are passed over, so that `$brush` in them stays what it is.
 _TOKEN: Final = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | (?P<brush>\$brush\b)""",
-    re.VERBOSE | re.DOTALL,
+    r"""\bE'(?:[^'\\]|''|\\.)*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(\w*)\$.*?\$\1\$
+    | (?P<remark>--[^\n]* | /\*.*?\*/) | (?P<brush>\$brush\b) | (?P<end>;)""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
 _EXPLAIN: Final = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s*\(.*?\))?(?:\s+ANALYZE\b)?",
@@ -81,7 +82,7 @@ def plan(archive: Archive, sql: str, scope: Scope = EVERYTHING) -> str:
     Raises:
         QueryError: It is wrong.
     """
-    query = with_brush(sql, scope).strip().rstrip(";")
+    query = _without_end(with_brush(sql, scope))
     if _kind(archive, query) != "SELECT":
         return ""
     plans = archive.answer(f"EXPLAIN {query}")
@@ -100,7 +101,7 @@ def _limited(archive: Archive, sql: str, limit: int) -> str:
     Raises:
         QueryError: It does more than read.
     """
-    query = sql.strip().rstrip(";")
+    query = _without_end(sql)
     match _kind(archive, query):
         case "EXPLAIN":
             if _kind(archive, _EXPLAIN.sub("", query, count=1)) != "SELECT":
@@ -111,6 +112,19 @@ def _limited(archive: Archive, sql: str, limit: int) -> str:
             return f"SELECT * FROM (\n{query}\n) LIMIT {limit + 1}"  # noqa: S608  # a person's own query
         case kind:
             raise QueryError(_refusal(kind))
+
+
+def _without_end(sql: str) -> str:
+    """The query without the semicolon that ends it, and what is only remarked after that."""
+    for found in _TOKEN.finditer(sql):
+        rest = sql[found.start() :]
+        if found["end"] and not _TOKEN.sub(_said, rest).strip():
+            return sql[: found.start()].strip()
+    return sql.strip()
+
+
+def _said(found: re.Match[str]) -> str:
+    return "" if found["end"] or found["remark"] else found[0]
 
 
 def _kind(archive: Archive, query: str) -> str:
