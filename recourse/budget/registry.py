@@ -18,7 +18,6 @@ _NO_REF: Final = BudgetRef()
 _BROKEN: Final = Decision(allowed=False, reason=BudgetReason.BUDGET_ERROR)
 
 T = TypeVar("T")
-U = TypeVar("U")
 Ts = TypeVarTuple("Ts")
 
 
@@ -72,7 +71,7 @@ class Budgets:
         if isinstance(entry, BudgetReason):
             return self._without(entry)
         wanted = Ask(key, attempt, kind, ref.cost, now_s)
-        decision = _guarded(ref.name, _BROKEN, entry.ask, wanted)
+        decision = _guarded(ref.name, entry.ask, wanted)
         return decision if isinstance(decision, Decision) else _BROKEN, PolicyMode.STANDARD
 
     def peek(
@@ -84,7 +83,7 @@ class Budgets:
         if isinstance(entry, BudgetReason):
             return self._without(entry)[0].allowed
         wanted = Ask(key, attempt, kind, ref.cost, now_s)
-        return _guarded(ref.name, None, entry.peek, wanted) is not False
+        return _guarded(ref.name, entry.peek, wanted) is not False
 
     def begin(self, ref: BudgetRef | None, now_s: float) -> Callable[[], None] | None:
         """Tell the budget that a call's first attempt starts; once per call and budget name.
@@ -96,7 +95,7 @@ class Budgets:
         entry = self._find(ref.name)
         if isinstance(entry, BudgetReason):
             return None
-        return _guarded(ref.name, None, entry.begin, now_s)
+        return _guarded(ref.name, entry.begin, now_s)
 
     def learns(self, ref: BudgetRef | None) -> bool:
         """Whether the budget wants to hear of first attempts, so that a call must tell it."""
@@ -110,7 +109,7 @@ class Budgets:
         ref = ref or _NO_REF
         entry = self._find(ref.name)
         if not isinstance(entry, BudgetReason):
-            _guarded(ref.name, None, entry.feed, kind, attempt, now_s)
+            _guarded(ref.name, entry.feed, kind, attempt, now_s)
 
     def _find(self, name: str) -> "_Entry | BudgetReason":
         if not name:
@@ -152,9 +151,10 @@ def _silent(*_: object) -> None:
     return None
 
 
-def _guarded(name: str, otherwise: U, action: Callable[[*Ts], T], *args: *Ts) -> T | U:
+def _guarded(name: str, action: Callable[[*Ts], T], *args: *Ts) -> T | None:
+    """What a budget answers; ``None`` when it raises."""
     try:
         return action(*args)
     except Exception:  # noqa: BLE001  # a broken budget must not become the call's error
         _LOG.debug("budget %r raised", name, exc_info=True)
-        return otherwise
+        return None
