@@ -19,7 +19,7 @@ _CODE: Final = """\
 import sys
 sys.path.append(sys.argv.pop(1))
 from recourse_observe.archive.worker import main
-sys.exit(main(sys.argv[1:]))
+main(sys.argv[1:])
 """
 WORKER: Final = (sys.executable, "-P", "-c", _CODE, os.fspath(_HOME))
 """What starts a worker: this interpreter and our own module."""

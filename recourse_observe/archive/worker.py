@@ -4,26 +4,25 @@ Started by :mod:`recourse_observe.archive.remote` in an interpreter of its own. 
 its standard input and answers on its standard output, until either is closed.
 """
 
+import atexit
+import importlib
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NoReturn
 
 from recourse_observe.archive import answers
 from recourse_observe.archive.limits import Limits, confine, unconfine
+from recourse_observe.archive.spared import spared
 from recourse_observe.archive.wire import ClosedError, decode, receive, send
 
 __all__ = ["Worker", "main"]
 
 _THREADS: Final = 8
 _LAST_WORDS_S: Final = 1.0
-_UNWANTED: Final = frozenset(
-    ("numpy", "pandas", "pyarrow._azurefs", "pyarrow._gcsfs", "pyarrow._s3fs")
-)
 _NICER: Final = 3
 """By how much it stands back for its owner, who draws meanwhile: it keeps half of a fair share."""
 
@@ -207,17 +206,7 @@ class _Pool:
             self._idle.release()
 
 
-class _Absent:
-    """Packages that pyarrow imports when they are there, for nothing: half a second of every start."""
-
-    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
-        """Refuse them."""
-        del path, target
-        if fullname in _UNWANTED:
-            raise ModuleNotFoundError(fullname, name=fullname)
-
-
-def main(argv: "list[str]") -> int:
+def main(argv: "list[str]") -> NoReturn:
     """Serve one owner, on standard input and output, within limits.
 
     Args:
@@ -225,15 +214,20 @@ def main(argv: "list[str]") -> int:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the owner's to handle
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a refused write is an error, not the end
-    sys.meta_path.insert(0, _Absent())
     source, sink = _private_streams()
     os.nice(_NICER)
     confine(Limits(memory_bytes=int(argv[0])))
+    with spared():
+        importlib.import_module("duckdb")
+        importlib.import_module("pyarrow.parquet")
+        importlib.import_module("recourse_observe.archive.opened")
     is_at_rest = Worker(lambda: receive(source), lambda said, data: send(sink, said, data)).serve()
     unconfine()
-    if not is_at_rest:
-        os._exit(0)  # a library that does not stop must not keep the process
-    return 0
+    if is_at_rest:
+        atexit._run_exitfuncs()  # noqa: SLF001  # there is no other way to run them
+    # To take everything apart takes longer than most questions, and a library that does not stop
+    # must not keep the process.
+    os._exit(0)
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:
