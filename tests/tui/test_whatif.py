@@ -15,10 +15,12 @@ from recourse_observe.whatif import (
     Answer,
     Check,
     CheckRow,
+    Direction,
     Edit,
     Kind,
     LoadPoint,
     Row,
+    Sense,
     Suggestion,
     SweepPoint,
     Unit,
@@ -112,6 +114,15 @@ def test_every_number_says_of_what_kind_it_is_the_certain_first() -> None:
     assert lines[3].endswith("~100 [90 110]   -50.0%  MODEL")
     assert text(note_lines([BOUND, BOUND, MODEL], 80)) == " BOUND     at · most"
     assert "nothing can be said" in text(measure_lines([UNKNOWN]))
+
+
+def test_a_direction_that_worlds_do_not_agree_on_is_told_as_not_known() -> None:
+    split = Direction(sense=Sense.NOT_KNOWN, worlds=9, fewer=5, more=4, as_many=0)
+
+    assert text(note_lines([replace(MODEL, direction=split), BOUND], 100)).splitlines() == [
+        " DIRECTION failed calls: not known whether fewer or more: of 9 worlds 5 say fewer, 4 say more",
+        " BOUND     at · most",
+    ]
 
 
 def test_load_stands_on_one_scale_and_an_unknown_one_is_left_out() -> None:

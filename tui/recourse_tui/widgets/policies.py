@@ -7,7 +7,7 @@ from typing import Final
 from recourse_observe.queries.rows import PolicyRow
 from recourse_observe.text import duration, printable, sparkline
 from recourse_observe.whatif import Answer, Edit, Kind, LoadPoint, Row
-from recourse_observe.whatif.render import edit_text, label, value
+from recourse_observe.whatif.render import directions, edit_text, label, value
 from recourse_tui.lines import Ink, Line, Span, cell, inked
 from recourse_tui.widgets.sparkline import resampled
 
@@ -65,8 +65,8 @@ def measure_lines(rows: Sequence[Row]) -> list[Line]:
 
 
 def note_lines(rows: Sequence[Row], width: int) -> list[Line]:
-    """What a number that is no forecast rests on, once for each kind."""
-    lines: list[Line] = []
+    """In which direction the candidate goes, and what a number that is no forecast rests on, once for each kind."""
+    lines = _section("DIRECTION", directions(rows), width, Ink.PLAIN)
     for kind in (kind for kind in _KINDS if kind is not Kind.MODEL):
         notes = dict.fromkeys(row.note for row in rows if row.kind is kind and row.note)
         lines += _section(kind, tuple(notes), width, Ink.DIM)
