@@ -46,6 +46,7 @@ class AttemptInfo:
 
     Attributes:
         bearings: What the attempt needs to know of its key.
+        call: What those share who hear of its call; ``None`` while nobody does.
         attempt: 0-based retry index; hedges share it.
         hedge_index: 0 for the primary.
         deadline: When this attempt must end, in the clock's monotonic seconds; ``None``: never.
@@ -60,7 +61,7 @@ class AttemptInfo:
     attempt: int = 0
     hedge_index: int = 0
     deadline: float | None = None
-    _call: CallInfo | None = None
+    call: CallInfo | None = None
     _outer: "Ambient | AttemptInfo | None" = None
     annotations: dict[str, Any] | None = None
     _call_id: str | None = None
@@ -68,8 +69,8 @@ class AttemptInfo:
     @property
     def call_id(self) -> str:
         """The call's id."""
-        if self._call is not None:
-            return self._call.call_id
+        if self.call is not None:
+            return self.call.call_id
         if self._call_id is None:
             # The short path gives a call its id only when somebody asks for it.
             self._call_id = self.bearings.new_call_id()
@@ -82,11 +83,11 @@ class AttemptInfo:
 
     def after(self) -> "AttemptInfo":
         """What the operation sees of the attempt after this one, of the same call."""
-        return PlannedAttempt(self.bearings, self._call, self.attempt + 1, outer=self._outer)
+        return PlannedAttempt(self.bearings, self.call, self.attempt + 1, outer=self._outer)
 
     def join(self, call: CallInfo) -> None:
         """Belong to a call that has been given its identity only now."""
-        self._call = call
+        self.call = call
 
     @property
     def asked_call_id(self) -> str | None:
@@ -96,7 +97,7 @@ class AttemptInfo:
     @property
     def key(self) -> str:
         """The policy key as called."""
-        return self.bearings.key if self._call is None else self._call.key
+        return self.bearings.key if self.call is None else self.call.key
 
     @property
     def policy_id(self) -> str:
@@ -173,7 +174,7 @@ class PlannedAttempt(AttemptInfo):
         outer: "Ambient | AttemptInfo | None" = None,
     ) -> None:
         self.bearings: Bearings = bearings
-        self._call = call
+        self.call = call
         self._outer = outer
         self.attempt = attempt
         self.hedge_index = hedge_index
@@ -188,10 +189,6 @@ class FirstAttempt(AttemptInfo):
 
 class HeardAttempt(AttemptInfo):
     """The first attempt of a call that somebody hears: it has no limit."""
-
-    def __init__(self, bearings: Bearings, call: CallInfo) -> None:
-        self.bearings: Bearings = bearings
-        self._call = call
 
     def within(self, outer: "Ambient | AttemptInfo") -> None:
         """Be inside what is around the call."""

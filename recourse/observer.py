@@ -164,7 +164,7 @@ class Audience:
         failed: Told of an observer that has raised, and what.
     """
 
-    __slots__ = ("_everybody", "begins", "ends", "failed", "observers", "of", "scoped")
+    __slots__ = ("_everybody", "_only", "begins", "ends", "failed", "observers", "of", "scoped")
 
     def __init__(
         self, observers: tuple[Observer, ...], failed: Callable[[object, Exception], None]
@@ -182,14 +182,22 @@ class Audience:
         # Where everybody hears everything, nothing needs looking up.
         selective = any(heard != _EVERYTHING for _, heard in hears)
         self._everybody = () if selective else observers
+        self._only = observers[0] if len(self._everybody) == 1 else None
         self.failed: Callable[[object, Exception], None] = failed
 
     def tell(self, told: Iterable[Event]) -> None:
         """Tell events to those who hear such, one after the other."""
-        everybody = self._everybody
+        everybody, only = self._everybody, self._only
+        if only is not None:
+            for event in told:
+                try:
+                    only.on_event(event)
+                except Exception as error:  # an observer must not change a call
+                    self.failed(only, error)
+            return
         for event in told:
             for observer in everybody or self.of[type(event)]:
                 try:
                     observer.on_event(event)
-                except Exception as error:  # an observer must not change a call
+                except Exception as error:  # likewise
                     self.failed(observer, error)

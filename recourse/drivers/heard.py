@@ -1,14 +1,14 @@
 """First attempts of calls that somebody hears; what is no plain success is gone on with elsewhere."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import CoroutineType
 from typing import Any, TypeVar
 
 from recourse.attempt import AttemptInfo, HeardAttempt
 from recourse.circuit.protocol import Admission
-from recourse.context import TAPS, Capture, enter, leave, surroundings
+from recourse.context import TAPS, Ambient, Capture, enter, leave, surroundings
 from recourse.drivers.aio import ago_on, aplanned
 from recourse.drivers.misuse import (
     PLAIN,
@@ -20,6 +20,7 @@ from recourse.drivers.misuse import (
     plain_in_acall,
 )
 from recourse.drivers.threads import go_on, inner_cancelled, planned
+from recourse.identity import CallInfo
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Call, Run
 from recourse.plan.govern import Bind
@@ -52,15 +53,21 @@ class HeardCalls:
         check_call(op)
         runtime, bound, now_s = self._runtime, self._bound, self._now_s
         operation = partial(op, *args, **kwargs) if args or kwargs else op
-        lease = bound.circuit.calm
-        if lease is None or bound.limit_s is not None or not _is_clear():
-            whole: T = planned(Call.begun(runtime, bound.key, operation), self._bind)
-            return whole
+        lease, ambient = bound.circuit.calm, surroundings()
+        if (
+            lease is None
+            or bound.limit_s is not None
+            or (ambient is not None and not ambient.only_captures)
+        ):
+            del ambient  # what it captures are errors, whose tracebacks hold this frame
+            return self._planned(operation)
         audience = runtime.listeners() if TAPS.observers else runtime.audience
         info = new_call(runtime, bound, now_s())
         start = begun(audience, info, bound)
-        attempt = HeardAttempt(bound, info)
-        capture = _capture(attempt)
+        attempt = HeardAttempt()
+        attempt.bearings, attempt.call = bound, info
+        capture = None if ambient is None else _capture(ambient, attempt)
+        del ambient
         value: Any = None
         failed: BaseException | None = None
         token = enter(attempt)
@@ -82,9 +89,9 @@ class HeardCalls:
                 succeeded(audience, info, attempt, now_s(), capture)
             first: T = value
             return first
-        run = _run(attempt, info.started_s, now_s(), lease, failed)
+        run = _run(attempt, info, now_s(), lease, failed)
+        run.value, run.start = value, start
         heard = Heard(runtime, bound, operation, run, info, audience, capture)
-        run.value, run.start, info.numbered = value, start, TOLD
         # A captured error's traceback holds this frame, and must not lead back to it.
         del failed, capture
         given: T = heard.succeeded() if run.error is None else go_on(heard, self._bind)
@@ -97,16 +104,23 @@ class HeardCalls:
         check_acall(op)
         runtime, bound, now_s = self._runtime, self._bound, self._now_s
         operation = partial(op, *args, **kwargs) if args or kwargs else op
-        lease = bound.circuit.calm
+        lease, ambient = bound.circuit.calm, surroundings()
         # The executor may have been closed since this coroutine was made.
-        if lease is None or bound.is_timed or runtime.closed or not _is_clear():
-            whole: T = await aplanned(Call.begun(runtime, bound.key, operation), self._bind)
-            return whole
+        if (
+            lease is None
+            or bound.is_timed
+            or runtime.closed
+            or (ambient is not None and not ambient.only_captures)
+        ):
+            del ambient  # what it captures are errors, whose tracebacks hold this frame
+            return await self._aplanned(operation)
         audience = runtime.listeners() if TAPS.observers else runtime.audience
         info = new_call(runtime, bound, now_s())
         start = begun(audience, info, bound)
-        attempt = HeardAttempt(bound, info)
-        capture = _capture(attempt)
+        attempt = HeardAttempt()
+        attempt.bearings, attempt.call = bound, info
+        capture = None if ambient is None else _capture(ambient, attempt)
+        del ambient
         value: Any = None
         failed: BaseException | None = None
         token = enter(attempt)
@@ -126,27 +140,25 @@ class HeardCalls:
                 succeeded(audience, info, attempt, now_s(), capture)
             first: T = value
             return first
-        run = _run(attempt, info.started_s, now_s(), lease, failed)
+        run = _run(attempt, info, now_s(), lease, failed)
+        run.value, run.start = value, start
         heard = Heard(runtime, bound, operation, run, info, audience, capture)
-        run.value, run.start, info.numbered = value, start, TOLD
         # A captured error's traceback holds this frame, and must not lead back to it.
         del failed, capture
         heard.is_async = True
         given: T = heard.succeeded() if run.error is None else await ago_on(heard, self._bind)
         return given
 
+    def _planned(self, operation: Callable[[], T]) -> T:
+        value: T = planned(Call.begun(self._runtime, self._bound.key, operation), self._bind)
+        return value
 
-def _is_clear() -> bool:
-    """Whether nothing but a capture is around the call."""
-    ambient = surroundings()
-    return ambient is None or ambient.only_captures
+    def _aplanned(self, operation: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
+        return aplanned(Call.begun(self._runtime, self._bound.key, operation), self._bind)
 
 
-def _capture(attempt: HeardAttempt) -> Capture | None:
+def _capture(ambient: Ambient | AttemptInfo, attempt: HeardAttempt) -> Capture | None:
     """The capture around the call; the attempt knows of it when it wants nested calls too."""
-    ambient = surroundings()
-    if ambient is None:
-        return None
     capture = ambient.capture
     if capture is not None and capture.nested:
         attempt.within(ambient)
@@ -161,15 +173,16 @@ def _awaitable(result: object) -> Any:
 
 
 def _run(
-    attempt: AttemptInfo,
-    began_s: float,
+    attempt: HeardAttempt,
+    info: CallInfo,
     ended_s: float,
     lease: Admission,
     failed: BaseException | None,
 ) -> Run:
     """The attempt that was made, as the plan knows attempts."""
-    run = Run(attempt, 0, 0, began_s)
+    run = Run(attempt, 0, 0, info.started_s)
     run.ended_s, run.admission, run.error = ended_s, lease, failed
+    info.numbered = TOLD
     if isinstance(failed, asyncio.CancelledError):
         run.given = inner_cancelled()
     elif isinstance(failed, TypeError):
