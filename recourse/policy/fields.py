@@ -85,7 +85,7 @@ class Field:
         low: Least value, included.
         high: Greatest value, included.
         optional: ``None`` is a value of its own ("off", or "derived").
-        choices: For a closed set, its members.
+        choices: For a closed set, its members; for a name, those that are always there.
         block: For a block, its class; for a reference, the class it becomes.
         doc: One sentence for people.
     """
@@ -140,9 +140,9 @@ def choice(default: str, choices: type[StrEnum], doc: str) -> Any:
     return _declare(Kind.CHOICE, choices(default), doc, choices=words)
 
 
-def text(default: str, doc: str) -> Any:
-    """A name."""
-    return _declare(Kind.TEXT, default, doc)
+def text(default: str, doc: str, choices: tuple[str, ...] = ()) -> Any:
+    """A name; ``choices`` are always there, and a program may register others."""
+    return _declare(Kind.TEXT, default, doc, choices=choices)
 
 
 def ref(target: type, doc: str) -> Any:

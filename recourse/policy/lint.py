@@ -5,15 +5,19 @@ from typing import Any, Final
 
 from recourse.duration import is_finite_number
 from recourse.key import cardinality_problem
-from recourse.policy.model import BudgetRef, EffectivePolicy, HedgePolicy, Policy
+from recourse.policy import fields
+from recourse.policy.fields import Kind
+from recourse.policy.model import BudgetRef, EffectivePolicy, HedgePolicy, Policy, RetryPolicy
 from recourse.policy.normalize import Why
 from recourse.policy.parse import PolicyFile
-from recourse.policy.problems import Problem, shown, suggestion
+from recourse.policy.problems import Problem, nearest, shown, suggestion
 
 __all__ = ["lint"]
 
 # What a kind of budget calls the most that it can ever hold.
 _CAPACITIES: Final = ("capacity", "max_tokens")
+# How alike two names are that differ by two letters exchanged; p75 and p95 are less alike.
+_TYPING_ERROR: Final = 0.75
 _FIXED_DELAY: Final = HedgePolicy().trigger
 
 
@@ -47,6 +51,9 @@ class _Lint:
         yield from self._attempts_do_not_fit()
         yield from self._repeats_what_it_must_not()
         yield from self._hedges_without_budget()
+        yield from self._mistyped("retry", self._policy.retry)
+        if self._policy.hedge.enabled:
+            yield from self._mistyped("hedge", self._policy.hedge)
         yield from self._hedges_never_start()
         for block in ("retry", "hedge"):
             budget = getattr(self._policy, block).budget
@@ -114,6 +121,18 @@ class _Lint:
         if self._policy.hedge.enabled and (budget is None or not budget.name):
             advice = "name one in hedge.budget, or a slow dependency gets twice the load"
             yield self._problem("hedge_without_budget", "hedge", None, "has no budget", advice)
+
+    def _mistyped(self, name: str, block: RetryPolicy | HedgePolicy) -> Iterator[Problem]:
+        """Names close to those that are always there; what is far from them is the program's."""
+        for field in fields.table(type(block)):
+            value = getattr(block, field.name)
+            if field.kind is not Kind.TEXT or not value or value in field.choices:
+                continue
+            if (near := nearest(value, field.choices, _TYPING_ERROR)) is not None:
+                advice = f"did you mean {near!r}? else register it under another name"
+                path = f"{name}.{field.name}"
+                wrong = "is not among the names that are always there"
+                yield self._problem("mistyped_name", path, value, wrong, advice)
 
     def _hedges_never_start(self) -> Iterator[Problem]:
         hedge, attempt_s = self._policy.hedge, self._policy.retry.timeout_per_attempt_s

@@ -93,7 +93,12 @@ class RetryPolicy:
     retry_after_max_s: Seconds = fields.seconds(
         60.0, 0.0, HOUR_S, "Longest Retry-After that is waited for."
     )
-    classifier: str = fields.text("", "Name of the classifier; empty means the executor's default.")
+    classifier: str = fields.text(
+        "",
+        "Name of the classifier: always, auto, grpc, http, redis, sqlstate, or a registered one; "
+        "empty means the executor's default.",
+        ("always", "auto", "grpc", "http", "redis", "sqlstate"),
+    )
     budget: Given[BudgetRef | None, BudgetRef | str | None] = fields.ref(
         BudgetRef, "Budget that retries draw from."
     )
@@ -147,7 +152,9 @@ class HedgePolicy:
         "Time before a hedge starts; with a percentile trigger, until enough samples are there.",
     )
     trigger: str = fields.text(
-        "fixed_delay", "Name of the trigger: fixed_delay, p50, p90, p95, p99, or a registered one."
+        "fixed_delay",
+        "Name of the trigger: fixed_delay, p50, p90, p95, p99, or a registered one.",
+        ("fixed_delay", "p50", "p90", "p95", "p99"),
     )
     min_delay_s: Seconds = fields.seconds(
         0.01, 0.001, CEILING_S, "Least time between two launches under a percentile trigger."

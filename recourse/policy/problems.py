@@ -9,7 +9,7 @@ from recourse.errors import PolicyError
 if TYPE_CHECKING:
     from recourse.policy.parse import PolicyFile
 
-__all__ = ["PolicyFileError", "Problem", "shown", "suggestion"]
+__all__ = ["PolicyFileError", "Problem", "nearest", "shown", "suggestion"]
 
 _LONGEST_VALUE: Final = 60
 
@@ -80,8 +80,13 @@ def shown(value: object) -> str:
 
 def suggestion(word: object, words: Iterable[str]) -> str:
     """``did you mean 'x'``, or what is allowed when nothing is near."""
+    known = sorted(words)
+    near = nearest(word, known)
+    return "use one of " + ", ".join(known) if near is None else f"did you mean {near!r}?"
+
+
+def nearest(word: object, words: Iterable[str], alike: float = 0.6) -> str | None:
+    """The one that may have been meant; ``alike`` is 1.0 for the word itself."""
     import difflib  # wanted only when somebody has made a mistake
 
-    known = sorted(words)
-    near = difflib.get_close_matches(str(word), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else "use one of " + ", ".join(known)
+    return next(iter(difflib.get_close_matches(str(word), list(words), n=1, cutoff=alike)), None)

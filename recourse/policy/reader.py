@@ -12,12 +12,12 @@ from recourse.policy.lines import Lines
 from recourse.policy.model import BudgetRef, Policy
 from recourse.policy.problems import Problem, suggestion
 
-__all__ = ["Reader", "file_names"]
+__all__ = ["NEEDED", "Reader", "file_names"]
 
 POLICY_FIELDS: Final = tuple(field.name for field in fields.table(Policy))
 _TABLE: Final = "write a table of names and values"
 _NAME_OR_TABLE: Final = "write the name of a budget, or a table such as { name = 'x', cost = 2 }"
-_NEEDED: Final[Mapping[type, tuple[str, ...]]] = {BudgetRef: ("name",)}
+NEEDED: Final[Mapping[type, tuple[str, ...]]] = {BudgetRef: ("name",)}
 
 Path = tuple[str, ...]
 T = TypeVar("T")
@@ -128,7 +128,7 @@ class Reader:
         if not isinstance(given, Mapping):
             return None
         table = cast("Mapping[str, Any]", given)
-        for name in _NEEDED.get(kind, ()):
+        for name in NEEDED.get(kind, ()):
             if table.get(name) is None or values.get(name) == "":
                 self._wrong((*path, name), None, "is missing", f"name the {path[-1]}")
         return self._guarded(path, lambda: kind(**values))

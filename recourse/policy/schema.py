@@ -6,7 +6,7 @@ from recourse.policy import fields
 from recourse.policy.budgets import PARAMETERS
 from recourse.policy.fields import Field, Kind
 from recourse.policy.model import Policy
-from recourse.policy.reader import file_names
+from recourse.policy.reader import NEEDED, file_names
 
 __all__ = ["schema"]
 
@@ -71,7 +71,9 @@ def _definitions(kind: type) -> dict[str, Any]:
                 properties[name]["default"] = _default(field, name)
         if field.kind in {Kind.BLOCK, Kind.REF}:
             found |= _definitions(field.block)
-    block = {"type": "object", "additionalProperties": False, "properties": properties}
+    needed = {"required": list(NEEDED[kind])} if kind in NEEDED else {}
+    shape = {"type": "object", "additionalProperties": False, **needed}
+    block = {**shape, "properties": properties}
     return {kind.__name__: block, **found}
 
 
@@ -90,7 +92,8 @@ def _type(field: Field, name: str) -> dict[str, Any]:
         case Kind.SECONDS:
             return {"anyOf": [{"type": "number", **bounds}, _TEXT_DURATION]}
         case _:
-            return {"type": _TYPES[field.kind], **bounds}
+            examples = {"examples": list(field.choices)} if field.choices else {}
+            return {"type": _TYPES[field.kind], **bounds, **examples}
 
 
 def _default(field: Field, name: str) -> Any:

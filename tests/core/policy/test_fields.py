@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from recourse.classify import ClassifierRegistry
 from recourse.errors import PolicyError
+from recourse.hedge import Triggers
 from recourse.policy import BudgetRef, CircuitPolicy, HedgePolicy, Policy, RetryPolicy, fields
 from recourse.policy.fields import Field, Kind
 
@@ -127,3 +129,26 @@ def test_a_value_becomes_the_fields_own_type() -> None:
     assert repr(retry.backoff_multiplier) == "3.0"
     assert repr(retry.jitter) == "<Jitter.EQUAL: 'equal'>"
     assert retry.budget == BudgetRef("payments", 1)
+
+
+def named(kind: type, name: str) -> Field:
+    return next(field for field in fields.table(kind) if field.name == name)
+
+
+def test_the_names_that_are_always_there_are_those_of_the_registries() -> None:
+    triggers = Triggers(missing="deny")
+    waits = [
+        triggers.delay_s("a.B", HedgePolicy(trigger=trigger))
+        for trigger in named(HedgePolicy, "trigger").choices
+    ]
+
+    assert named(RetryPolicy, "classifier").choices == ClassifierRegistry().names
+    assert waits == [0.2] * 5
+    assert triggers.delay_s("a.B", HedgePolicy(trigger="p96")) is None
+
+
+@pytest.mark.parametrize(("kind", "name"), [(RetryPolicy, "classifier"), (HedgePolicy, "trigger")])
+def test_their_meaning_names_all_of_them(kind: type, name: str) -> None:
+    field = named(kind, name)
+
+    assert ", ".join(field.choices) in field.doc

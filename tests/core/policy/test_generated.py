@@ -46,7 +46,11 @@ def test_the_schema_describes_each_kind_of_field() -> None:
     assert retry["backoff_multiplier"]["type"] == "number"
     assert retry["jitter"]["enum"] == ["none", "full", "equal", "decorrelated"]
     assert retry["classifier"]["type"] == "string"
+    assert "http" in retry["classifier"]["examples"]
+    assert properties("Policy")["id"].get("examples") is None
     assert retry["budget"]["anyOf"] == [{"type": "string"}, {"$ref": "#/$defs/BudgetRef"}]
+    assert schema()["$defs"]["BudgetRef"]["required"] == ["name"]
+    assert "required" not in schema()["$defs"]["RetryPolicy"]
     assert properties("HedgePolicy")["enabled"]["type"] == "boolean"
     assert properties("Policy")["retry"]["$ref"] == "#/$defs/RetryPolicy"
     assert "default" not in retry["overall_timeout_s"]

@@ -108,6 +108,20 @@ def test_a_good_policy_is_left_alone() -> None:
             ),
         ),
         (
+            GOOD + 'retry.classifier = "htpp"\n',
+            (
+                "p.toml:3: a.B retry.classifier 'htpp' is not among the names that are always there; "
+                "did you mean 'http'? else register it under another name"
+            ),
+        ),
+        (
+            GOOD + 'hedge = { trigger = "fixed_dealy", budget = "elsewhere" }\n',
+            (
+                "p.toml:3: a.B hedge.trigger 'fixed_dealy' is not among the names that are always "
+                "there; did you mean 'fixed_delay'? else register it under another name"
+            ),
+        ),
+        (
             "[default.hedge]\n[default.retry]\noverall_timeout = '1s'\n",
             (
                 "p.toml:1: default hedge has no budget; "
@@ -135,7 +149,10 @@ def test_each_rule_tells_what_is_unwise_where_and_what_to_do(text: str, problem:
         GOOD
         + 'retry.budget = { name = "b", cost = 5 }\n[budgets.b]\nkind = "adaptive_credit"\ncapacity = 5\n',
         GOOD + 'retry.budget = { name = "b", cost = 9 }\n[budgets.b]\nkind = "inflight_ratio"\n',
-        GOOD + "hedge = { enabled = false, hedge_delay_s = 9 }\n",
+        GOOD + 'retry.classifier = "payments"\n',
+        GOOD + 'hedge = { trigger = "p75", budget = "elsewhere" }\n',
+        GOOD + 'retry.classifier = "grpc"\nhedge = { trigger = "p99", budget = "elsewhere" }\n',
+        GOOD + "hedge = { enabled = false, hedge_delay_s = 9, trigger = 'p9' }\n",
         GOOD + 'hedge = { hedge_delay_s = 0.9, budget = "elsewhere" }\n',
         GOOD + 'hedge = { hedge_delay_s = 9, trigger = "p95", budget = "elsewhere" }\n',
         "[default]\nretry.overall_timeout_s = 5\nhedge = { hedge_delay_s = 9, budget = 'x' }\n",
