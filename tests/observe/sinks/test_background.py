@@ -210,7 +210,7 @@ def test_options_that_make_no_sense_are_refused() -> None:
         BackgroundObserver(OTelObserver())
     with pytest.raises(ValueError, match=r"^queue_size 0 lets no event wait; use 1 or more"):
         BackgroundObserver(Gated(), queue_size=0)
-    with pytest.raises(ValueError, match="'latest' is not a valid Drop"):
+    with pytest.raises(ValueError, match="drop 'latest' is not known"):
         BackgroundObserver(Gated(), drop="latest")
 
 
