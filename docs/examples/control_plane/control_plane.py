@@ -12,18 +12,22 @@ Run it with ``python control_plane.py FOLDER PORT``, and follow it with
 ``HTTPSource("http://…/v1/policies", headers={"X-Instance": "checkout-7f4d"})``.
 """
 
+import argparse
+import contextlib
 import hashlib
 import json
-import sys
 import tomllib
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from recourse.policy.load import loads
+from recourse.policy.load import loads, text_of
 from recourse.policy.problems import PolicyFileError
 
 EVERYTHING = "*"
+POLICIES, NEXT, CONTROL = "policies.toml", "next.toml", "control.toml"
 
 
 class ControlPlane(ThreadingHTTPServer):
@@ -36,10 +40,10 @@ class ControlPlane(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, folder: Path, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
         self._folder = folder
-        self._good: dict[str, dict[str, Any]] = {}
+        self._good = {POLICIES: policies_of(folder / POLICIES)}
         self.problem: str | None = None
+        super().__init__(("127.0.0.1", port), Handler)
 
     @property
     def url(self) -> str:
@@ -49,18 +53,20 @@ class ControlPlane(ThreadingHTTPServer):
     def document(self, instance: str) -> dict[str, Any]:
         """The policies that an instance shall follow, in the form of a policy file."""
         self.problem = None
-        control = self._read("control.toml", tomllib.loads)
-        is_chosen = share_of(instance, str(control.get("salt", ""))) < control.get("percent", 0)
-        name = "next.toml" if is_chosen else "policies.toml"
-        followed = self._read(name, lambda text: checked(text, name))
-        return switched_off(followed, control.get("single_attempt", []))
+        control = self._read(CONTROL, control_of)
+        policies = self._read(POLICIES, policies_of)
+        if share_of(instance, control.get("salt", "")) < control.get("percent", 0):
+            policies = self._read(NEXT, policies_of) or policies
+        return switched_off(policies, control.get("single_attempt", []))
 
-    def _read(self, name: str, parse: Any) -> dict[str, Any]:
+    def _read(self, name: str, parse: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
         path = self._folder / name
+        if name != POLICIES and not path.exists():
+            return {}
         try:
-            self._good[name] = parse(path.read_text(encoding="utf-8")) if path.exists() else {}
-        except (PolicyFileError, tomllib.TOMLDecodeError) as error:
-            self.problem = f"{name}: {error}"
+            self._good[name] = parse(path)
+        except ValueError as error:
+            self.problem = str(error)
         return self._good.get(name, {})
 
 
@@ -75,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         document = self.server.document(self.headers.get("X-Instance", ""))
         content: Any = document
         if key.startswith("/"):
-            content = document.get("policies", {}).get(key[1:])
+            content = document.get("policies", {}).get(unquote(key[1:]), document.get("default"))
         if prefix != "v1/" or content is None:
             self._send(404, b"")
             return
@@ -105,14 +111,21 @@ def share_of(instance: str, salt: str) -> float:
     return int.from_bytes(digest[:4], "big") / 2**32 * 100
 
 
-def checked(text: str, name: str) -> dict[str, Any]:
-    """The data of a policy file that can be followed.
-
-    Raises:
-        PolicyFileError: It cannot.
-    """
-    loads(text, name)
+def policies_of(path: Path) -> dict[str, Any]:
+    """What a policy file says, as plain data, after the library has looked for mistakes."""
+    text = text_of(path)
+    loads(text, str(path))
     return tomllib.loads(text)
+
+
+def control_of(path: Path) -> dict[str, Any]:
+    """What ``control.toml`` says."""
+    control = tomllib.loads(text_of(path))
+    for name, kind in (("percent", int | float), ("salt", str), ("single_attempt", list)):
+        if name in control and not isinstance(control[name], kind):
+            message = f"{path}: {name} {control[name]!r} is not allowed; see how this module begins"
+            raise ValueError(message)
+    return control
 
 
 def switched_off(document: dict[str, Any], keys: list[str]) -> dict[str, Any]:
@@ -125,10 +138,10 @@ def switched_off(document: dict[str, Any], keys: list[str]) -> dict[str, Any]:
     def is_off(key: str) -> bool:
         return key in keys or EVERYTHING in keys
 
-    policies = {
-        key: one_attempt(policy) if is_off(key) else policy
-        for key, policy in document.get("policies", {}).items()
-    }
+    own = document.get("policies", {})
+    if "default" in document:  # a key that follows it gets a policy to be switched off
+        own = {**own, **{key: document["default"] for key in keys if key not in {*own, EVERYTHING}}}
+    policies = {key: one_attempt(policy) if is_off(key) else policy for key, policy in own.items()}
     found = {**document, "policies": policies}
     for name in ("default", "fallback"):
         if name in document and EVERYTHING in keys:
@@ -136,7 +149,20 @@ def switched_off(document: dict[str, Any], keys: list[str]) -> dict[str, Any]:
     return found
 
 
-if __name__ == "__main__":
-    with ControlPlane(Path(sys.argv[1]), int(sys.argv[2])) as plane:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve a folder until somebody interrupts."""
+    parser = argparse.ArgumentParser(description="Serve the policies of a folder.")
+    parser.add_argument("folder", type=Path, help="where policies.toml lies")
+    parser.add_argument("port", type=int)
+    given = parser.parse_args(arguments)
+    try:
+        plane = ControlPlane(given.folder, given.port)
+    except (PolicyFileError, OSError) as error:
+        parser.error(str(error))
+    with plane, contextlib.suppress(KeyboardInterrupt):
         print(plane.url)
         plane.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -11,6 +11,7 @@ import pytest
 
 from recourse import Executor, HTTPSource, RemoteProvider, record_timeline
 from recourse.errors import NoPolicyError
+from recourse.policy.problems import PolicyFileError
 from recourse.testing import VirtualClock
 
 HERE = Path(__file__).parents[3] / "docs" / "examples" / "control_plane" / "control_plane.py"
@@ -102,7 +103,9 @@ def test_a_new_file_is_tried_by_a_part_of_the_instances_that_only_grows(
     def chosen(percent: int) -> set[str]:
         (plane.folder / "control.toml").write_text(f"percent = {percent}\n")
         return {
-            name for name in names if plane.document(name) == example.checked(FIVE, "next.toml")
+            name
+            for name in names
+            if plane.document(name) == example.policies_of(plane.folder / "next.toml")
         }
 
     none, some, more, everybody = chosen(0), chosen(20), chosen(50), chosen(100)
@@ -135,17 +138,45 @@ def test_the_kill_switch_leaves_one_attempt(plane: Any, keys: str) -> None:
 
 
 def test_the_kill_switch_reaches_the_default_too_and_no_other_key(example: Any) -> None:
-    document = {
+    document: dict[str, Any] = {
         "policies": {"a.B": {"hedge": {"max_hedges": 1}}, "a.C": {}},
         "default": {"retry": {"max_attempts": 4}},
     }
 
     one = example.switched_off(document, ["a.B"])
     every = example.switched_off(document, ["*"])
+    other = example.switched_off(document, ["x.Y"])
 
     assert one["policies"] == {"a.B": {"retry": {"max_attempts": 1}}, "a.C": {}}
     assert one["default"] == {"retry": {"max_attempts": 4}}
     assert every["default"] == {"retry": {"max_attempts": 1}}
+    assert other["policies"] == {**document["policies"], "x.Y": {"retry": {"max_attempts": 1}}}
+    assert example.switched_off({"policies": {}}, ["x.Y"]) == {"policies": {}}
+
+
+def test_a_key_without_a_policy_of_its_own_gets_the_default(plane: Any) -> None:
+    (plane.folder / "policies.toml").write_text("[default]\nretry.max_attempts = 2\n")
+
+    assert Instance(plane).attempts() == (2, "remote")
+    assert Instance(plane, path="/{key}").attempts() == (2, "remote")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: folder, port"),
+        (["nowhere", "8080"], "nowhere/policies.toml: policy file cannot be read"),
+        ([".", "eighty"], "invalid int value: 'eighty'"),
+    ],
+)
+def test_the_plane_says_what_it_needs(
+    example: Any, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        example.main(arguments)
+
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_followed_changes_nothing_and_is_named(plane: Any) -> None:
@@ -157,6 +188,36 @@ def test_a_file_that_cannot_be_followed_changes_nothing_and_is_named(plane: Any)
 
     assert instance.attempts() == (3, "remote")
     assert "did you mean 'max_attempts'?" in plane.problem
+
+
+@pytest.mark.parametrize("moment", [None, b"", b"\xff"], ids=["gone", "empty", "no text"])
+def test_a_file_that_is_gone_or_empty_for_a_moment_takes_no_policy_away(
+    plane: Any, moment: bytes | None
+) -> None:
+    instance = Instance(plane)
+    assert instance.attempts() == (3, "remote")
+
+    path = plane.folder / "policies.toml"
+    path.unlink() if moment is None else path.write_bytes(moment)
+    instance.later()
+
+    assert instance.attempts() == (3, "remote")
+    assert plane.problem.startswith(str(path))
+
+
+def test_a_folder_without_policies_is_refused_at_the_start(example: Any, tmp_path: Path) -> None:
+    with pytest.raises(PolicyFileError, match=r"policies\.toml: policy file cannot be read"):
+        example.ControlPlane(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "control", ["percent = 100\n", "percent = 'x'\n", "single_attempt = 5\n", "percent =", ""]
+)
+def test_a_control_that_cannot_be_followed_changes_nothing(plane: Any, control: str) -> None:
+    """The first one can be, but there is no next.toml that instances could try."""
+    (plane.folder / "control.toml").write_text(control)
+
+    assert Instance(plane).attempts() == (3, "remote")
 
 
 def test_the_last_good_policy_is_followed_while_the_plane_is_away(plane: Any) -> None:
