@@ -22,12 +22,14 @@ from recourse_observe.archive.leftovers import recover
 from recourse_observe.archive.merge import in_order, read_file
 from recourse_observe.archive.names import LIVE, FileName
 from recourse_observe.archive.reader import survey
+from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.sql import write_sql
 from recourse_observe.archive.validate import FoundFile
 
 __all__ = ["Compacted", "CompactionBusyError", "alone", "compact"]
 
 _LEVEL: Final = 3
+_NOBODY: Final = Source(service="", instance="")
 _SOUGHT: Final = ("call_id",)
 """In the order of keys, ids are spread over all row groups of a file."""
 
@@ -179,15 +181,31 @@ def _sorted(group: Sequence[FoundFile]) -> tuple[list[FoundFile], Any]:
     whole, parts = [], []
     for file in group:
         try:
-            parts.append(read_file(file))
-        except (OSError, pa.ArrowException):
-            continue  # `recourse check` names it
+            parts.append(_fitting(file))
+        except (OSError, OverflowError, pa.ArrowException):
+            continue  # `recourse check` names what is damaged
         whole.append(file)
     if len(whole) < 2:  # noqa: PLR2004  # nothing to merge
         return [], None
     table = group[0].table
     rows = in_order(table, parts)
     return whole, hourly(rows) if table == "rollups" else rows
+
+
+def _fitting(file: FoundFile) -> Any:
+    """The rows of a file, if they can be written again.
+
+    Raises:
+        OSError: It is damaged; ``pa.ArrowException`` likewise, or it lacks what every row has.
+        OverflowError: Its times are in no calendar, and so in no name.
+    """
+    rows = read_file(file)
+    for column in TABLES[file.table].columns:
+        if not column.nullable and rows[column.name].null_count:
+            message = f"{column.name} is null"
+            raise pa.ArrowInvalid(message)
+    name_of(file.table, rows, _NOBODY, 0)
+    return rows
 
 
 def _replace(

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -189,3 +190,33 @@ def test_a_compacted_file_says_which_ids_its_row_groups_cannot_hold(archive: Pat
     ]
     assert filtered == ["call_id"]
     assert ask(archive, "SELECT call_id FROM calls WHERE call_id = '0007'") == [("0007",)]
+
+
+def damaged(archive: Path, column: str, values: pa.Array) -> Path:
+    """A file as its writer would not have written it, beside those of the first hour."""
+    good = min((archive / "calls").rglob("*.parquet"))
+    rows = pq.ParquetFile(good).read()
+    fields = [field.with_nullable(nullable=True) for field in rows.schema]
+    rows = pa.table(rows.columns, schema=pa.schema(fields))
+    bad = good.with_name("20261121T140000-20261121T140009-odd-000000.parquet")
+    pq.write_table(rows.set_column(rows.column_names.index(column), column, values), bad)
+    return bad
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("key", pa.nulls(10, pa.string())),
+        ("ended_at", pa.array([2**62] * 10, pa.int64()).cast(pa.timestamp("us"))),
+        ("started_at", pa.array([-(2**62)] * 10, pa.int64()).cast(pa.timestamp("us"))),
+    ],
+)
+def test_a_file_that_cannot_be_written_again_stays_and_the_others_are_merged(
+    archive: Path, column: str, values: pa.Array
+) -> None:
+    odd = damaged(archive, column, values)
+
+    done = compact(archive)
+
+    assert (done.files_before, done.files_after, done.rows) == (13, 2, 67)
+    assert odd.exists()
