@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from recourse_observe.archive import answers, errors
-from recourse_observe.archive.child import WORKER, Child
+from recourse_observe.archive.child import Child, begun
 from recourse_observe.archive.limits import Limits, half_of_memory
 from recourse_observe.archive.wire import ClosedError, encode
 from recourse_observe.duck import Lanes, QueryError, Superseded
@@ -56,9 +56,10 @@ class RemoteStore:
         looking: Called with each file that is looked at, when it is careful.
         follow: Only tell what is new, with these arguments of ``Follower``; no question is answered.
         command: What starts a worker, instead of this interpreter.
+        forks: The worker may begin as a copy of this process, which has nothing to hide from it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # every one but the path has its default
         self,
         path: str | os.PathLike[str],
         *,
@@ -67,10 +68,12 @@ class RemoteStore:
         looking: Callable[[str], object] = lambda _: None,
         follow: Mapping[str, object] | None = None,
         command: tuple[str, ...] = (),
+        forks: bool = False,
     ) -> None:
         self._path = os.fspath(path)
         self._limits = limits or Limits(memory_bytes=min(Limits().memory_bytes, half_of_memory()))
-        self._command = command or WORKER
+        self._command = command
+        self._forks = forks
         self._starting = threading.RLock()
         self._writing = threading.Lock()
         self._lanes: Lanes[_Question] = Lanes()
@@ -273,7 +276,7 @@ class RemoteStore:
     # ------------------------------------------------------------ the worker's life
 
     def _start(self) -> None:
-        child = Child([*self._command, str(self._limits.memory_bytes)])
+        child = begun(self._command, self._limits.memory_bytes, forks=self._forks)
         self._child, self._opening = child, _Opening()
         self._listener = threading.Thread(
             target=self._listen, args=(child, self._opening), name="recourse-answers", daemon=True

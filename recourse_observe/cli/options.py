@@ -206,7 +206,7 @@ def opened(
     """
     from recourse_observe.queries.archive import open_archive  # it brings DuckDB and Arrow
 
-    with open_archive(path, trusted=is_trusted()) as archive:
+    with open_archive(path, trusted=is_trusted(), forks=True) as archive:
         for warning in () if quietly else archive.warnings:
             warn(warning)
         if timeout is None:

@@ -65,7 +65,11 @@ class CallNotFoundError(LookupError):
 
 
 def open_archive(
-    path: "str | os.PathLike[str]", *, trusted: bool = False, limits: Limits | None = None
+    path: "str | os.PathLike[str]",
+    *,
+    trusted: bool = False,
+    limits: Limits | None = None,
+    forks: bool = False,
 ) -> "Archive":
     """Open a timeline archive for questions.
 
@@ -75,6 +79,8 @@ def open_archive(
             ``con`` is a connection for other tools. Any other is read by a worker process in which
             no statement reaches a file, the network or a setting.
         limits: What a worker may use.
+        forks: Whether the worker may begin as a copy of this process, which takes half the time; for
+            a program of one question, with nothing in its memory that the archive must not see.
 
     Raises:
         ArchiveError: Nothing of it can be read.
@@ -82,7 +88,7 @@ def open_archive(
     name = Path(path).resolve().name if Path(path).exists() else Path(path).name
     with ExitStack() as held:
         place = held.enter_context(_unpacked(path))
-        store = _trusted(place) if trusted else _watched(place, limits)
+        store = _trusted(place) if trusted else _watched(place, limits, forks=forks)
         return Archive(store, name=name, held=held.pop_all())
 
 
@@ -113,11 +119,11 @@ def _trusted(path: "str | os.PathLike[str]") -> "LocalStore":
     return LocalStore(path)
 
 
-def _watched(path: "str | os.PathLike[str]", limits: Limits | None) -> RemoteStore:
+def _watched(path: "str | os.PathLike[str]", limits: Limits | None, *, forks: bool) -> RemoteStore:
     for needed in ("duckdb", "pyarrow"):
         if find_spec(needed) is None:  # said by us: the worker would end without a word
             raise ModuleNotFoundError(needed, name=needed)
-    store = RemoteStore(path, limits=limits)
+    store = RemoteStore(path, limits=limits, forks=forks)
     try:
         store.wait()
     except BaseException:

@@ -335,7 +335,7 @@ def test_a_worker_ends_with_its_owner(lasting: Path) -> None:
 
     store.close()
 
-    assert process._process.returncode == 0
+    assert process._process.code(0) == 0
 
 
 # ------------------------------------------------------------ what they say
