@@ -1,5 +1,6 @@
--- The calls of some keys one by one, to place an edge exactly.
--- Parameters: those of members.sql, $keys and $slow_us (lists of equal length).
+-- The calls of some keys one by one, to place two edges exactly; those between are left out.
+-- Parameters: those of members.sql, $keys and $slow_us (lists of equal length), $between_from_us,
+-- $between_to_us (half-open).
 WITH tried AS (
     SELECT
         call_id,
@@ -34,4 +35,5 @@ SELECT
 FROM members AS m
 INNER JOIN limits AS l ON m.key = l.policy_key
 LEFT JOIN tried AS t ON m.call_id = t.call_id
+WHERE m.member_us < $between_from_us OR m.member_us >= $between_to_us
 ORDER BY m.member_us, m.call_id

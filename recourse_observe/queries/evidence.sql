@@ -1,11 +1,22 @@
 -- Rows that show an incident: of each table a few, spread over its length.
--- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us,
--- $slow_limit_us.
+-- An attempt is slow that takes twice as long as 99 of 100 did before.
+-- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us.
 WITH involved AS MATERIALIZED (
     SELECT *
     FROM members
     WHERE
         list_contains($keys::VARCHAR[], key) AND member_us >= $onset_us AND member_us < $offset_us
+),
+
+usual AS (
+    SELECT quantile_disc(a.duration_us, 0.99) AS p99_us
+    FROM members AS m
+    INNER JOIN attempts AS a ON m.call_id = a.call_id
+    WHERE
+        a.ran
+        AND a.outcome = 'success'
+        AND list_contains($keys::VARCHAR[], m.key)
+        AND m.member_us < $onset_us
 ),
 
 shown AS (
@@ -35,7 +46,8 @@ shown AS (
         a.reason AS detail
     FROM involved AS m
     INNER JOIN attempts AS a ON m.call_id = a.call_id
-    WHERE a.ran AND a.outcome = 'success' AND a.duration_us >= $slow_limit_us
+    CROSS JOIN usual AS u
+    WHERE a.ran AND a.outcome = 'success' AND a.duration_us >= 2 * nullif(u.p99_us, 0)
     UNION ALL
     SELECT
         'attempts' AS of_table,
@@ -137,10 +149,10 @@ ranked AS (
 SELECT
     of_table,
     what,
+    at_us,
     call_id,
     attempt,
     hedge_index,
-    at_us,
     key,
     instance,
     detail

@@ -1,13 +1,13 @@
 -- The key that was called least during an incident against what was usual, without failing itself:
 -- whoever calls it did not come that far. One row, or none.
--- Parameters: those of members.sql, $keys (a list), $onset_us, $offset_us.
+-- Parameters: those of members.sql, $affected (a list of keys), $onset_us, $offset_us.
 WITH counted AS (
     SELECT
         key AS policy_key,
         coalesce(sum(sample_weight) FILTER (WHERE member_us >= $onset_us), 0)::BIGINT AS calls,
         coalesce(sum(sample_weight) FILTER (WHERE member_us < $onset_us), 0)::BIGINT AS calls_before
     FROM members
-    WHERE NOT list_contains($keys::VARCHAR[], key) AND member_us < $offset_us
+    WHERE NOT list_contains($affected::VARCHAR[], key) AND member_us < $offset_us
     GROUP BY key
 )
 

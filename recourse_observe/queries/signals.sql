@@ -1,7 +1,10 @@
 -- How calls fared, per key and bin: lost, hurt (lost, or a failed attempt), stopped (by a budget,
 -- a breaker or the want of a policy), slow (a success that took longer than the key's limit),
--- hedged. What was lost and what a retry rescued is counted with the weights of samples, too.
--- Parameters: those of members.sql, $bin_us, $keys and $slow_us (lists of equal length).
+-- hedged, given up (ended for want of a budget or a policy, or by the caller). What was lost and
+-- what a retry rescued is counted with the weights of samples, too.
+-- A bin says only where to look closer, so a call stands where it began: to look up the first
+-- attempt of every call takes longer than all the rest.
+-- Parameters: $bin_us, $keys and $slow_us (lists of equal length).
 WITH limits AS (
     SELECT
         unnest($keys::VARCHAR[]) AS policy_key,
@@ -23,22 +26,35 @@ tried AS (
             OR (a.outcome = 'success' AND a.duration_us > l.slow_us)
         )
     GROUP BY a.call_id
+),
+
+made AS (
+    SELECT
+        call_id,
+        key,
+        epoch_us(started_at) // $bin_us AS bin,
+        coalesce(sample_weight, 1) AS weight,
+        NOT success AND disposition <> 'unfinished' AS lost,
+        success AND retries > 0 AS rescued,
+        disposition IN ('budget_denied', 'circuit_open', 'policy_denied') AS stopped,
+        disposition IN ('budget_denied', 'cancelled', 'policy_denied') AS given_up,
+        hedges > 0 AS hedged
+    FROM calls
 )
 
 SELECT
     m.key,
-    m.member_us // $bin_us AS bin,
-    sum(m.sample_weight)::BIGINT AS calls,
+    m.bin,
+    sum(m.weight)::BIGINT AS calls,
     count(*) FILTER (WHERE m.lost) AS lost,
     count(*) FILTER (WHERE m.lost OR coalesce(t.failed, false)) AS hurt,
-    count(*) FILTER (
-        WHERE m.disposition IN ('budget_denied', 'circuit_open', 'policy_denied')
-    ) AS stopped,
+    count(*) FILTER (WHERE m.stopped) AS stopped,
     count(*) FILTER (WHERE coalesce(t.slow, false)) AS slow,
-    count(*) FILTER (WHERE m.hedges > 0) AS hedged,
-    coalesce(sum(m.sample_weight) FILTER (WHERE m.lost), 0)::BIGINT AS lost_calls,
-    coalesce(sum(m.sample_weight) FILTER (WHERE m.success AND m.retries > 0), 0)::BIGINT AS rescued
-FROM members AS m
+    count(*) FILTER (WHERE m.hedged) AS hedged,
+    count(*) FILTER (WHERE m.given_up) AS given_up,
+    coalesce(sum(m.weight) FILTER (WHERE m.lost), 0)::BIGINT AS lost_calls,
+    coalesce(sum(m.weight) FILTER (WHERE m.rescued), 0)::BIGINT AS rescued
+FROM made AS m
 LEFT JOIN tried AS t ON m.call_id = t.call_id
-GROUP BY ALL
-ORDER BY m.key, bin
+GROUP BY m.key, m.bin
+ORDER BY m.key, m.bin

@@ -22,7 +22,39 @@ calls AS MATERIALIZED (
         AND started_at < make_timestamp($end_us::BIGINT)
         AND ended_at >= make_timestamp($start_us::BIGINT)
 ),
-attempts AS MATERIALIZED (SELECT * FROM attempts WHERE call_id IN (SELECT call_id FROM calls)),
+attempts AS MATERIALIZED (
+    SELECT * FROM attempts
+    WHERE
+        list_contains($keys::VARCHAR[], key)
+        AND started_at >= make_timestamp($start_us::BIGINT)
+        AND call_id IN (SELECT call_id FROM calls)
+),
+"""
+# Calls that may be members of a scope, and those first attempts that decide in which phase of an
+# incident one was made: of calls under way when a phase began or ended.
+_IN_PHASES: Final = """\
+calls AS MATERIALIZED (
+    SELECT * FROM calls
+    WHERE
+        started_at < make_timestamp($end_us::BIGINT)
+        AND ended_at >= make_timestamp($start_us::BIGINT)
+),
+attempts AS MATERIALIZED (
+    SELECT * FROM attempts
+    WHERE
+        attempt = 0
+        AND hedge_index = 0
+        AND ran
+        AND started_at >= make_timestamp($start_us::BIGINT)
+        AND call_id IN (
+            SELECT call_id FROM calls
+            WHERE
+                started_at < make_timestamp($start_us::BIGINT)
+                OR ended_at >= make_timestamp($end_us::BIGINT)
+                OR epoch_us(started_at) < $onset_us AND epoch_us(ended_at) >= $onset_us
+                OR epoch_us(started_at) < $offset_us AND epoch_us(ended_at) >= $offset_us
+        )
+),
 """
 
 
@@ -54,16 +86,17 @@ def statement(name: str, scope: Scope = EVERYTHING, *, of_keys: bool = False) ->
 
 
 def together(names: Sequence[str], scope: Scope = EVERYTHING, *, of_keys: bool = False) -> str:
-    """The SQL of several questions that looks up the calls of a scope once.
+    """The SQL of several questions about an incident that looks up its calls once.
 
     Its one row has for each question a list of rows, in the order of their columns.
 
     Args:
         names: The files, without ``.sql``.
-        scope: See :func:`statement`.
-        of_keys: See :func:`statement`.
+        scope: The time around the incident.
+        of_keys: They are about ``$keys`` alone, and their attempts; otherwise they are about calls
+            by the phases of the incident, and about no attempt.
     """
-    held = _OF_KEYS if of_keys else ""
+    held = _OF_KEYS if of_keys else _IN_PHASES
     parts = [f"{held}members AS MATERIALIZED ({_members(scope)})"]
     parts += [f"{name} AS ({_body(name)})" for name in names]
     lists = [f"(SELECT list({name} ORDER BY {name}) FROM {name}) AS {name}" for name in names]  # noqa: S608  # names are ours

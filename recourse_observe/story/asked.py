@@ -21,7 +21,6 @@ _QUICK: Final = 1.5
 _SHED: Final = 0.5
 _LEAST_QUICK_US: Final = 50_000
 _OF_ALL: Final = ("phase_calls", "fact_others", "fact_fewer")
-"""About every key; what they leave out is the affected ones."""
 _OF_CULPRITS: Final = (
     "phase_attempts",
     "phase_latency",
@@ -38,6 +37,7 @@ _OF_CULPRITS: Final = (
     "fact_disposition",
     "fact_hedges",
     "fact_end",
+    "evidence",
 )
 
 RowT = TypeVar("RowT")
@@ -106,20 +106,22 @@ class Asked:
 
 
 def asked(archive: Archive, span: Span) -> Asked:
-    """All that a picture and most of the facts are made of."""
-    edges = {"onset_us": span.onset_us, "offset_us": span.end_us}
-    limits = {
+    """All that a picture, its evidence and most of the facts are made of."""
+    values = {
+        "onset_us": span.onset_us,
+        "offset_us": span.end_us,
         "quick_us": max(_LEAST_QUICK_US, round(_QUICK * span.usual_p50_us)),
         "shed_us": max(2_000, round(_SHED * span.usual_p50_us)),
+        "keys": list(span.keys),
+        "affected": list(span.affected),
     }
     everyone = together(_OF_ALL, span.scope)
     culprits = together(_OF_CULPRITS, span.scope, of_keys=True)
-    others = _ask(archive, everyone, span.scope, edges | {"keys": list(span.affected)})
-    own = _ask(archive, culprits, span.scope, edges | limits | {"keys": list(span.keys)})
+    tables = [_ask(archive, sql, span.scope, values) for sql in (everyone, culprits)]
     return Asked(
         {
             name: table[name].combine_chunks().flatten()
-            for table in (others, own)
+            for table in tables
             for name in table.column_names
         }
     )

@@ -2,9 +2,7 @@
 
 from typing import Any, Final
 
-from recourse_observe.queries.archive import Archive
-from recourse_observe.scope import Scope
-from recourse_observe.story.asked import ask_of_keys
+from recourse_observe.story.asked import Asked
 from recourse_observe.story.detectors.bad_policy_rollout import changes
 from recourse_observe.story.findings import Cause, Evidence
 from recourse_observe.story.narrate import why
@@ -29,19 +27,9 @@ _MOST: Final = 9
 _POLICIES: Final = 6
 
 
-def gather(archive: Archive, picture: Picture, scope: Scope, cause: Cause) -> tuple[Evidence, ...]:
+def gather(asked: Asked, picture: Picture, cause: Cause) -> tuple[Evidence, ...]:
     """Rows that show the incident, those that show its cause first."""
-    slow = 2 * (picture.before.latency.p99_us or 0)
-    table = ask_of_keys(
-        archive,
-        "evidence",
-        scope,
-        keys=list(picture.keys),
-        onset_us=picture.onset_us,
-        offset_us=picture.end_us,
-        slow_limit_us=slow or 2**62,
-    )
-    rows = table.to_pylist()
+    rows = asked.answers["evidence"].to_pylist()
     wanted = _FIRST.get(cause, _USUAL)
     chosen = [row for what in wanted for row in rows if row["what"] == what]
     if not chosen:

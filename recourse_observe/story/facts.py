@@ -83,8 +83,8 @@ class Teller:
         yield from self._ask("ours", onset)
         yield from self._ask("budget", None, moment="first_denied_us")
         yield from self._ask("breaker", None, moment="first_open_us")
-        yield from self._ask("others", onset, keys=list(self.picture.affected))
-        yield from self._ask("fewer", onset, keys=list(self.picture.affected))
+        yield from self._ask("others", onset, affected=list(self.picture.affected))
+        yield from self._ask("fewer", onset, affected=list(self.picture.affected))
         if self.picture.end_us - onset > _MINUTE_US:
             yield from self._ask("worst_minute", None, moment="minute_us")
         yield from self._ask("disposition", onset)

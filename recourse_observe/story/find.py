@@ -57,7 +57,7 @@ def find(archive: Archive) -> Found:
     groups = [
         _blamed(archive, one) for one in group(found, _links(archive, found), coverage.last_unix_us)
     ]
-    groups = _with_fellows(archive, groups)
+    groups = _with_fellows(archive, groups, _given_up(of_keys))
     groups = [_spread(one, members) for one in groups]
     spans = [_span(archive, one, limits, usual, coverage) for one in groups]
     spans = [_counted(span, bins, bin_us) for span in spans]
@@ -120,7 +120,14 @@ def _blamed(archive: Archive, one: Group) -> Group:
     return blamed(one, {row.key: row for row in told})
 
 
-def _with_fellows(archive: Archive, groups: Sequence[Group]) -> list[Group]:
+def _given_up(of_keys: Sequence[Sequence[Bin]]) -> Mapping[str, int]:
+    """How many calls of each key ended as those of fellows do, in the whole archive."""
+    return {bins[0].key: sum(one.given_up for one in bins) for bins in of_keys}
+
+
+def _with_fellows(
+    archive: Archive, groups: Sequence[Group], given_up: Mapping[str, int]
+) -> list[Group]:
     """The groups with keys whose calls ended as their own did.
 
     Some are called too seldom to be found alone, and some were taken for another incident.
@@ -129,7 +136,8 @@ def _with_fellows(archive: Archive, groups: Sequence[Group]) -> list[Group]:
     for one in groups:
         if any(_overlap(one, other) and _is_in(one, other) for other in made):
             continue
-        names = _fellows(archive, one)
+        known = sum(given_up.get(key, 0) for key in {spell.key for spell in one.spells})
+        names = _fellows(archive, one) if known >= _LEAST_FELLOWS else []
         others = [o for o in groups if o is not one and _overlap(one, o)]
         found = {s.key: s for o in others for s in o.culprits if s.key in names}
         louder = max(one.culprits, key=lambda spell: spell.bad)
@@ -162,8 +170,9 @@ def _span(
     coverage: Coverage,
 ) -> Span:
     keys = tuple(spell.key for spell in one.culprits)
-    onset, signal = _onset(archive, one, limits)
-    end = _end(archive, one, limits, signal)
+    calls = _calls(archive, one, limits)
+    onset, signal = _onset(one, calls)
+    end = _end(one, calls, signal)
     if end - onset < _LEAST_US:  # a few calls place no edge
         onset, end = min(onset, one.start_us), max(end, one.end_us)
     medians = [usual[key].p50_us for key in keys if key in usual]
@@ -179,19 +188,25 @@ def _span(
     )
 
 
-def _calls(
-    archive: Archive, one: Group, limits: Mapping[str, int], start_us: int, end_us: int
-) -> tuple[Edge, ...]:
+def _calls(archive: Archive, one: Group, limits: Mapping[str, int]) -> tuple[Edge, ...]:
+    """The calls around both edges, in the order of time."""
     keys = [spell.key for spell in one.culprits]
-    scope = Scope(start_unix_us=max(0, start_us), end_unix_us=end_us)
-    slow = [limits.get(key, 2**62) for key in keys]
-    return rows_of(Edge, ask_of_keys(archive, "edges", scope, keys=keys, slow_us=slow))
+    scope = Scope(
+        start_unix_us=max(0, one.start_us - _HISTORY_US), end_unix_us=one.end_us + _AROUND_US
+    )
+    values = {
+        "keys": keys,
+        "slow_us": [limits.get(key, 2**62) for key in keys],
+        "between_from_us": one.start_us + _AROUND_US,
+        "between_to_us": one.end_us - _AROUND_US,
+    }
+    return rows_of(Edge, ask_of_keys(archive, "edges", scope, **values))
 
 
-def _onset(archive: Archive, one: Group, limits: Mapping[str, int]) -> tuple[int, Signal]:
+def _onset(one: Group, calls: Sequence[Edge]) -> tuple[int, Signal]:
     """The moment of the first bad call, and how to tell such calls."""
     at = one.start_us
-    calls = _calls(archive, one, limits, at - _HISTORY_US, at + _AROUND_US)
+    calls = [call for call in calls if call.member_us < at + _AROUND_US]
     signal = signal_of(one, calls)
     near = [call for call in calls if call.member_us >= at - signal.reach_us]
     if not near:
@@ -200,10 +215,10 @@ def _onset(archive: Archive, one: Group, limits: Mapping[str, int]) -> tuple[int
     return near[edge_after_low(flags, signal.usual, signal.raised, weights)].member_us, signal
 
 
-def _end(archive: Archive, one: Group, limits: Mapping[str, int], signal: Signal) -> int:
+def _end(one: Group, calls: Sequence[Edge], signal: Signal) -> int:
     """The moment of the last bad call."""
     at = one.end_us
-    calls = _calls(archive, one, limits, at - _AROUND_US, at + _AROUND_US)
+    calls = [call for call in calls if call.member_us >= at - _AROUND_US]
     if not calls:
         return at
     flags, weights = [signal.is_bad(call) for call in calls], [call.weight for call in calls]

@@ -36,6 +36,7 @@ class Bin:
     Attributes:
         lost_calls: Those that were lost, where ``lost`` counts what was recorded of them.
         rescued: Those that a retry saved.
+        given_up: Those that ended for want of a budget or a policy, or by their caller.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Bin:
     stopped: int = 0
     lost_calls: int = 0
     rescued: int = 0
+    given_up: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,7 @@ def _incident(
         amplification=round(picture.during.amplification, 4),
         retry_effect=retry_effect(cause, picture),
         actions=actions(cause, picture),
-        evidence=gather(archive, picture, scope, cause),
+        evidence=gather(answers, picture, cause),
         headline="",
         facts=facts,
         checked=_checked(found, causes),
