@@ -196,16 +196,17 @@ class HeardAttempt(AttemptInfo):
 
 
 class LaterAttempt(AttemptInfo):
-    """A further attempt of a call that nobody hears: it shares what the one before it knows."""
+    """A further attempt of a call that nobody hears.
+
+    Attributes:
+        before: The attempt before it: what that knows, it shares.
+    """
 
     is_bare: bool = True
 
-    def __init__(self, before: AttemptInfo) -> None:
-        self.bearings: Bearings = before.bearings
-        self.attempt: int = before.attempt + 1
-        self._before = before
+    before: AttemptInfo
 
     @property
     def call_id(self) -> str:
         """The call's id."""
-        return self._before.call_id
+        return self.before.call_id

@@ -27,18 +27,22 @@ def backoff_s(retry: RetryPolicy, attempt: int, rng: random.Random, previous_s: 
 
     Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
-    jitter = retry.jitter
-    if jitter is _FULL:
-        return rng.uniform(0.0, _grown_s(retry, attempt))
-    if jitter is _NONE:
-        return _grown_s(retry, attempt)
-    if jitter is _EQUAL:
-        half_s = _grown_s(retry, attempt) / 2
-        return half_s + rng.uniform(0.0, half_s)
+    jitter, base_s, longest_s = retry.jitter, retry.initial_backoff_s, retry.max_backoff_s
     if jitter is _DECORRELATED:
-        base_s = retry.initial_backoff_s
         high_s = _DECORRELATED_GROWTH * max(base_s, previous_s)
-        return min(retry.max_backoff_s, rng.uniform(base_s, high_s))
+        return min(longest_s, rng.uniform(base_s, high_s))
+    try:
+        grown_s = base_s * retry.backoff_multiplier**attempt
+    except OverflowError:
+        grown_s = longest_s
+    if grown_s > longest_s:  # noqa: PLR1730  # min() costs a call
+        grown_s = longest_s
+    if jitter is _FULL:
+        return rng.uniform(0.0, grown_s)
+    if jitter is _NONE:
+        return grown_s
+    if jitter is _EQUAL:
+        return grown_s / 2 + rng.uniform(0.0, grown_s / 2)
     assert_never(jitter)
 
 
@@ -48,12 +52,3 @@ def retry_after_wait_s(retry_after_s: float, rng: random.Random) -> float:
     The spread keeps clients that were told the same moment from coming back together.
     """
     return rng.uniform(retry_after_s, _LONGEST_RETRY_AFTER * retry_after_s)
-
-
-def _grown_s(retry: RetryPolicy, attempt: int) -> float:
-    longest_s = retry.max_backoff_s
-    try:
-        grown_s = retry.initial_backoff_s * retry.backoff_multiplier**attempt
-    except OverflowError:
-        return longest_s
-    return grown_s if grown_s < longest_s else longest_s  # noqa: FURB136  # min() costs a call

@@ -7,7 +7,6 @@ its own control (``recourse.testing.VirtualClock``).
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
@@ -79,7 +78,8 @@ class _LockMailbox:
     __slots__ = ("_items", "_none_yet")
 
     def __init__(self) -> None:
-        self._items: deque[Any] = deque()
+        # A deque would take its first block from the system: most mailboxes never hold an item.
+        self._items: list[Any] = []
         self._none_yet = none_yet = threading.Lock()
         none_yet.acquire()
 
@@ -95,7 +95,7 @@ class _LockMailbox:
             left_s = -1 if until_s is None else max(0.0, until_s - time.monotonic())
             if not self._none_yet.acquire(timeout=left_s):
                 break
-        return self._items.popleft() if self._items else None
+        return self._items.pop(0) if self._items else None
 
 
 def wake_up(wake: "asyncio.Future[None]") -> None:

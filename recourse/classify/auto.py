@@ -52,7 +52,9 @@ class AutoClassifier:
         if error is None:
             return SUCCESS
         del value
-        if error.__cause__ is None and not error.__dict__ and not _holds_an_error(error):
+        args = error.args
+        holds_an_error = bool(args) and isinstance(args[0], Exception)
+        if not holds_an_error and error.__cause__ is None and not error.__dict__:
             by_type = self._of_type(type(error))  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
             if by_type is not None:
                 return by_type
@@ -78,7 +80,3 @@ class AutoClassifier:
         if facts.failure is not None:
             reason = _REASONS.get(facts.failure, reason)
         return Outcome(OutcomeKind.RETRYABLE, reason, retry_after_s=wait_s)
-
-
-def _holds_an_error(error: Exception) -> bool:
-    return bool(error.args) and isinstance(error.args[0], Exception)

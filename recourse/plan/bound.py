@@ -16,7 +16,7 @@ from recourse.events import CallIds, CallInfo
 from recourse.hedge.registry import Triggers
 from recourse.locks import Mutex, renew_in_child
 from recourse.observer import Audience, Observer
-from recourse.outcome import Outcome, OutcomeKind
+from recourse.outcome import OutcomeKind
 from recourse.plan.release import Releaser
 from recourse.policy.model import EffectivePolicy, RetryPolicy
 from recourse.reasons import BreakerState, HedgingOff, PolicyMode
@@ -206,7 +206,8 @@ class Bound:
         self.clock: Clock = runtime.clock
         self._new_call_id = runtime.new_call_id
         self.classifier: Classifier = classifier
-        self.classify: Callable[[Any, Exception | None], Outcome] = classifier.classify
+        # Somebody else may have written it: what it gives is looked at before it is believed.
+        self.classify: Callable[[Any, Exception | None], object] = classifier.classify
         self.breaker: Breaker | None = breaker
         self.circuit: Breaker | _NoCircuit = breaker or NO_CIRCUIT
         self.errors_only: bool = bool(getattr(classifier, "errors_only", False))

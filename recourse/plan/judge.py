@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from concurrent.futures import CancelledError
-from typing import Final, NamedTuple, TypeGuard
+from typing import Final, NamedTuple
 
 from recourse.backoff import backoff_s, retry_after_wait_s
 from recourse.errors import AttemptTimeout, ClassifierError, ResultRejected
@@ -170,7 +170,7 @@ def classified(bound: Bound, run: Run) -> Outcome:
     """Ask the classifier. Whatever it does wrong becomes an outcome, and the run's error."""
     error = run.error if isinstance(run.error, Exception) else None
     try:
-        given: object = bound.classify(run.value if error is None else None, error)
+        given = bound.classify(run.value if error is None else None, error)
     except Exception as problem:  # any failure of a classifier ends the call the same way
         if error is None:
             run.error = ClassifierError(
@@ -181,18 +181,13 @@ def classified(bound: Bound, run: Run) -> Outcome:
     except BaseException as problem:  # as if the operation had been interrupted
         run.error = problem
         return _stopped(problem)
-    if _is_known(given):
+    # By identity: a text that only equals a kind is none, and may not even be hashable.
+    if isinstance(given, Outcome) and id(given.kind) in _CLASSIFIED:
         return given
     if error is None:
         kind = getattr(given, "kind", type(given).__name__)
         run.error = ClassifierError(type(bound.classifier).__name__, f"gave {kind}")
     return _UNKNOWN
-
-
-def _is_known(given: object) -> TypeGuard[Outcome]:
-    """Whether it is an outcome, of a kind that is a classifier's to give."""
-    # By identity: a text that only equals a kind is none, and may not even be hashable.
-    return isinstance(given, Outcome) and id(given.kind) in _CLASSIFIED
 
 
 def _health(run: Run, outcome: Outcome) -> Health:

@@ -56,10 +56,8 @@ class Unheard(Past):
 
     # Defaults stand on the class, so that a call sets only what is its own.
     is_async: bool = False
-    scoped: tuple[ScopedObserver, ...] = ()
     disposition: Disposition | None = None
     # As in Past; type checkers would guess from what the methods set.
-    previous_s: float | None = None
     waited_s: float = 0.0
     is_over: bool = False
     _call: Call | None = None
@@ -78,6 +76,8 @@ class Unheard(Past):
         self.bound: Bound = bound
         self.operation: Callable[[], Any] = operation
         self.before: list[Run] = []
+        self.scoped: tuple[ScopedObserver, ...] = ()
+        self.previous_s: float | None = None
         self._ambient = ambient
 
     def pause_s(self) -> float | None:
@@ -91,7 +91,7 @@ class Unheard(Past):
             or not bound.free
             or not isinstance(error, Exception)
             or isinstance(error, CancelledError)
-            or cancellation(error) is not None
+            or (error.__context__ is not None and cancellation(error) is not None)
         ):
             return None
         outcome = run.given = run.outcome = classified(bound, run)
@@ -153,7 +153,9 @@ class Unheard(Past):
 
     def _later(self, last: Run) -> AttemptInfo:
         """What the operation sees of the attempt after ``last``."""
-        return LaterAttempt(last.info)
+        later = LaterAttempt()
+        later.before, later.bearings, later.attempt = last.info, self.bound, last.attempt + 1
+        return later
 
     def succeeded(self) -> Any:
         """Settle the last attempt, which has given a value; gives the value."""
@@ -165,10 +167,14 @@ class Unheard(Past):
     def failed(self) -> Exception:
         """End the call with the last attempt's error, which knows how that came; gives the error."""
         run, runs, info = self.run, self.judged(), self.identity()
-        error, disposition = cast("Exception", run.error), cast("Disposition", self.disposition)
+        # As pause_s() has left it; a cast would be a call.
+        kept: Any = run.error
+        error: Exception = kept
+        disposition: Any = self.disposition
         now_s = self.runtime.clock.monotonic_s()
         explain(error, info.key, disposition, len(runs), now_s - info.started_s)
-        left = [left_of(cast("Exception", each.error), info.message_of) for each in runs]
+        errors: list[Any] = [each.error for each in runs]
+        left = [left_of(each, info.message_of) for each in errors]
         facts = (disposition, run.outcome, left[-1], len(runs), 0, None)
         attach(error, History(runs, left, _event(CallEnd, (info, len(runs), now_s, *facts))))
         for each in runs:
