@@ -77,7 +77,8 @@ def bundle(
     if not root.is_dir():
         raise ArchiveError(os.fspath(path), "is no directory; only a directory can be bundled")
     files = [*found.paths, *(segment.path for segment in found.segments)]
-    extra = [root / name for name in (MARKER, SQL) if (root / name).is_file()]
+    beside = [root / name for name in (MARKER, SQL)]
+    extra = [path for path in beside if path.is_file() and not path.is_symlink()]
     publish(target, lambda aside: _pack(aside, root, [*extra, *files], notes, progress))
     return Bundled(
         path=target,

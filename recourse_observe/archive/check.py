@@ -1,6 +1,7 @@
 """Is an archive whole? Reads every byte of it, and sets aside what is not."""
 
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,8 @@ def check(
     Args:
         path: An archive.
         repair: Publish what dead writers left, and move damaged files to ``_quarantine``, each with
-            its reason beside it; then write the index anew.
+            its reason beside it; then write the index anew. A file stays that a newer reader, or
+            another user, may be able to read.
         trusted: Read it in this process, for an archive of your own making.
         limits: What the worker that reads any other may use.
         looking: Called with each file, as it is looked at.
@@ -75,7 +77,12 @@ def check(
     recovered = sum(recover(root).values()) if can_repair else 0
     report = _report(root, trusted=trusted, limits=limits, looking=looking)
     damaged = {Path(place): why for place, why in report["damaged"].items()}
-    quarantined = [_set_aside(root, bad, why) for bad, why in damaged.items()] if can_repair else []
+    undecided = {Path(place) for place in report["undecided"]}
+    quarantined = [
+        _set_aside(root, bad, why)
+        for bad, why in damaged.items()
+        if can_repair and bad not in undecided
+    ]
     if can_repair:
         write_index(root, survey(root, indexed=False).paths.values())
     return Checked(
@@ -104,6 +111,8 @@ def _report(
 def _set_aside(root: Path, bad: Path, why: str) -> Path:
     place = root / QUARANTINE / bad.relative_to(root)
     place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():  # nothing that was set aside is ever written over
+        place = place.with_name(f"{bad.name}.{secrets.token_hex(4)}")
     reason = place.with_name(place.name + ".reason")
     publish(reason, lambda aside: aside.write_text(f"{bad.name} {why}\n", encoding="utf-8"))
     bad.replace(place)

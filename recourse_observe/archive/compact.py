@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from recourse_observe.archive.errors import ArchiveEmptyError, ArchiveError
+from recourse_observe.archive.errors import ArchiveEmptyError, ArchiveError, NotAnArchiveError
 from recourse_observe.archive.files import Source, name_of, publish_table
 from recourse_observe.archive.hourly import hourly
 from recourse_observe.archive.index import write_index
 from recourse_observe.archive.instance import CHANGING, Lock, segment_name
 from recourse_observe.archive.leftovers import recover
 from recourse_observe.archive.merge import in_order, read_file
-from recourse_observe.archive.names import LIVE, FileName
+from recourse_observe.archive.names import LIVE, MARKER, FileName
 from recourse_observe.archive.reader import survey
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.sql import write_sql
@@ -135,6 +135,10 @@ def alone(root: Path) -> Iterator[None]:
     Raises:
         ArchiveError: Somebody else is, or it is no directory that may be written to.
     """
+    if not root.is_dir():
+        raise ArchiveError(os.fspath(root), "is no directory; only a directory can be changed")
+    if not any((root / name).exists() for name in (MARKER, LIVE, *TABLES)):
+        raise NotAnArchiveError(os.fspath(root), "is no recourse archive; nothing was changed")
     folder = root / LIVE / CHANGING
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -92,6 +92,8 @@ def is_alive(folder: Path) -> bool:
 
 def live_folders(root: Path) -> Iterator[Path]:
     """The folders of writers, living and dead, in the order of their names."""
+    if (root / LIVE).is_symlink():
+        return
     try:
         with os.scandir(root / LIVE) as entries:
             named = sorted(

@@ -63,7 +63,7 @@ def _read(sequence: int, path: Path, *, is_dead: bool) -> Leftover:
         if size > _LARGEST_BYTES:
             problem = f"has {size >> 20} MiB, more than a segment ever has; it was skipped"
         elif size > 0:  # a crash may leave an empty one
-            data = read_segment(path)
+            data = _own(read_segment(path), path, sequence)
             if data.torn_bytes and is_dead:
                 problem = f"ends in a torn batch of {data.torn_bytes} bytes, which was left out"
     except OSError as error:
@@ -71,6 +71,18 @@ def _read(sequence: int, path: Path, *, is_dead: bool) -> Leftover:
     except ValueError as error:
         problem = f"{error}; it was skipped"
     return Leftover(sequence=sequence, path=path, data=data, problem=problem)
+
+
+def _own(data: SegmentData, path: Path, sequence: int) -> SegmentData:
+    """The segment, if it is what its place says: else its files would hide those of another.
+
+    Raises:
+        ValueError: It is another's.
+    """
+    if (data.head.source.instance, data.head.sequence) != (path.parent.name, sequence):
+        message = "is the segment of another writer"
+        raise ValueError(message)
+    return data
 
 
 def recover(root: Path, disk: Disk = DISK) -> dict[str, int]:

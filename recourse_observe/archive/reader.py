@@ -19,12 +19,13 @@ from recourse_observe.archive.errors import (
 from recourse_observe.archive.foreign import first_bytes, parsed
 from recourse_observe.archive.index import read_index
 from recourse_observe.archive.live import FoundSegment, unpublished_segments
-from recourse_observe.archive.names import MARKER, FileName
+from recourse_observe.archive.names import LIVE, MARKER, FileName
 from recourse_observe.archive.schema import MAJOR, TABLES, Kind
 from recourse_observe.archive.validate import (
     BadFileError,
     FoundFile,
     NewerMajorError,
+    RefusedError,
     validate,
 )
 from recourse_observe.duck import Files, Store, View
@@ -50,6 +51,7 @@ class Survey:
         segments: What writers have not published yet.
         warnings: One sentence about each thing that was left out.
         damaged: Files of a table's folder that cannot be read, with the reason as a phrase.
+        undecided: Those of them that may be whole: a newer reader, or another user, may read them.
     """
 
     path: str
@@ -57,6 +59,7 @@ class Survey:
     segments: tuple[FoundSegment, ...] = ()
     warnings: tuple[str, ...] = ()
     damaged: Mapping[Path, str] = field(default_factory=dict)
+    undecided: frozenset[Path] = frozenset()
 
     @property
     def paths(self) -> dict[Path, FoundFile]:
@@ -109,13 +112,14 @@ class _Findings:
             return None
         status = path.stat()
         is_same = (status.st_size, status.st_mtime_ns) == (found.size_bytes, found.modified_ns)
-        return found if is_same else None
+        return found if is_same and found.inode in {0, status.st_ino} else None
 
 
 def survey(
     path: str | os.PathLike[str],
     *,
     known: Survey | None = None,
+    remembered: Mapping[Path, FoundFile] | None = None,
     avoid: Mapping[Path, str] | None = None,
     looking: Callable[[Path], object] = lambda _: None,
     indexed: bool = True,
@@ -126,6 +130,7 @@ def survey(
         path: A directory, one Parquet file, or a pattern such as ``runs/*``.
         known: An earlier look at it: a file that is there as it was is not opened again, because
             files appear whole and never change.
+        remembered: Files of a look of long ago, which count in the same way.
         avoid: Files that are known to be bad, and why; they are not opened.
         looking: Called with each file before it is opened.
         indexed: Believe the archive's index of files that have not changed since it was written.
@@ -140,6 +145,7 @@ def survey(
     for root in _roots(given):
         if root.is_dir():
             findings.known |= read_index(root) if known is None and indexed else {}
+            findings.known |= remembered or {}
             _look_into(root, findings)
         else:
             findings.is_archive = True
@@ -153,6 +159,11 @@ def survey(
         segments=tuple(findings.segments),
         warnings=tuple(findings.warnings),
         damaged={path: str(error) for path, error in findings.bad},
+        undecided=frozenset(
+            path
+            for path, error in findings.bad
+            if isinstance(error, NewerMajorError | RefusedError)
+        ),
     )
 
 
@@ -218,7 +229,9 @@ def _look_into(root: Path, findings: _Findings) -> None:
         findings.is_archive = True
         _look_into_table(root, root.resolve().name, findings)
         return
-    tables = [name for name in TABLES if (root / name).is_dir()]
+    links = [name for name in (*TABLES, LIVE) if (root / name).is_symlink()]
+    findings.warnings += [f"{name} is a link and was not followed" for name in links]
+    tables = [name for name in TABLES if (root / name).is_dir() and name not in links]
     loose = [p for p in sorted(root.glob("*.parquet")) if _SAFE.fullmatch(p.name)]
     _check_marker(root, findings, expected=bool(tables))
     for path in loose:
@@ -303,20 +316,28 @@ def _each_once(
     """Files whose rows stand nowhere else.
 
     Left out: what a compacted file replaces, a part of one whose last part is not there, a file
-    published twice, and the tables of a segment whose publication did not get as far as ``calls``.
+    published twice or copied under another name, and the tables of a segment whose publication did
+    not get as far as ``calls``.
     """
     replaced = frozenset[str]().union(*(file.replaces for file in files))
     names = {file.path.name for file in files}
     kept: dict[object, FoundFile] = {}
+    originals = {_likeness(file) for file in files if file.name is not None}
     for file in files:
         last_part = file.metadata.get("recourse.part_of", file.path.name)
         if file.path.name in replaced or last_part not in names:
             continue
         if file.name is None:
-            kept[file.path] = file
+            if "recourse.instance" not in file.metadata or _likeness(file) not in originals:
+                kept[file.path] = file
         elif (whose := (file.name.instance, file.name.sequence)) not in unpublished:
             kept.setdefault(whose, file)
     return tuple(kept.values())
+
+
+def _likeness(file: FoundFile) -> tuple[object, ...]:
+    """What two files have in common only when one is a copy: whose it is, its times and its size."""
+    return tuple(sorted(file.metadata.items())), file.rows, file.size_bytes
 
 
 def _nothing_readable(given: str, findings: _Findings) -> Exception:

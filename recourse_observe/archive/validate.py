@@ -15,7 +15,7 @@ from recourse_observe.archive.foreign import parsed
 from recourse_observe.archive.names import FileName
 from recourse_observe.archive.schema import MAJOR, TABLES, Column, Kind, Table
 
-__all__ = ["BadFileError", "FoundFile", "NewerMajorError", "validate"]
+__all__ = ["BadFileError", "FoundFile", "NewerMajorError", "RefusedError", "validate"]
 
 _MAGIC: Final = b"PAR1"
 _PLAIN: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -45,6 +45,10 @@ class NewerMajorError(BadFileError):
     """It was written by a schema whose meaning is not known here."""
 
 
+class RefusedError(BadFileError):
+    """The operating system does not let us read it; it may be whole."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundFile:
     """One readable file of a table.
@@ -61,6 +65,7 @@ class FoundFile:
         renamed: What the file calls columns that it knows by another name; their field ids are ours.
         bounds: The least and the greatest value of columns by which questions choose, as its footer
             says.
+        inode: Its number in the file system; 0 when nobody looked.
     """
 
     path: Path
@@ -73,6 +78,7 @@ class FoundFile:
     modified_ns: int = 0
     renamed: Mapping[str, str] = field(default_factory=dict)
     bounds: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    inode: int = field(default=0, compare=False)
 
     @property
     def replaces(self) -> frozenset[str]:
@@ -117,7 +123,7 @@ def _understood(path: Path, table: str | None) -> FoundFile:
         _check_magic(path, size)
         footer = pq.read_metadata(str(path))
     except (OSError, pa.ArrowException) as error:
-        raise BadFileError(_why_unreadable(error)) from None
+        raise _unreadable(error) from None
     metadata = _metadata(footer)
     _check_version(metadata)
     schema = footer.schema.to_arrow_schema()
@@ -141,6 +147,7 @@ def _understood(path: Path, table: str | None) -> FoundFile:
         modified_ns=status.st_mtime_ns,
         renamed=renamed,
         bounds=_bounds(footer, schema.names),
+        inode=status.st_ino,
     )
 
 
@@ -194,10 +201,10 @@ def _check_magic(path: Path, size: int) -> None:
         raise BadFileError(problem)
 
 
-def _why_unreadable(error: Exception) -> str:
+def _unreadable(error: Exception) -> BadFileError:
     if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read ({error.strerror})"
-    return "has a damaged footer"
+        return RefusedError(f"cannot be read ({error.strerror})")
+    return BadFileError("has a damaged footer")
 
 
 def _metadata(footer: Any) -> dict[str, str]:

@@ -23,6 +23,8 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         return 0
     try:
         from recourse_observe.cli.root import run  # it brings click
+    except KeyboardInterrupt:
+        return 130
     except ModuleNotFoundError as missing:
         if missing.name != "click":
             raise

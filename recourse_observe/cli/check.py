@@ -1,5 +1,6 @@
 """`recourse check`: is the archive whole, and what may it be missing?"""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -40,6 +41,9 @@ def check(
     from recourse_observe.queries.completeness import missing
 
     path = the_archive(archive, other)
+    if repair and Path(path).is_file():
+        message = f"archive {path!r} is no directory; --repair needs one"
+        raise click.UsageError(message, click.get_current_context())
     with directory(path) as root, Progress("checking") as progress:
         found = look(root, repair=repair, trusted=is_trusted(), looking=progress.step)
         with opened(root, timeout, quietly=True) as archived:
@@ -72,8 +76,10 @@ def _lines(path: str, found: "Checked", incomplete: tuple[str, ...]) -> list[str
     shown = f"{printable(path)}: {plural(found.files, 'file')} whole, {count(found.rows)} rows"
     lines = [f"{shown}, {size(found.size_bytes)}"]
     if found.damaged:
-        aside = ", set aside in _quarantine" if found.quarantined else ""
-        lines.append(f"{plural(len(found.damaged), 'file')} damaged{aside}")
+        aside = f", {count(len(found.quarantined))} set aside in _quarantine"
+        lines.append(
+            f"{plural(len(found.damaged), 'file')} damaged{aside if found.quarantined else ''}"
+        )
     if found.recovered:
         lines.append(f"{plural(found.recovered, 'row')} of dead writers published")
     lines += [printable(sentence) for sentence in incomplete]

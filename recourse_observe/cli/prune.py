@@ -66,4 +66,8 @@ def _before(age: str | None, until: str | None) -> datetime:
         message = f"age {age!r} is none; give a number with h, d or w, for example '30d'"
         raise click.UsageError(message, click.get_current_context())
     now = datetime.fromtimestamp(SystemClock().time_unix_ns() / 1e9, UTC)
-    return now - timedelta(hours=float(found[1]) * _HOURS[found[2]])
+    try:
+        return now - timedelta(hours=float(found[1]) * _HOURS[found[2]])
+    except OverflowError:
+        message = f"age {age!r} reaches back before all calendars; give a smaller one"
+        raise click.UsageError(message, click.get_current_context()) from None

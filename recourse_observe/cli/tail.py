@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import SECONDS, common, the_archive, warn
+from recourse_observe.cli.options import SECONDS, common, directory, the_archive, warn
 from recourse_observe.cli.output import write_lines
 from recourse_observe.text import clock, duration, plural, printable
 
@@ -77,7 +77,10 @@ def tail(  # noqa: PLR0913  # one argument per option
     told: set[str] = set()
     write = _ndjson if form == "ndjson" else _lines
     follow = {"tables": list(tables or _USUAL), "from_start": from_start}
-    with RemoteStore(the_archive(archive, other), follow=follow) as store:
+    with (
+        directory(the_archive(archive, other)) as root,
+        RemoteStore(root, follow=follow) as store,
+    ):
         while not over.is_set():
             news = store.poll()
             write_lines(write(news))

@@ -184,3 +184,13 @@ def test_what_a_worker_reads_of_a_bundle_goes_away_with_it(archive: Path, tmp_pa
 
     left = {name for name in set(os.listdir("/tmp")) - before if name.startswith("recourse-")}  # noqa: PTH208, S108  # as above
     assert left == set()
+
+
+def test_what_a_link_leads_to_is_not_packed(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    (archive / "recourse.sql").unlink(missing_ok=True)
+    (archive / "recourse.sql").symlink_to(tmp_path / "secret")
+
+    bundle(archive, tmp_path / "a.rarc")
+
+    assert b"hunter2" not in (tmp_path / "a.rarc").read_bytes()

@@ -105,3 +105,27 @@ def test_rows_survive_a_repair(archive: Path) -> None:
 
     with open_store(survey(archive)) as store:
         assert store.rows("SELECT count(*) FROM calls") == [(120,)]
+
+
+def test_a_file_of_a_newer_schema_is_named_and_stays_where_it_is(archive: Path) -> None:
+    good = min(archive.rglob("*.parquet"))
+    newer = good.with_name("20261121T140000-20261121T140000-newer-000000.parquet")
+    with pq.ParquetWriter(newer, pq.read_schema(good), store_schema=False) as writer:
+        writer.write_table(pq.ParquetFile(good).read())
+        writer.add_key_value_metadata({"recourse.schema_version": "2.0"})
+
+    found = check(archive, repair=True, trusted=True)
+
+    assert list(found.damaged) == [newer]
+    assert found.quarantined == ()
+    assert newer.exists()
+
+
+def test_what_was_set_aside_is_never_written_over(archive: Path) -> None:
+    bad = min(archive.rglob("*.parquet")).with_name("bad.parquet")
+    for text in ("first", "second"):
+        bad.write_text(text)
+        check(archive, repair=True, trusted=True)
+
+    aside = [path for path in (archive / "_quarantine").rglob("bad*") if path.suffix != ".reason"]
+    assert sorted(path.read_text() for path in aside) == ["first", "second"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from recourse_observe.archive import survey, write_archive
+from recourse_observe.archive.columns import Words
 from recourse_observe.archive.compact import compact
+from recourse_observe.archive.disk import DISK
 from recourse_observe.archive.errors import ArchiveError, ArchiveVersionError
+from recourse_observe.archive.files import Source
 from recourse_observe.archive.foreign import first_bytes, parsed
 from recourse_observe.archive.leftovers import recover
+from recourse_observe.archive.names import FileName
+from recourse_observe.archive.segment import SegmentHead, SegmentWriter
 
 AT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 NESTED = "[" * 100_000 + "]" * 100_000
@@ -131,3 +137,49 @@ def test_a_files_beginning_is_read_and_a_folder_has_none(tmp_path: Path) -> None
     assert first_bytes(tmp_path / "file", 4) == b"abcd"
     with pytest.raises(OSError, match="no regular file"):
         first_bytes(tmp_path, 4)
+
+
+def test_a_copy_under_another_name_is_read_once(archive: Path) -> None:
+    good = min(archive.rglob("*.parquet"))
+    shutil.copy(good, good.with_name(f"{good.stem}-copy.parquet"))
+
+    assert survey(archive).rows == 1
+
+
+def test_a_table_that_is_a_link_is_named_and_not_followed(archive: Path, tmp_path: Path) -> None:
+    outside = write_archive(
+        tmp_path / "other", {"attempts": [{"call_id": "2", "key": "a.B", "started_at": AT}]}
+    )
+    (archive / "attempts").symlink_to(outside / "attempts")
+    (archive / "_live").symlink_to(tmp_path)
+
+    found = survey(archive)
+
+    assert found.files["attempts"] == ()
+    assert found.warnings == (
+        "attempts is a link and was not followed",
+        "_live is a link and was not followed",
+    )
+
+
+def test_a_segment_that_calls_itself_another_is_not_published(archive: Path) -> None:
+    good = min(archive.rglob("*.parquet"))
+    name = FileName.parse(good.name)
+    assert name is not None
+    head = SegmentHead(
+        source=Source(service="x", instance=name.instance),
+        sequence=name.sequence,
+        wall_ns=1,
+        monotonic_ns=1,
+    )
+    folder = archive / "_live" / "crafted"
+    folder.mkdir(parents=True)
+    SegmentWriter(DISK, folder / "000000.segment", head, Words()).close()
+
+    recover(archive)
+
+    found = survey(archive)
+    assert found.rows == 1
+    assert found.warnings == (
+        "_live/crafted/000000.segment is the segment of another writer; it was skipped",
+    )

@@ -64,7 +64,7 @@ def test_a_damaged_file_is_named_and_set_aside(
 
     code, out, _ = run(capsys, "check", archive, "--repair")
     assert code == 5
-    assert "1 file damaged, set aside in _quarantine" in out
+    assert "1 file damaged, 1 set aside in _quarantine" in out
     assert (archive / "_index.parquet").exists()
     assert run(capsys, "check", archive)[0] == 0
 
@@ -381,3 +381,38 @@ def test_a_command_that_is_interrupted_leaves_the_archive_whole(archive: Path) -
 
 def test_the_time_of_a_row_is_its_day_in_utc() -> None:
     assert datetime.fromtimestamp(T0 / 1e6, UTC).hour == 10
+
+
+@pytest.mark.parametrize("command", [("compact",), ("prune", "--older-than", "1d")])
+def test_what_is_no_archive_is_left_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    name, *options = command
+    (tmp_path / "home").mkdir()
+
+    assert run(capsys, name, tmp_path / "home", *options)[0] == 5
+    assert run(capsys, name, tmp_path / "typo", *options)[0] == 5
+
+    assert [path.name for path in tmp_path.rglob("*")] == ["home"]
+
+
+def test_an_age_before_all_calendars_is_refused(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "prune", archive, "--older-than", "99999999999w")
+
+    assert code == 2
+    assert "reaches back before all calendars" in err
+
+
+def test_a_bundle_is_followed_and_is_not_repaired(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed = tmp_path / "a.rarc"
+    run(capsys, "bundle", archive, "-o", packed)
+
+    code, out, _ = run(capsys, "tail", packed, "--once", "--from-start")
+
+    assert code == 0
+    assert "payments.Charge" in out
+    assert run(capsys, "check", packed, "--repair")[0] == 2
