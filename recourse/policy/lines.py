@@ -52,7 +52,7 @@ def toml_lines(text: str) -> Lines:
     """The lines of the headers and keys; a key inside an inline table has its table's line."""
     known: dict[Path, int] = {}
     table: Path = ()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if header := _HEADER.match(line):
             table = _parts(header["path"]) or table
             known.setdefault(table, number)

@@ -130,6 +130,13 @@ def test_a_key_that_its_table_has_twice_is_a_mistake_with_both_lines(file: str, 
     ]
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\x85"])
+def test_only_line_feeds_end_lines(separator: str) -> None:
+    text = f'[policies."a.B"]\r\nid = "one{separator}line"\r\nretry.jitter = "x"\r\n'
+
+    assert problem(text, "p.toml").startswith("p.toml:3: a.B retry.jitter 'x' is not allowed")
+
+
 @needs_yaml
 def test_a_yaml_key_that_is_merged_and_given_is_no_mistake() -> None:
     text = """
