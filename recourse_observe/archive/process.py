@@ -8,26 +8,12 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import BinaryIO, Final, NoReturn, Protocol
+from typing import BinaryIO, Final, NoReturn, TypeAlias
 
 __all__ = ["Forked", "Process", "Spawned", "can_fork"]
 
 _HEAVY: Final = frozenset(("duckdb", "numpy", "pyarrow", "textual"))
 """Libraries with threads and locks of their own, which a copy of the process would miss."""
-
-
-class Process(Protocol):
-    """A process beside this one."""
-
-    pid: int
-    to: BinaryIO
-    come: BinaryIO
-
-    def kill(self) -> None:
-        """End it at once."""
-
-    def code(self, timeout_s: float) -> int | None:
-        """How it ended, as ``subprocess`` says it; ``None`` when it has not within that time."""
 
 
 class Spawned:
@@ -98,6 +84,10 @@ class Forked:
                     self._code = os.waitstatus_to_exitcode(status)
                     os.close(self._handle)
             return self._code
+
+
+Process: TypeAlias = Forked | Spawned
+"""A process beside this one."""
 
 
 def can_fork() -> bool:

@@ -39,6 +39,7 @@ class _Question:
     lane: str
     ticket: int | None
     done: threading.Event = field(default_factory=threading.Event)
+    is_unwanted: bool = False
     reply: tuple[dict[str, Any], bytes] = field(default=({"error": "superseded"}, b""))
 
 
@@ -57,6 +58,7 @@ class RemoteStore:
         follow: Only tell what is new, with these arguments of ``Follower``; no question is answered.
         command: What starts a worker, instead of this interpreter.
         forks: The worker may begin as a copy of this process, which has nothing to hide from it.
+        keeping: Called with what the next look at the archive need not find out again.
     """
 
     def __init__(  # noqa: PLR0913  # every one but the path has its default
@@ -69,11 +71,13 @@ class RemoteStore:
         follow: Mapping[str, object] | None = None,
         command: tuple[str, ...] = (),
         forks: bool = False,
+        keeping: Callable[[bytes], object] | None = None,
     ) -> None:
         self._path = os.fspath(path)
         self._limits = limits or Limits(memory_bytes=min(Limits().memory_bytes, half_of_memory()))
         self._command = command
         self._forks = forks
+        self._keeping = keeping
         self._starting = threading.RLock()
         self._writing = threading.Lock()
         self._lanes: Lanes[_Question] = Lanes()
@@ -240,6 +244,8 @@ class RemoteStore:
             match reply:
                 case {"error": "superseded"}:
                     raise Superseded(lane)
+                case {"error": "lost"} if question.is_unwanted:  # it was ended for not obeying
+                    raise Superseded(lane)
                 case {"error": "lost", "text": text}:
                     raise WorkerLostError(text)
                 case {"error": "query", "text": text}:
@@ -267,6 +273,8 @@ class RemoteStore:
     def _stop(self, stopped: Mapping[int, _Question]) -> None:
         """Have questions stopped, and end the worker if it does not obey."""
         if stopped:
+            for question in stopped.values():
+                question.is_unwanted = True
             self._order({"do": "stop", "ids": list(stopped)})
             late = (self._child, tuple(stopped.values()))
             alarm = threading.Timer(self._limits.patience_s, _kill_if_busy, late)
@@ -320,6 +328,9 @@ class RemoteStore:
             case {"opened": told}:
                 self._warnings = tuple(told)
                 opening.done.set()
+            case {"keep": _}:
+                if self._keeping is not None:
+                    self._keeping(data)
             case {"warnings": told}:
                 self._warnings = tuple(told)
             case {"failed": {"kind": kind, "path": path, "problem": problem}}:

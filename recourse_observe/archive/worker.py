@@ -84,6 +84,7 @@ class Worker:
                 avoid=avoid,
                 looking=self._looking if said["careful"] else lambda _: None,
                 memory_bytes=said["memory_bytes"],
+                keeping=lambda found: self._tell({"keep": "this"}, found),
             )
             self._store.open()
         except ArchiveError as error:

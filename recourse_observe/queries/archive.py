@@ -1,15 +1,17 @@
 """An open archive: typed questions, and SQL for the rest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from recourse_observe.archive.answers import Answer, of_table
+from recourse_observe.archive.cache import keep
 from recourse_observe.archive.limits import Limits
 from recourse_observe.archive.remote import RemoteStore
 from recourse_observe.queries.histograms import quantiles_us
@@ -88,7 +90,9 @@ def open_archive(
     name = Path(path).resolve().name if Path(path).exists() else Path(path).name
     with ExitStack() as held:
         place = held.enter_context(_unpacked(path))
-        store = _trusted(place) if trusted else _watched(place, limits, forks=forks)
+        keeping = partial(keep, path) if place is path else None  # what a bundle held goes away
+        worker = partial(RemoteStore, place, limits=limits, forks=forks, keeping=keeping)
+        store = _trusted(place, keeping) if trusted else _watched(worker)
         return Archive(store, name=name, held=held.pop_all())
 
 
@@ -113,17 +117,19 @@ def _unpacked(path: "str | os.PathLike[str]") -> "Iterator[str | os.PathLike[str
         yield folder
 
 
-def _trusted(path: "str | os.PathLike[str]") -> "LocalStore":
+def _trusted(
+    path: "str | os.PathLike[str]", keeping: Callable[[bytes], object] | None
+) -> "LocalStore":
     from recourse_observe.archive.opened import LocalStore  # it brings all of Arrow
 
-    return LocalStore(path)
+    return LocalStore(path, keeping=keeping)
 
 
-def _watched(path: "str | os.PathLike[str]", limits: Limits | None, *, forks: bool) -> RemoteStore:
+def _watched(begin: Callable[[], RemoteStore]) -> RemoteStore:
     for needed in ("duckdb", "pyarrow"):
         if find_spec(needed) is None:  # said by us: the worker would end without a word
             raise ModuleNotFoundError(needed, name=needed)
-    store = RemoteStore(path, limits=limits, forks=forks)
+    store = begin()
     try:
         store.wait()
     except BaseException:

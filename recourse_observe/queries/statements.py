@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from recourse_observe.queries.filters import compile_filter
@@ -60,7 +60,8 @@ attempts AS MATERIALIZED (
 
 @cache
 def _text(name: str) -> str:
-    return (files("recourse_observe.queries") / f"{name}.sql").read_text(encoding="utf-8")
+    # Not by importlib.resources, which imports more at its first use than all of this.
+    return Path(__file__).with_name(f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _body(name: str) -> str:
