@@ -293,6 +293,29 @@ def test_a_worker_that_dies_takes_its_question_with_it_and_no_other(archive: Pat
         assert store._has_crashed
 
 
+DEAF = """
+import sys
+from recourse_observe.archive import worker
+
+really = worker.Worker._do
+worker.Worker._do = lambda self, said: said.get("do") == "stop" or really(self, said)
+sys.exit(worker.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_a_question_whose_worker_had_to_be_ended_to_stop_it_was_stopped(archive: Path) -> None:
+    command = (sys.executable, "-c", DEAF)
+    with RemoteStore(archive, limits=SMALL, command=command) as store:
+        store.wait()
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(store.arrow, SLOW)
+            started(store)
+            store.interrupt()
+            with pytest.raises(Superseded):
+                answer.result(10)
+
+
 @pytest.mark.slow
 def test_a_closed_store_opens_again(archive: Path) -> None:
     store = RemoteStore(archive, limits=SMALL)
