@@ -58,6 +58,7 @@ class RemoteStore:
         follow: Only tell what is new, with these arguments of ``Follower``; no question is answered.
         command: What starts a worker, instead of this interpreter.
         forks: The worker may begin as a copy of this process, which has nothing to hide from it.
+        keeping: Called with what the next look at the archive need not find out again.
     """
 
     def __init__(  # noqa: PLR0913  # every one but the path has its default
@@ -70,11 +71,13 @@ class RemoteStore:
         follow: Mapping[str, object] | None = None,
         command: tuple[str, ...] = (),
         forks: bool = False,
+        keeping: Callable[[bytes], object] | None = None,
     ) -> None:
         self._path = os.fspath(path)
         self._limits = limits or Limits(memory_bytes=min(Limits().memory_bytes, half_of_memory()))
         self._command = command
         self._forks = forks
+        self._keeping = keeping
         self._starting = threading.RLock()
         self._writing = threading.Lock()
         self._lanes: Lanes[_Question] = Lanes()
@@ -325,6 +328,9 @@ class RemoteStore:
             case {"opened": told}:
                 self._warnings = tuple(told)
                 opening.done.set()
+            case {"keep": _}:
+                if self._keeping is not None:
+                    self._keeping(data)
             case {"warnings": told}:
                 self._warnings = tuple(told)
             case {"failed": {"kind": kind, "path": path, "problem": problem}}:
