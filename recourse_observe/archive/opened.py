@@ -4,14 +4,18 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from recourse_observe.archive.answers import Answer, of_table
 from recourse_observe.archive.pages import page_problem
 from recourse_observe.archive.reader import Survey, survey, views_of
+from recourse_observe.archive.remembered import Remembered, recall, written
 from recourse_observe.duck import DamagedError, Store, is_served
 
 __all__ = ["LocalStore"]
+
+_WORTH: Final = 32
+"""One new file in so many is worth writing all of them down."""
 
 
 class LocalStore(Store):
@@ -24,12 +28,13 @@ class LocalStore(Store):
         avoid: Files that are not to be opened, and why.
         looking: Called with each file before it is opened.
         memory_bytes: What the database may use.
+        keeping: Called with what the next look at the archive need not find out again.
 
     Raises:
         ArchiveError: Nothing of it can be read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # every one but the path has its default
         self,
         path: str | os.PathLike[str],
         *,
@@ -38,15 +43,22 @@ class LocalStore(Store):
         avoid: Mapping[Path, str] | None = None,
         looking: Callable[[Path], object] = lambda _: None,
         memory_bytes: int | None = None,
+        keeping: Callable[[bytes], object] | None = None,
     ) -> None:
         self._path = path
         self._avoid = dict(avoid or {})
         self._looking = looking
         self._looked = threading.Lock()
-        self.found = survey(path, avoid=self._avoid, looking=looking, indexed=not careful)
+        known = Remembered() if careful else recall(path)
+        self.found = survey(
+            path, remembered=known.files, avoid=self._avoid, looking=looking, indexed=not careful
+        )
         super().__init__(views_of(self.found), sandboxed=sandboxed, memory_bytes=memory_bytes)
-        if careful or (sandboxed and self._is_damaged()):
+        whole = {one for one in known.whole if self.found.paths.get(one) is known.files[one]}
+        if careful or (sandboxed and self._is_damaged(whole)):
             self._leave_out_damaged()
+        elif keeping is not None and self._is_news(known, whole):
+            keeping(written(Path(path), self.found.paths.values(), whole))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -110,12 +122,27 @@ class LocalStore(Store):
             self.show(views_of(found))
             return True
 
-    def _is_damaged(self) -> bool:
-        """Whether one of the small tables is: those are cheap to read, and soon asked for."""
-        small = (
-            t for t, view in views_of(self.found).items() if not is_served(view, sandboxed=True)
-        )
-        return any(page_problem(file) for table in small for file in self.found.files[table])
+    def _is_damaged(self, whole: set[Path]) -> bool:
+        """Whether one of the small tables is: those are cheap to read, and soon asked for.
+
+        Args:
+            whole: Files that need not be read, and those that were and are not damaged.
+        """
+        for table, view in views_of(self.found).items():
+            files = () if is_served(view, sandboxed=True) else self.found.files[table]
+            for file in files:
+                if file.path not in whole and page_problem(file):
+                    return True
+                whole.add(file.path)
+        return False
+
+    def _is_news(self, known: Remembered, whole: set[Path]) -> bool:
+        """Whether so much is new that the next look is spared more than it takes to write it down."""
+        if not Path(self._path).is_dir():
+            return False
+        paths = self.found.paths
+        new = sum(known.files.get(path) is not file for path, file in paths.items())
+        return new * _WORTH > len(paths) or len(whole - known.whole) * _WORTH > len(paths)
 
     def _leave_out_damaged(self) -> bool:
         """Read every page that has not been read yet; whether a file had to go."""
