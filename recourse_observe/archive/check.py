@@ -5,19 +5,18 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from recourse_observe.archive.files import publish
 from recourse_observe.archive.index import write_index
 from recourse_observe.archive.leftovers import recover
 from recourse_observe.archive.limits import Limits
+from recourse_observe.archive.names import LIVE, QUARANTINE
 from recourse_observe.archive.opened import LocalStore
 from recourse_observe.archive.reader import survey
 from recourse_observe.archive.remote import RemoteStore
 
 __all__ = ["Checked", "check"]
-
-QUARANTINE: Final = "_quarantine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +73,14 @@ def check(
     """
     root = Path(path)
     can_repair = repair and root.is_dir()
+    kept_before = _kept(root)
     recovered = sum(recover(root).values()) if can_repair else 0
+    kept = sorted(_kept(root) - kept_before)
     report = _report(root, trusted=trusted, limits=limits, looking=looking)
     damaged = {Path(place): why for place, why in report["damaged"].items()}
-    undecided = {Path(place) for place in report["undecided"]}
-    quarantined = [
-        _set_aside(root, bad, why)
-        for bad, why in damaged.items()
-        if can_repair and bad not in undecided
-    ]
+    bad = damaged.keys() - {Path(place) for place in report["undecided"]} if can_repair else ()
+    quarantined = [_set_aside(root, one, damaged[one]) for one in sorted(bad)]
+    damaged |= dict.fromkeys(kept, "is damaged; what could be read of it was published")
     if can_repair:
         write_index(root, survey(root, indexed=False).paths.values())
     return Checked(
@@ -92,7 +90,7 @@ def check(
         damaged=damaged,
         warnings=tuple(report["warnings"]),
         recovered=recovered,
-        quarantined=tuple(quarantined),
+        quarantined=(*kept, *quarantined),
     )
 
 
@@ -106,6 +104,11 @@ def _report(
     with RemoteStore(root, careful=True, limits=limits, looking=looking) as store:
         store.wait()
         return store.report()
+
+
+def _kept(root: Path) -> set[Path]:
+    """Damaged segments that were set aside when what could be read of them was published."""
+    return set((root / QUARANTINE / LIVE).glob("*/*.segment"))
 
 
 def _set_aside(root: Path, bad: Path, why: str) -> Path:

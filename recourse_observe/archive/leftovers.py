@@ -1,14 +1,16 @@
 """What lies in ``_live``: segments that are in no table yet, and how the dead ones get there."""
 
 import logging
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from recourse_observe.archive.disk import DISK, Disk
+from recourse_observe.archive.files import publish
 from recourse_observe.archive.instance import Lock, is_alive, live_folders, segments_of
-from recourse_observe.archive.names import FileName
+from recourse_observe.archive.names import QUARANTINE, FileName
 from recourse_observe.archive.publish import publish_segment, settle_in_flight
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.segment_data import SegmentData, read_segment
@@ -34,6 +36,11 @@ class Leftover:
     path: Path
     data: SegmentData | None
     problem: str
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether something is wrong with it that no crash explains."""
+        return self.data.is_damaged if self.data is not None else bool(self.problem)
 
 
 def leftovers(folder: Path, published: Collection[int], *, is_dead: bool) -> list[Leftover]:
@@ -64,7 +71,9 @@ def _read(sequence: int, path: Path, *, is_dead: bool) -> Leftover:
             problem = f"has {size >> 20} MiB, more than a segment ever has; it was skipped"
         elif size > 0:  # a crash may leave an empty one
             data = _own(read_segment(path), path, sequence)
-            if data.torn_bytes and is_dead:
+            if data.is_damaged:
+                problem = f"is damaged; its last {data.torn_bytes} bytes were left out"
+            elif data.torn_bytes and is_dead:
                 problem = f"ends in a torn batch of {data.torn_bytes} bytes, which was left out"
     except OSError as error:
         problem = f"cannot be read ({error.strerror}); it was skipped"
@@ -117,6 +126,8 @@ def _recover_one(root: Path, folder: Path, disk: Disk) -> int:
             if (table, one.sequence) in files:  # of a publication that was cut off
                 disk.remove(files[table, one.sequence])
         if one.data is not None:
+            if one.is_damaged:
+                _keep(root, one, disk)
             rows += publish_segment(root, one.path, one.data, disk=disk)
         elif not one.problem:
             disk.remove(one.path)
@@ -127,6 +138,18 @@ def _recover_one(root: Path, folder: Path, disk: Disk) -> int:
         disk.remove(folder / "lock")
         disk.remove_folder(folder)
     return rows
+
+
+def _keep(root: Path, one: Leftover, disk: Disk) -> None:
+    """Keep a damaged segment: in what could not be read of it lie whole batches."""
+    place = root / QUARANTINE / one.path.relative_to(root)
+    publish(place, lambda aside: shutil.copyfile(one.path, aside), disk=disk)
+    reason = f"{one.path.name} {one.problem}\n"
+    publish(
+        place.with_name(place.name + ".reason"),
+        lambda aside: aside.write_text(reason, encoding="utf-8"),
+        disk=disk,
+    )
 
 
 def _files_of(root: Path, instance: str) -> dict[tuple[str, int], Path]:

@@ -25,6 +25,7 @@ class FoundSegment:
         tables: Its rows as Arrow tables of the pinned schema, by table.
         is_alive: Whether its writer lives: then there will be more.
         warning: What could not be read of it, as a sentence; empty when all was.
+        is_damaged: No crash explains that.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class FoundSegment:
     tables: Mapping[str, Any] = field(repr=False)
     is_alive: bool
     warning: str
+    is_damaged: bool = False
 
     @property
     def rows(self) -> int:
@@ -62,6 +64,7 @@ def unpublished_segments(
                 tables=tables,
                 is_alive=alive,
                 warning=shown if problem else "",
+                is_damaged=one.is_damaged,
             )
 
 

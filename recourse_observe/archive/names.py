@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-__all__ = ["LIVE", "MARKER", "FileName", "instant"]
+__all__ = ["LIVE", "MARKER", "QUARANTINE", "FileName", "instant"]
 
 MARKER: Final = "_recourse.json"
 LIVE: Final = "_live"
+QUARANTINE: Final = "_quarantine"
 _TIMES: Final = "%Y%m%dT%H%M%S"
 _NAME: Final = re.compile(
     r"(\d{8}T\d{6})-(\d{8}T\d{6})-([A-Za-z0-9][A-Za-z0-9._+-]{0,199})-(\d{6,})\.parquet"

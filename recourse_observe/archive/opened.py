@@ -101,12 +101,14 @@ class LocalStore(Store):
     def report(self) -> dict[str, Any]:
         """What the archive consists of, in words that travel: for a check, and for completeness."""
         found = self.found
+        segments = {one.path: one.warning for one in found.segments if one.is_damaged}
+        damaged = {**found.damaged, **segments}
         return {
             "files": len(found.paths),
             "rows": found.rows,
             "size_bytes": found.size_bytes,
-            "damaged": {os.fspath(path): why for path, why in found.damaged.items()},
-            "undecided": sorted(map(os.fspath, found.undecided)),
+            "damaged": {os.fspath(path): why for path, why in damaged.items()},
+            "undecided": sorted(map(os.fspath, {*found.undecided, *segments})),
             "warnings": list(found.warnings),
             "alive": sorted({one.instance for one in found.segments if one.is_alive}),
             "unpublished": len(found.segments),

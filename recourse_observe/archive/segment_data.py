@@ -17,6 +17,8 @@ from recourse_observe.archive.texts import Texts
 __all__ = ["SegmentData", "read_segment"]
 
 _LARGEST_FRAME: Final = 256 << 20
+_LARGEST_TAIL: Final = 16 << 20
+_MOST_TRIED: Final = 32
 _MOST_CODES: Final = 1_000_000
 _BAD: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, struct.error)
 _NOTHING: Final = type(None)
@@ -38,7 +40,8 @@ class SegmentData:
         parts: Rows by table, those of calls in flight included.
         words: The words of each table, by code.
         wall_ns: When its last whole batch was written.
-        torn_bytes: Length of the tail that is no whole batch.
+        torn_bytes: Length of what comes after the last batch that could be read.
+        is_damaged: There are whole batches in it: no crash, but a disk that lies.
     """
 
     head: SegmentHead
@@ -46,6 +49,7 @@ class SegmentData:
     words: dict[str, dict[int, tuple[Any, ...]]] = field(default_factory=dict)
     wall_ns: int = 0
     torn_bytes: int = 0
+    is_damaged: bool = False
 
     @property
     def rows(self) -> int:
@@ -172,7 +176,25 @@ def read_segment(path: Path, pause: Callable[[], object] = lambda: None) -> Segm
             whole = file.tell()
             pause()
         data.torn_bytes = path.stat().st_size - whole
+        data.is_damaged = data.torn_bytes > 0 and _goes_on(file, whole)
     return data
+
+
+def _goes_on(file: BinaryIO, torn: int) -> bool:
+    """Whether a whole batch lies somewhere behind what could not be read."""
+    file.seek(torn)
+    if next(_frames(file), None) is not None:
+        return False  # it has been written to its end meanwhile
+    file.seek(torn + 1)
+    tail, at = file.read(_LARGEST_TAIL), 0
+    for _ in range(_MOST_TRIED):
+        at = tail.find(MAGIC, at) + 1
+        if at == 0:
+            return False
+        file.seek(torn + at)
+        if next(_frames(file), None) is not None:
+            return True
+    return False
 
 
 def _frames(file: BinaryIO) -> Iterator[bytes]:

@@ -1,10 +1,12 @@
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from recourse_observe.archive import open_store, survey, write_archive
+from recourse import Executor, Policy
+from recourse_observe.archive import ArchiveObserver, open_store, survey, write_archive
 from recourse_observe.archive.check import check
 from recourse_observe.archive.errors import ArchiveDamagedError, ArchiveMissingError
 
@@ -129,3 +131,56 @@ def test_what_was_set_aside_is_never_written_over(archive: Path) -> None:
 
     aside = [path for path in (archive / "_quarantine").rglob("bad*") if path.suffix != ".reason"]
     assert sorted(path.read_text() for path in aside) == ["first", "second"]
+
+
+@pytest.fixture
+def segment(archive: Path, tmp_path: Path) -> Path:
+    """A dead writer's segment of three batches, each with a call."""
+    with ArchiveObserver(tmp_path / "alive", service="web") as recorder:
+        executor = Executor(policies=[Policy("a.B")], observers=[recorder])
+        for _ in range(3):
+            executor.call("a.B", lambda: None)
+            recorder.flush()
+        (living,) = (tmp_path / "alive" / "_live").glob("*/*.segment")
+        dead = archive / "_live" / living.parent.name / living.name
+        dead.parent.mkdir(parents=True)
+        shutil.copy(living, dead)
+    return dead
+
+
+def test_a_segment_that_is_damaged_before_its_end_is_kept_when_it_is_recovered(
+    archive: Path, segment: Path
+) -> None:
+    data = bytearray(segment.read_bytes())
+    data[data.rindex(b"RCS1", 0, data.rindex(b"RCS1")) + 20] ^= 1
+    segment.write_bytes(data)
+
+    assert list(check(archive, trusted=True).damaged) == [segment]
+    found = check(archive, repair=True, trusted=True)
+
+    (kept,) = found.quarantined
+    assert kept.read_bytes() == data
+    assert kept.with_name(kept.name + ".reason").read_text().startswith("000000.segment is damaged")
+    assert list(found.damaged) == [kept]
+    assert found.recovered > 0
+    assert not segment.exists()
+    assert check(archive, trusted=True).is_whole
+
+
+def test_a_segment_that_is_torn_at_its_end_is_what_a_crash_leaves(
+    archive: Path, segment: Path
+) -> None:
+    segment.write_bytes(segment.read_bytes()[:-10])
+
+    assert check(archive, trusted=True).is_whole
+    assert check(archive, repair=True, trusted=True).quarantined == ()
+
+
+def test_what_is_no_segment_is_damaged_and_stays(archive: Path, segment: Path) -> None:
+    segment.write_bytes(b"something else")
+
+    found = check(archive, repair=True, trusted=True)
+
+    assert list(found.damaged) == [segment]
+    assert found.quarantined == ()
+    assert segment.exists()
