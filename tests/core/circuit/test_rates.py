@@ -79,7 +79,8 @@ def test_r61_a_breaker_that_closes_again_starts_counting_anew(drive: Drive) -> N
     states(driven, "BB")
     driven.attempt(GOOD, 10.0)
 
-    assert states(driven, "B", 11.0) == "c"
+    assert states(driven, "BG", 11.0) == "co"
+    assert driven.heard[-1].counters == {"failures": 1, "calls": 2}
 
 
 def test_r61_a_count_window_is_empty_after_it_has_closed_again(drive: Drive) -> None:
