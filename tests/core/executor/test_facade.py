@@ -292,6 +292,30 @@ def test_the_facade_follows_the_policies_of_its_executor() -> None:
         recourse.call("another.Key", str)
 
 
+def test_every_kind_of_function_is_guarded_by_the_executor_of_the_place() -> None:
+    @recourse.guard(KEY)
+    async def awaited(value: int) -> int:
+        return value
+
+    @recourse.guard(KEY)
+    def given(count: int) -> Iterator[int]:
+        yield from range(count)
+
+    @recourse.guard(KEY)
+    async def given_in_time(count: int) -> AsyncIterator[int]:
+        for value in range(count):
+            yield value
+
+    async def main() -> tuple[int, list[int]]:
+        return await awaited(3), [value async for value in given_in_time(2)]
+
+    with recourse.using(executor()), recourse.record_timeline() as capture:
+        got = asyncio.run(main()), list(given(2))
+
+    assert got == ((3, [0, 1]), [0, 1])
+    assert [timeline.key for timeline in capture.timelines] == [KEY] * 3
+
+
 def test_a_guarded_function_asks_for_the_executor_at_every_call() -> None:
     calls: list[str] = []
 
