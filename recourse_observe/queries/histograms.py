@@ -4,9 +4,11 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["quantiles_us"]
+
+_COUNTS: Final = '"counts": {'
 
 
 def quantiles_us(latencies: Iterable[str], shares: Sequence[float]) -> tuple[int | None, ...]:
@@ -27,16 +29,45 @@ def quantiles_us(latencies: Iterable[str], shares: Sequence[float]) -> tuple[int
 def _merged(latencies: Iterable[str]) -> Mapping[float, Mapping[str, int]]:
     """The sum of all histograms of one base, by their steps as they are written: few of many."""
     merged: defaultdict[float, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for said in _parsed(list(latencies)):
+    texts = list(latencies)
+    try:
+        alike = _alike(texts)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        alike = None
+    if alike is not None:
+        base, counts = alike
+        total = merged[base]
+        for step, count in counts:
+            total[step] += count
+        return merged
+    for said in _parsed(texts):
         try:
-            base, counts = float(said["base"]), said["counts"]
-            sum(counts.values())  # of numbers only
+            base, counted = float(said["base"]), said["counts"]
+            sum(counted.values())  # of numbers only
             total = merged[base]
-            for step, count in counts.items():
+            for step, count in counted.items():
                 total[step] += count
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
     return merged
+
+
+def _alike(texts: Sequence[str]) -> tuple[float, Sequence[tuple[str, int]]] | None:
+    """The base of histograms that are all written alike, and the counts of all; ``None`` when they are not.
+
+    As what one program wrote is: they differ in nothing but their counts, which are read as if they
+    were those of one histogram. That takes an eighth of the time.
+    """
+    before, mark, _ = texts[0].partition(_COUNTS) if texts else ("", "", "")
+    head, tail = before + mark, "}}"
+    own = [text[len(head) : -len(tail)] for text in texts]
+    counts = ",".join(own)
+    are_alike = mark and head + f"{tail},{head}".join(own) + tail == ",".join(texts)
+    if not are_alike or "{" in counts or "}" in counts:
+        return None
+    pairs: list[tuple[str, int]] = json.loads(f"{{{counts}}}", object_pairs_hook=list)
+    sum(count for _, count in pairs)  # of numbers only
+    return float(json.loads(head + tail)["base"]), pairs
 
 
 def _parsed(texts: Sequence[str]) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from recourse_observe.archive import survey, write_archive
 from recourse_observe.archive.compact import compact
@@ -85,6 +86,22 @@ def test_histograms_of_different_kinds_are_left_as_they_are(tmp_path: Path) -> N
         texts = set(opened.sql("SELECT latency FROM rollups")["latency"].to_pylist())
         assert texts == {*kinds.values(), histogram(s10=1)}
         assert [row.p50_us for row in opened.overview()] == [1, 1, 1]
+
+
+@given(
+    st.lists(st.dictionaries(st.integers(-9, 99).map(str), st.integers(0, 9)), max_size=6),
+    st.lists(st.sampled_from(["", "{}", histogram(s1=1)[:-1], histogram(s7=1) * 2, "[1]"])),
+)
+def test_histograms_are_added_up_alike_however_they_are_written(
+    counts: list[dict[str, int]], foreign: list[str]
+) -> None:
+    alike = [histogram(**{f"s{step}": count for step, count in one.items()}) for one in counts]
+    # With one step apart from the others they are read one by one.
+    others = [json.dumps(json.loads(text), indent=1) for text in alike[:1]] + alike[1:]
+    shares = (0.1, 0.5, 0.9, 1.0)
+
+    assert quantiles_us(alike, shares) == quantiles_us(others, shares)
+    assert quantiles_us(alike + foreign, shares) == quantiles_us(others + foreign, shares)
 
 
 def test_no_call_has_no_quantile() -> None:
