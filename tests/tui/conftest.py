@@ -28,7 +28,21 @@ HOSTILE = "\x1b[31mred\x1b]52;c;ZXZpbA==\x07[/red] \u202egnp\x9b list[int] æ—¥æœ
 UNREADABLE = ("empty", "damaged")
 GOLDENS = Path(__file__).parent / "screens"
 
+PATIENCE_S = 120
+
 Tables = dict[str, list[dict[str, Any]]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give time to tests that wait for an app.
+
+    The first of them starts the process that reads, imports the story and tells it: on a busy
+    machine that takes longer than a test that hangs may take elsewhere.
+    """
+    for item in items:
+        is_limited = item.get_closest_marker("timeout") is not None
+        if "settled" in getattr(item, "fixturenames", ()) and not is_limited:
+            item.add_marker(pytest.mark.timeout(PATIENCE_S))
 
 
 def call(

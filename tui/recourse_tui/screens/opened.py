@@ -1,6 +1,7 @@
 """An open archive, and what every screen's frame shows of it."""
 
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from recourse_observe.scope import EVERYTHING, Scope, ScopeError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Opened", "expected", "looked_at", "read"]
 
 _HISTOGRAM_BUCKETS: Final = 240
+_STORY: Final = "recourse_observe.story.tell"
 
 
 class Opened:
@@ -91,6 +93,8 @@ def read(path: str, *, trusted: bool = False) -> Opened:
     """
     from recourse_observe import open_archive  # it brings DuckDB and Arrow
 
+    # What tells the story is wanted next: it comes while another process reads.
+    threading.Thread(target=import_module, args=(_STORY,)).start()
     return looked_at(open_archive(path, trusted=trusted))
 
 

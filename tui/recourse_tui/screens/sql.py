@@ -176,6 +176,11 @@ class SqlView(View):
         """What one would do next."""
         return "tab editor and answer · enter opens the call or key of a row · g chart"
 
+    @property
+    def is_typing(self) -> bool:
+        """In the editor, too."""
+        return isinstance(self.focused, TextArea) or super().is_typing
+
     def step_out(self) -> bool:
         """Escape stops the query that runs, else leaves the editor."""
         if self.is_asking:
