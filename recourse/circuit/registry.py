@@ -66,20 +66,14 @@ class Circuits:
         if breaker is None or not kept or key in self._passing:
             with self._mutex.lock:
                 breaker = self._breakers.get(key) or self._made(
-                    key, policy, attempt_timeout_s, now_s, passing=not kept
+                    key, policy, attempt_timeout_s, now_s
                 )
                 self._note(key, kept=kept)
         breaker.apply(policy, attempt_timeout_s)
         return breaker
 
     def _made(
-        self,
-        key: str,
-        policy: CircuitPolicy,
-        attempt_timeout_s: float | None,
-        now_s: float,
-        *,
-        passing: bool,
+        self, key: str, policy: CircuitPolicy, attempt_timeout_s: float | None, now_s: float
     ) -> CircuitBreaker:
         breaker = CircuitBreaker(
             key,
@@ -91,8 +85,7 @@ class Circuits:
         )
         breaker.subscribe(self._listeners.tell)
         self._breakers[key] = breaker
-        if passing:
-            self._passing[key] = None
+        self._passing[key] = None  # until somebody keeps it
         return breaker
 
     def _note(self, key: str, *, kept: bool) -> None:
