@@ -123,7 +123,8 @@ class Heard(Unheard):
         now_s = self.runtime.clock.monotonic_s()
         end = (info, info.seq(), now_s, disposition, run.outcome, error, len(ends), 0, None)
         told: Event = _event(CallEnd, end)
-        self.tell(told)
+        if self.audience.of[CallEnd]:
+            self.tell(told)
         self.over = True
         if self._capture is not None:
             self._capture.record((*ends, told))

@@ -64,7 +64,8 @@ def succeeded(
     )
     over = (info, 4, ended_s, _SUCCESS, SUCCESS, None, 1, 0, None)
     told = (end, _event(CallEnd, over))
-    audience.tell(told)
+    if audience.ends:
+        audience.tell(told)
     if capture is not None:
         capture.record(told)
 
