@@ -3,16 +3,14 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import Token
 from enum import StrEnum
 from functools import partial
 from importlib.metadata import version
-from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry._logs import LoggerProvider, get_logger
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import (
     SpanKind,
@@ -28,6 +26,7 @@ from recourse.events import CallInfo, Event
 from recourse.reasons import PolicyMode
 from recourse_observe import attributes
 from recourse_observe.sinks.otel import values
+from recourse_observe.sinks.otel.attached import Attached
 from recourse_observe.sinks.otel.call_span import CallSpan, Facts
 from recourse_observe.sinks.otel.child_spans import ChildSpans
 from recourse_observe.sinks.otel.exceptions import Exceptions, Where
@@ -132,8 +131,8 @@ class OTelObserver:
         if call is None:
             return nullcontext()
         if self._children is not None:
-            return _Attached(self._children.context(call, event))
-        return _Attached(call.context)
+            return Attached(self._children.context(call, event))
+        return Attached(call.context)
 
     def watch_dropped(self, name: str, dropped: Callable[[], Mapping[str, int]]) -> None:
         """Report, as a metric, what another observer loses.
@@ -146,18 +145,19 @@ class OTelObserver:
             self._metrics.watch_dropped(name, dropped)
 
     def _call_start(self, event: events.CallStart) -> None:
-        if otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY):
+        around = otel_context.get_current()
+        if around.get(_SUPPRESS_INSTRUMENTATION_KEY):
             return  # an exporter's own calls, for one: telling them would give it more to export
         info = event.call
         span = self._tracer.start_span(
             info.label,
-            None,
+            around,
             self._span_kind,
             {"recourse.policy.key": info.key},
             None,
             info.started_unix_ns,
         )
-        self._calls[info] = CallSpan(info, span, set_span_in_context(span))
+        self._calls[info] = CallSpan(info, span, set_span_in_context(span, around))
         ids = span.get_span_context()
         if ids.is_valid:
             info.trace_id, info.span_id = f"{ids.trace_id:032x}", f"{ids.span_id:016x}"
@@ -203,7 +203,10 @@ class OTelObserver:
         if self._children is not None and event.ran:
             self._children.end(call, event, values.attempt(event, index))
         else:
-            self._write(call, attributes.ATTEMPT, event, partial(values.attempt, event, index))
+            at_ns = event.call.unix_ns(event.at_s)
+            self._moments.write(
+                call, attributes.ATTEMPT, at_ns, partial(values.attempt, event, index)
+            )
 
     def _hedge_spawn(self, event: events.HedgeSpawn) -> None:
         call = self._calls.get(event.call)
@@ -256,40 +259,21 @@ class OTelObserver:
         call = self._calls.pop(event.call, None)
         if call is None:
             return
-        end_ns, failed = event.t_wall_ns, values.call_failed(event)
+        end_ns, failed = event.call.unix_ns(event.at_s), values.call_failed(event)
         if call.recording:
             self._moments.finish(call)
             if self._children is not None:
                 self._children.finish(call, end_ns)
-            call.span.set_attributes(values.call_end(event, call.waited_s))
+            facts = values.call_end(event, call.waited_s)
             if failed:
+                facts["error.type"] = values.call_error(event)
                 call.span.set_status(Status(StatusCode.ERROR, event.error_message))
+            call.span.set_attributes(facts)
         if failed:
             self._exceptions.write(call, event)
         if self._metrics is not None:
             self._metrics.end(call, event)
         call.span.end(end_ns)
-
-
-class _Attached:
-    """A context that is current inside a block."""
-
-    __slots__ = ("_context", "_token")
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._token: Token[Context]
-
-    def __enter__(self) -> None:
-        self._token = otel_context.attach(self._context)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        otel_context.detach(self._token)
 
 
 def _one_of(words: type[Word], name: str, value: str) -> Word:

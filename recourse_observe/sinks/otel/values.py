@@ -65,7 +65,7 @@ def _error_type(reason: str, error: BaseException | None) -> str:
 
 
 def call_end(event: events.CallEnd, waited_s: float) -> dict[str, Any]:
-    """What is known of a call at its end."""
+    """What is known of a call at its end, but for the type of its error."""
     call, policy = event.call, event.call.policy
     facts: dict[str, Any] = {
         "recourse.call.id": call.call_id,
@@ -79,10 +79,9 @@ def call_end(event: events.CallEnd, waited_s: float) -> dict[str, Any]:
     }
     if policy is not None:
         facts["recourse.policy.id"] = policy.id
-        if policy.normalization.clamped:
-            facts["recourse.policy.clamped"] = tuple(policy.normalization.clamped)
-    if call_failed(event):
-        facts["error.type"] = call_error(event)
+        clamped = policy.normalization.clamped
+        if clamped:
+            facts["recourse.policy.clamped"] = clamped
     return facts
 
 
