@@ -1,10 +1,14 @@
 """Every cause is found in an archive of a fleet in which it happened, and nothing where nothing did."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from recourse_observe import open_archive
+from recourse_observe.archive import write_archive
 from recourse_observe.story.findings import StoryDocument
+from recourse_observe.story.tell import tell
 
 ON_S, OFF_S = 100, 180
 CAUSES = [
@@ -55,6 +59,20 @@ def test_a_quiet_archive_has_no_incident_and_says_what_was_looked_at(
 
     assert document.incidents == ()
     assert document.looked_at[0].text.startswith("looked at ")
+
+
+def test_what_was_dropped_is_told_as_the_archive_counts_it(tmp_path: Path) -> None:
+    at = 1_795_255_200_000_000
+    call = {"call_id": "c", "key": "k", "started_at": at, "duration_us": 9, "success": True}
+    told = [{"recorded_at": at + n, "event": "heartbeat", "dropped_events": n} for n in (5, 7)]
+    write_archive(tmp_path / "a", {"calls": [call], "attempts": [], "recorder": told})
+
+    with open_archive(tmp_path / "a", trusted=True) as archive:
+        text = tell(archive).looked_at[-1].text
+        dropped = archive.coverage().dropped_events
+
+    assert text == "recorders: 2 heartbeats, 7 events dropped"
+    assert dropped == 7
 
 
 @pytest.mark.slow
