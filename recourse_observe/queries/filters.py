@@ -45,7 +45,7 @@ _COLUMNS: Final = {
     "trace": "coalesce(trace_id, '') GLOB {0}",
 }
 _NUMBERS: Final = {"attempts": "attempts_run", "retries": "retries", "hedges": "hedges"}
-_COMPARISON: Final = re.compile(r"(\w+)(>=|<=|>|<|=)(.+)")
+_COMPARISON: Final = re.compile(r"(\w+)(>=|<=|>|<|=)(.*)")
 _NAMED: Final = re.compile(r"([\w.-]+):(.+)")
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m)")
 _UNIT_US: Final = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000}

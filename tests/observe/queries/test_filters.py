@@ -9,7 +9,7 @@ def test_no_term_means_every_call() -> None:
 
 
 @pytest.mark.parametrize(
-    "where", ["total>300", "attempts>many", "beauty>3", "total>2h", "key:'open", "''"]
+    "where", ["total>300", "attempts>many", "attempts>", "beauty>3", "total>2h", "key:'open", "''"]
 )
 def test_a_term_that_cannot_mean_anything_is_refused(where: str) -> None:
     with pytest.raises(ScopeError, match=r"^filter .* cannot be read; use "):
