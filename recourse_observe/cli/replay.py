@@ -15,7 +15,8 @@ from recourse_observe.text import clock, count, percent, printable, table, times
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
-    from recourse_observe.replay.probes import Probe
+    from recourse_observe.replay.asked import Asked
+    from recourse_observe.replay.probes import Probe, Value
     from recourse_observe.replay.state import State
     from recourse_observe.replay.timeline import Event, Replay
     from recourse_observe.scope import Scope
@@ -36,7 +37,10 @@ _WINDOW_US = 10_000_000
 )  # fmt: skip
 @click.option("--no-wait", is_flag=True, help="All events at once.")
 @click.option("--at", "moment", metavar="TIME", help="The state at this moment instead of events.")
-@click.option("--probe", "probes", multiple=True, metavar="WHAT", help="For example: inflight(k)")
+@click.option(
+    "--probe", "probes", multiple=True, metavar="WHAT",
+    help="For example inflight(k), or a SELECT of one value with $at in it.",
+)  # fmt: skip
 @click.option("--bisect", "condition", metavar="CONDITION", help="When did it hold: fail>5%")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Events at most.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, without waiting.")
@@ -55,31 +59,56 @@ def replay(  # noqa: PLR0913  # one argument per option
     as_json: bool,
 ) -> int:
     """Play ARCHIVE again: its events with their pauses, or what held at one moment."""
+    from recourse_observe.replay.asked import read_probe
     from recourse_observe.replay.load import load  # it brings DuckDB and Arrow
     from recourse_observe.replay.probes import parse_probe
 
-    asked = [parse_probe(text) for text in probes]
+    asked = [read_probe(text) for text in probes]
     wanted = parse_probe(condition) if condition is not None else None
     with opened(the_archive(archive, other), timeout) as found:
         scope = chosen.scope(found)
         played = load(found, scope)
-        ids = _filtered(found, scope)
-        first = found.coverage().first_unix_us
-    if wanted is not None:
-        return _bisect(played, wanted, as_json=as_json)
-    if moment is not None:
-        at_us = parse_instant(moment, day_unix_us=first)
-        _state(played, at_us, asked, as_json=as_json)
-        return Exit.OK
-    events = _events(played, ids)
-    shown = list(islice(events, limit)) if limit is not None or as_json else events
-    if as_json:
-        _document(played, list(shown))
-    else:
-        _play(shown, None if no_wait else speed, [(probe, played) for probe in asked])
-    if limit is not None and next(events, None) is not None:
-        warn(f"the first {count(limit)} events shown; raise --limit for more")
+        known = _Probes(found, scope, played, asked)
+        if wanted is not None:
+            return _bisect(played, wanted, as_json=as_json)
+        if moment is not None:
+            at_us = parse_instant(moment, day_unix_us=found.coverage().first_unix_us)
+            _state(played, at_us, known, as_json=as_json)
+            return Exit.OK
+        events = _events(played, _filtered(found, scope))
+        shown = list(islice(events, limit)) if limit is not None or as_json else events
+        if as_json:
+            _document(played, list(shown))
+        else:
+            _play(shown, None if no_wait else speed, known)
+        if limit is not None and next(events, None) is not None:
+            warn(f"the first {count(limit)} events shown; raise --limit for more")
     return Exit.OK
+
+
+class _Probes:
+    """What was asked to be known, at any moment."""
+
+    def __init__(
+        self, archive: "Archive", scope: "Scope", played: "Replay", asked: "Sequence[Asked]"
+    ) -> None:
+        self._archive, self._scope, self._played, self._asked = archive, scope, played, asked
+
+    def values(self, at_us: int) -> "list[tuple[Asked, Value]]":
+        """Each probe with its value."""
+        from recourse_observe.replay.asked import answer
+
+        place = (self._archive, self._scope, self._played, at_us)
+        return [(one, answer(one, *place)) for one in self._asked]
+
+    def told(self, at_us: int) -> list[str]:
+        """The same as a person reads it."""
+        from recourse_observe.replay.asked import said
+
+        return [
+            f"{printable(one.text)} = {printable(said(one, value))}"
+            for one, value in self.values(at_us)
+        ]
 
 
 def _filtered(archive: "Archive", scope: "Scope") -> frozenset[str] | None:
@@ -95,13 +124,10 @@ def _events(played: "Replay", ids: frozenset[str] | None) -> "Iterator[Event]":
 
 
 def _play(
-    events: "Iterator[Event] | Sequence[Event]",
-    speed: float | None,
-    probes: "Sequence[tuple[Probe, Replay]]",
+    events: "Iterator[Event] | Sequence[Event]", speed: float | None, probes: _Probes
 ) -> None:
     """Write events; between them wait as long as it took, at most two seconds."""
     from recourse.clock import SystemClock
-    from recourse_observe.replay.probes import evaluate, shown
 
     system, before = SystemClock(), None
     for event in events:
@@ -109,8 +135,7 @@ def _play(
             pause_us = min((event.at_us - before) / speed, _LONGEST_PAUSE_US)
             system.sleep(pause_us / 1e6, system.mailbox())
         before = event.at_us
-        said = (f"{p.text} = {shown(p, evaluate(p, r, event.at_us))}" for p, r in probes)
-        write_lines(["  ".join((_line(event), *map(printable, said))).rstrip()])
+        write_lines(["  ".join((_line(event), *probes.told(event.at_us))).rstrip()])
 
 
 def _line(event: "Event") -> str:
@@ -137,13 +162,10 @@ def _document(played: "Replay", events: "Sequence[Event]") -> None:
     )
 
 
-def _state(played: "Replay", at_us: int, probes: "Sequence[Probe]", *, as_json: bool) -> None:
-    from recourse_observe.replay.probes import evaluate, shown
-
+def _state(played: "Replay", at_us: int, probes: _Probes, *, as_json: bool) -> None:
     state = played.at(at_us)
-    values = [(probe, evaluate(probe, played, at_us)) for probe in probes]
     if as_json:
-        write_json("recourse.state/1", _state_document(state, values))
+        write_json("recourse.state/1", _state_document(state, probes.values(at_us)))
         return
     before = played.at(at_us - _WINDOW_US)
     rows = []
@@ -162,8 +184,7 @@ def _state(played: "Replay", at_us: int, probes: "Sequence[Probe]", *, as_json: 
     write_lines(table(head, rows, right="lrrrrll"))
     for name in dict.fromkeys(name for name, _ in state.budgets):
         write_lines([f"budget {printable(name)}: {_budget(state, name)}"])
-    for probe, value in values:
-        write_lines([f"{printable(probe.text)} = {shown(probe, value)}"])
+    write_lines(probes.told(at_us))
 
 
 def _budget(state: "State", name: str) -> str:
@@ -174,7 +195,7 @@ def _budget(state: "State", name: str) -> str:
     return f"{budget.level:,.4g} left{since}"
 
 
-def _state_document(state: "State", values: "Sequence[tuple[Probe, Any]]") -> dict[str, Any]:
+def _state_document(state: "State", values: "Sequence[tuple[Asked, Value]]") -> dict[str, Any]:
     return {
         "at": instant(state.at_us),
         "events": state.events,

@@ -25,7 +25,7 @@ from recourse_observe.replay.timeline import Replay
 from recourse_observe.scope import ScopeError
 from recourse_observe.text import percent, times
 
-__all__ = ["Probe", "bisect", "evaluate", "parse_probe", "shown"]
+__all__ = ["Probe", "Value", "bisect", "evaluate", "parse_probe", "shown"]
 
 Value: TypeAlias = float | str | None
 

@@ -33,6 +33,34 @@ def test_events_come_one_by_one_at_whatever_pace(
     assert err == "recourse: the first 3 events shown; raise --limit for more\n"
 
 
+def test_a_query_is_a_probe_of_the_moment(outage: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = "SELECT count(*) FROM attempts WHERE started_at <= $at"
+    last = "select max(key) from calls"
+    none = "SELECT key FROM calls WHERE false"
+    probes = [word for text in (begun, last, none) for word in ("--probe", text)]
+    _, text, _ = run(capsys, "replay", outage, "--at", "10:00:00", *probes)
+    _, out, _ = run(capsys, "replay", outage, "--at", "10:00:00", *probes, "--json")
+    _, later, _ = run(capsys, "replay", outage, "--at", "10:00:05", *probes, "--json")
+
+    assert text.splitlines()[-3:] == [
+        f"{begun} = 1", f"{last} = search.Query", f"{none} = —",
+    ]  # fmt: skip
+    values = [probe["value"] for probe in json.loads(out)["probes"]]
+    assert values == [1, "search.Query", None]
+    assert json.loads(later)["probes"][0]["value"] > 1
+
+
+def test_a_query_that_does_more_than_read_is_refused(
+    outage: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(
+        capsys, "replay", outage, "--at", "10:00:00", "--probe", "SELECT 1; DROP TABLE calls"
+    )
+
+    assert code != 0
+    assert "write one SELECT" in err
+
+
 def test_a_filter_chooses_the_calls_of_the_events(
     outage: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
