@@ -109,6 +109,15 @@ def test_an_empty_document_says_nothing() -> None:
     assert parse({}) == parse(None) == PolicyFile()
 
 
+@pytest.mark.parametrize(
+    "name", ["max_attempts", "jitter", "overall_timeout_s", "max_backoff", "budget", "classifier"]
+)
+def test_null_is_nothing_given(name: str) -> None:
+    (read,) = parse({"policies": {"a.B": {"retry": {name: None}, "hedge": None}}}).policies
+
+    assert (read.normalize().retry, read.hedge) == (RetryPolicy(), None)
+
+
 def test_every_mistake_is_told_at_once_with_its_line_key_field_and_what_is_allowed() -> None:
     assert problems_of(WRONG) == [
         "p.toml:2: payments.Charge idempotent 'yes' is not allowed; use true or false",
