@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,7 @@ _MOST_TIMES: Final = 20
 """How much larger than the bundle what is in it may be: Parquet is compressed already."""
 _SLACK_BYTES: Final = 16 << 20
 _STEP_BYTES: Final = 1 << 20
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,33 +75,47 @@ def bundle(
         OSError: The bundle cannot be written.
     """
     root, target = Path(path), Path(out)
-    found = survey(path)
-    if not root.is_dir():
-        raise ArchiveError(os.fspath(path), "is no directory; only a directory can be bundled")
-    files = [*found.paths, *(segment.path for segment in found.segments)]
-    beside = [root / name for name in (MARKER, SQL)]
-    extra = [path for path in beside if path.is_file() and not path.is_symlink()]
-    publish(target, lambda aside: _pack(aside, root, [*extra, *files], notes, progress))
-    return Bundled(
-        path=target,
-        files=len(files),
-        size_bytes=target.stat().st_size,
-        warnings=found.warnings,
-    )
+    for _ in range(_TRIES):
+        found = survey(path)
+        if not root.is_dir():
+            raise ArchiveError(os.fspath(path), "is no directory; only a directory can be bundled")
+        files = [*found.paths, *(segment.path for segment in found.segments)]
+        beside = [root / name for name in (MARKER, SQL)]
+        extra = [path for path in beside if path.is_file() and not path.is_symlink()]
+        try:
+            publish(target, partial(_pack, root, [*extra, *files], notes, progress))
+        except _MovedError:
+            continue
+        return Bundled(
+            path=target,
+            files=len(files),
+            size_bytes=target.stat().st_size,
+            warnings=found.warnings,
+        )
+    problem = "changes faster than it can be packed; try again when nobody compacts it"
+    raise ArchiveError(os.fspath(path), problem)
+
+
+class _MovedError(Exception):
+    """A file went into another one before it was packed."""
 
 
 def _pack(
-    aside: Path,
     root: Path,
     files: list[Path],
     notes: str,
     progress: Callable[[int, int], object],
+    aside: Path,
 ) -> None:
     with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED, allowZip64=True) as packed:
         packed.writestr(zipfile.ZipInfo(NOTES, _EPOCH), notes)
         for index, file in enumerate(files):
             member = zipfile.ZipInfo(file.relative_to(root).as_posix(), _EPOCH)
-            with file.open("rb") as source, packed.open(member, "w", force_zip64=True) as sink:
+            try:
+                source = file.open("rb")
+            except FileNotFoundError:
+                raise _MovedError from None
+            with source, packed.open(member, "w", force_zip64=True) as sink:
                 shutil.copyfileobj(source, sink, _STEP_BYTES)
             progress(index + 1, len(files))
 

@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -16,17 +16,18 @@ from recourse_observe.archive.errors import (
     ArchiveVersionError,
     NotAnArchiveError,
 )
+from recourse_observe.archive.findings import Findings, escaped, stands_for
 from recourse_observe.archive.foreign import first_bytes, parsed
 from recourse_observe.archive.index import read_index
+from recourse_observe.archive.instance import live_folders, segments_of
 from recourse_observe.archive.live import FoundSegment, unpublished_segments
-from recourse_observe.archive.names import LIVE, MARKER, FileName
+from recourse_observe.archive.names import LIVE, MARKER
+from recourse_observe.archive.once import each_once
 from recourse_observe.archive.schema import MAJOR, TABLES, Kind
 from recourse_observe.archive.validate import (
-    BadFileError,
     FoundFile,
     NewerMajorError,
     RefusedError,
-    validate,
 )
 from recourse_observe.duck import Files, Store, View
 
@@ -34,6 +35,8 @@ __all__ = ["Survey", "open_store", "survey", "view_of", "views_of"]
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+%,@-]{0,254}")
 _DEEPEST: Final = 8
+_LOOKS: Final = 5
+"""Writers and compactors go on meanwhile: then what moved is looked at again, so many times."""
 _MARKER_BYTES: Final = 4096
 _WORDS: Final = {
     name: frozenset(column.name for column in table.columns if column.kind is Kind.WORD)
@@ -83,38 +86,6 @@ class Survey:
         return sum(file.size_bytes for files in self.files.values() for file in files)
 
 
-@dataclass(slots=True)
-class _Findings:
-    known: dict[Path, FoundFile] = field(default_factory=dict)
-    avoid: Mapping[Path, str] = field(default_factory=dict)
-    looking: Callable[[Path], object] = lambda _: None
-    files: dict[str, list[FoundFile]] = field(default_factory=lambda: {t: [] for t in TABLES})
-    warnings: list[str] = field(default_factory=list)
-    bad: list[tuple[Path, BadFileError]] = field(default_factory=list)
-    segments: list[FoundSegment] = field(default_factory=list)
-    is_archive: bool = False
-
-    def take(self, path: Path, shown: str, table: str | None) -> None:
-        try:
-            if path in self.avoid:
-                raise BadFileError(self.avoid[path])  # noqa: TRY301  # one way for all bad files
-            self.looking(path)
-            found = self._as_known(path) or validate(path, table)
-        except BadFileError as error:
-            self.bad.append((path, error))
-            self.warnings.append(f"{_printable(shown)} {error}; it was skipped")
-        else:
-            self.files[found.table].append(found)
-
-    def _as_known(self, path: Path) -> FoundFile | None:
-        found = self.known.get(path)
-        if found is None:
-            return None
-        status = path.stat()
-        is_same = (status.st_size, status.st_mtime_ns) == (found.size_bytes, found.modified_ns)
-        return found if is_same and found.inode in {0, status.st_ino} else None
-
-
 def survey(
     path: str | os.PathLike[str],
     *,
@@ -139,23 +110,22 @@ def survey(
         ArchiveError: Nothing of it can be read; the message says why in one sentence.
     """
     given = os.fspath(path)
-    findings = _Findings(
-        known={} if known is None else known.paths, avoid=avoid or {}, looking=looking
-    )
-    for root in _roots(given):
-        if root.is_dir():
-            findings.known |= read_index(root) if known is None and indexed else {}
-            findings.known |= remembered or {}
-            _look_into(root, findings)
-        else:
-            findings.is_archive = True
-            findings.take(root, root.name, None)
+    understood = dict(remembered or {}) if known is None else {**known.paths, **(remembered or {})}
+    indexed = known is None and indexed
+    findings = Findings(known=understood, avoid=avoid or {}, looking=looking)
+    _look(given, findings, indexed=indexed)
+    for _ in range(_LOOKS):
+        if not findings.has_moved:
+            break
+        understood |= {file.path: file for files in findings.files.values() for file in files}
+        findings = Findings(known=understood, avoid=avoid or {}, looking=looking)
+        _look(given, findings, indexed=indexed)
     if not any(findings.files.values()) and not any(s.rows for s in findings.segments):
         raise _nothing_readable(given, findings)
     unpublished = {(segment.instance, segment.sequence) for segment in findings.segments}
     return Survey(
         path=given,
-        files={table: _each_once(found, unpublished) for table, found in findings.files.items()},
+        files={table: each_once(found, unpublished) for table, found in findings.files.items()},
         segments=tuple(findings.segments),
         warnings=tuple(findings.warnings),
         damaged={path: str(error) for path, error in findings.bad},
@@ -165,6 +135,16 @@ def survey(
             if isinstance(error, NewerMajorError | RefusedError)
         ),
     )
+
+
+def _look(given: str, findings: Findings, *, indexed: bool) -> None:
+    for root in _roots(given):
+        if root.is_dir():
+            findings.known = (read_index(root) if indexed else {}) | findings.known
+            _look_into(root, findings)
+        else:
+            findings.is_archive = True
+            findings.take(root, root.name, None)
 
 
 def open_store(found: Survey, *, sandboxed: bool = False) -> Store:
@@ -224,11 +204,16 @@ def _roots(given: str) -> list[Path]:
     return found
 
 
-def _look_into(root: Path, findings: _Findings) -> None:
+def _look_into(root: Path, findings: Findings) -> None:
     if root.resolve().name in TABLES and not (root / MARKER).exists():
         findings.is_archive = True
         _look_into_table(root, root.resolve().name, findings)
         return
+    findings.begun |= {
+        (folder.name, sequence)
+        for folder in live_folders(root)
+        for sequence, _ in segments_of(folder)
+    }
     links = [name for name in (*TABLES, LIVE) if (root / name).is_symlink()]
     findings.warnings += [f"{name} is a link and was not followed" for name in links]
     tables = [name for name in TABLES if (root / name).is_dir() and name not in links]
@@ -243,21 +228,15 @@ def _look_into(root: Path, findings: _Findings) -> None:
     _look_into_live(root, findings)
 
 
-def _look_into_live(root: Path, findings: _Findings) -> None:
-    published = {place for file in findings.files["calls"] for place in _published(file)}
+def _look_into_live(root: Path, findings: Findings) -> None:
+    published = {place for file in findings.files["calls"] for place in stands_for(file)}
     for segment in unpublished_segments(root, published):
         findings.segments.append(segment)
         if segment.warning:
             findings.warnings.append(segment.warning)
 
 
-def _published(file: FoundFile) -> Iterator[tuple[str, int]]:
-    """Whose segments a file of ``calls`` stands for."""
-    names = [file.name, *map(FileName.parse, file.replaces)]
-    return ((name.instance, name.sequence) for name in names if name is not None)
-
-
-def _check_marker(root: Path, findings: _Findings, *, expected: bool) -> None:
+def _check_marker(root: Path, findings: Findings, *, expected: bool) -> None:
     marker = root / MARKER
     try:
         said = parsed(first_bytes(marker, _MARKER_BYTES))
@@ -280,14 +259,14 @@ def _check_marker(root: Path, findings: _Findings, *, expected: bool) -> None:
             raise ArchiveVersionError(os.fspath(root), problem)
 
 
-def _look_into_table(folder: Path, table: str, findings: _Findings) -> None:
+def _look_into_table(folder: Path, table: str, findings: Findings) -> None:
     odd: list[str] = []
     for path in _parquet_files(folder, odd, _DEEPEST):
         findings.take(path, f"{table}/{path.relative_to(folder)}", table)
     if odd:
         findings.warnings.append(
             f"{table}: {len(odd)} links or odd names were not followed, "
-            f"for example {_printable(odd[0])}"
+            f"for example {escaped(odd[0])}"
         )
 
 
@@ -310,37 +289,7 @@ def _parquet_files(folder: Path, odd: list[str], depth: int) -> Iterator[Path]:
             odd.append(entry.name)
 
 
-def _each_once(
-    files: list[FoundFile], unpublished: Collection[tuple[str, int]]
-) -> tuple[FoundFile, ...]:
-    """Files whose rows stand nowhere else.
-
-    Left out: what a compacted file replaces, a part of one whose last part is not there, a file
-    published twice or copied under another name, and the tables of a segment whose publication did
-    not get as far as ``calls``.
-    """
-    replaced = frozenset[str]().union(*(file.replaces for file in files))
-    names = {file.path.name for file in files}
-    kept: dict[object, FoundFile] = {}
-    originals = {_likeness(file) for file in files if file.name is not None}
-    for file in files:
-        last_part = file.metadata.get("recourse.part_of", file.path.name)
-        if file.path.name in replaced or last_part not in names:
-            continue
-        if file.name is None:
-            if "recourse.instance" not in file.metadata or _likeness(file) not in originals:
-                kept[file.path] = file
-        elif (whose := (file.name.instance, file.name.sequence)) not in unpublished:
-            kept.setdefault(whose, file)
-    return tuple(kept.values())
-
-
-def _likeness(file: FoundFile) -> tuple[object, ...]:
-    """What two files have in common only when one is a copy: whose it is, its times and its size."""
-    return tuple(sorted(file.metadata.items())), file.rows, file.size_bytes
-
-
-def _nothing_readable(given: str, findings: _Findings) -> Exception:
+def _nothing_readable(given: str, findings: Findings) -> Exception:
     if not findings.is_archive and not findings.bad:
         return NotAnArchiveError(
             given, "is no recourse archive; it has none of the folders calls, attempts, …"
@@ -354,7 +303,3 @@ def _nothing_readable(given: str, findings: _Findings) -> Exception:
     return ArchiveDamagedError(
         given, f"has no readable file among {len(findings.bad)}; the first: {findings.warnings[0]}"
     )
-
-
-def _printable(text: str) -> str:
-    return text.encode("unicode_escape").decode("ascii")

@@ -1,4 +1,5 @@
 import os
+import secrets
 import stat
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 from recourse_observe import open_archive
 from recourse_observe.archive import survey, write_archive
 from recourse_observe.archive.bundle import bundle, is_bundle, unbundled
+from recourse_observe.archive.compact import compact
 from recourse_observe.archive.errors import ArchiveDamagedError, ArchiveError, ArchiveMissingError
 
 AT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
@@ -194,3 +196,31 @@ def test_what_a_link_leads_to_is_not_packed(archive: Path, tmp_path: Path) -> No
     bundle(archive, tmp_path / "a.rarc")
 
     assert b"hunter2" not in (tmp_path / "a.rarc").read_bytes()
+
+
+def test_files_that_are_merged_while_they_are_packed_are_packed_merged(
+    archive: Path, tmp_path: Path
+) -> None:
+    rows = [{"call_id": "late", "key": "a.B", "started_at": AT}]
+    write_archive(archive, {"calls": rows}, instance="other")
+    before = survey(archive).rows
+
+    def merge(done: int, _of: int) -> None:
+        if done == 1:
+            compact(archive)
+
+    bundle(archive, tmp_path / "a.rarc", progress=merge)
+
+    with unbundled(tmp_path / "a.rarc") as folder:
+        assert survey(folder).rows == before
+
+
+def test_an_archive_that_never_holds_still_is_not_packed(archive: Path, tmp_path: Path) -> None:
+    def replace(_done: int, _of: int) -> None:
+        for file in sorted((archive / "calls").rglob("*.parquet")):
+            file.rename(file.with_name(f"{secrets.token_hex(4)}.parquet"))
+
+    with pytest.raises(ArchiveError, match="changes faster than it can be packed"):
+        bundle(archive, tmp_path / "a.rarc", progress=replace)
+
+    assert not (tmp_path / "a.rarc").exists()

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recourse_observe.archive import Survey, open_store, survey, write_archive
+from recourse import Executor, Policy
+from recourse_observe.archive import (
+    ArchiveObserver,
+    Survey,
+    open_store,
+    survey,
+    write_archive,
+)
+from recourse_observe.archive.compact import compact
 from recourse_observe.archive.errors import (
     ArchiveDamagedError,
     ArchiveEmptyError,
@@ -16,6 +25,7 @@ from recourse_observe.archive.errors import (
     ArchiveVersionError,
     NotAnArchiveError,
 )
+from recourse_observe.archive.leftovers import recover
 from recourse_observe.duck import QueryError
 
 AT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
@@ -430,3 +440,54 @@ def test_a_file_is_skipped_for_a_window_only_when_its_name_says_so(archive: Path
     assert not second.overlaps(AT, AT + hour)
     first.path.rename(archive / "calls" / "x.parquet")
     assert survey(archive / "calls" / "x.parquet").files["calls"][0].overlaps(AT + hour, AT + hour)
+
+
+def test_files_that_are_merged_while_they_are_looked_at_are_looked_at_again(archive: Path) -> None:
+    write_archive(
+        archive, {"calls": [{"call_id": "9", "key": "a.B", "started_at": AT}]}, instance="other"
+    )
+    merged: list[Path] = []
+
+    def merge(path: Path) -> None:
+        if not merged:
+            merged.append(path)
+            compact(archive)
+
+    found = survey(archive, looking=merge)
+
+    assert calls(found) == ["0", "1", "2", "3", "9"]
+    assert found.warnings == ()
+
+
+def test_a_segment_that_becomes_files_while_they_are_looked_at_is_not_missed(
+    archive: Path, tmp_path: Path
+) -> None:
+    with ArchiveObserver(tmp_path / "alive", service="web") as recorder:
+        Executor(policies=[Policy("a.B")], observers=[recorder]).call("a.B", lambda: None)
+        recorder.flush()
+        (living,) = (tmp_path / "alive" / "_live").glob("*/*.segment")
+        dead = archive / "_live" / living.parent.name / living.name
+        dead.parent.mkdir(parents=True)
+        shutil.copy(living, dead)
+
+    def publish(path: Path) -> None:
+        if path.parts[-4] != "calls":  # it has been looked at without them
+            recover(archive)
+
+    found = survey(archive, looking=publish)
+
+    assert len(calls(found)) == 5
+    assert found.segments == ()
+
+
+def test_a_file_that_goes_between_two_looks_is_gone(archive: Path) -> None:
+    before = survey(archive)
+    gone = first_file(archive)
+
+    def remove(_: Path) -> None:
+        gone.unlink(missing_ok=True)
+
+    found = survey(archive, known=before, looking=remove)
+
+    assert calls(found) == ["2", "3"]
+    assert found.warnings == ()
