@@ -79,7 +79,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Change what the test's marker asks to change, until the test is torn down."""
-    for marker in item.iter_markers("recourse"):
+    for marker in reversed(list(item.iter_markers("recourse"))):  # the closest is entered last
         _enter(item.stash[_AROUND], marker, item.config)
 
 
@@ -123,12 +123,17 @@ def _mode(config: pytest.Config) -> str:
 def _opened(directory: str) -> ExitStack:
     """A recording of the whole run; a process that runs tests writes files of its own."""
     try:
-        from recourse_observe.archive import ArchiveObserver  # only who asks pays for Arrow
+        # only who asks pays for Arrow
+        from recourse_observe.archive import ArchiveError, ArchiveObserver
     except ImportError as missing:
         message = "--recourse-archive needs pyarrow; pip install 'recourse-observe[archive]'"
         raise pytest.UsageError(message) from missing
     stack = ExitStack()
-    archive = ArchiveObserver(directory, service="pytest")
+    try:
+        archive = ArchiveObserver(directory, service="pytest")
+    except ArchiveError as problem:
+        message = f"--recourse-archive: {problem}"
+        raise pytest.UsageError(message) from problem
     stack.callback(archive.close)
     stack.enter_context(TAPS.added(archive))
     return stack

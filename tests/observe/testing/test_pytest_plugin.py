@@ -290,3 +290,32 @@ def test_the_failure_that_the_documentation_shows_is_what_a_failed_test_says(
     failed.assert_outcomes(failed=1)
     said = re.sub(r"call=\w+", "call=…", failed.stdout.str())
     assert shown[1] in said
+
+
+def test_a_file_where_the_archive_should_be_is_a_mistake_and_no_crash(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makefile(".txt", taken="")
+
+    result = pytester.runpytest("--recourse-archive=taken.txt")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--recourse-archive: archive 'taken.txt' is a file; give a *"])
+
+
+def test_the_closest_marker_counts(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+        from recourse import Executor, Policy
+        from recourse.testing import script
+
+        pytestmark = pytest.mark.recourse(attempts=3, instant=True)
+
+        @pytest.mark.recourse(attempts=1)
+        def test_makes_one_attempt(recourse_timelines):
+            with script("a.B", [ConnectionError] * 3), pytest.raises(ConnectionError):
+                Executor(policies=[Policy("a.B")]).call("a.B", str)
+            assert recourse_timelines.only("a.B").attempts_run == 1
+    """)
+
+    pytester.runpytest("--strict-markers").assert_outcomes(passed=1)
