@@ -59,13 +59,13 @@ def call(
 
 
 def _second(found: "Archive", whole: "WholeCall", against: str) -> "WholeCall":
-    from recourse_observe.queries.beside import nearest_success  # it brings Arrow
+    from recourse_observe.queries.beside import other_call  # it brings Arrow
 
-    known = nearest_success(found, whole) if against == "success" else against
-    if known is None:
+    second = other_call(found, whole, against)
+    if second is None:
         message = f"key {whole.call.key!r} has no call that went well; name one with --against"
         raise click.ClickException(printable(message))
-    return found.call(known)
+    return second
 
 
 def _beside(a: "WholeCall", b: "WholeCall") -> Iterator[str]:

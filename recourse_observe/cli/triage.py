@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["triage"]
 
+_DEGRADED = 0.01
+"""From which share of lost calls on a key that is in no incident is not fine either."""
 _GLYPHS = {"closed": "●", "half_open": "◐", "open": "○", "isolated": "⊘", "disabled": "—"}
 
 
@@ -135,12 +137,20 @@ def _incident(one: "Incident") -> Iterator[str]:
     )
 
 
+def _mark(row: "KeyRow", hit: set[str], affected: set[str]) -> str:
+    """Whether a key is in an incident, suffers, or is fine."""
+    if row.key in hit:
+        return "✗"
+    return "!" if row.key in affected or row.lost_share > _DEGRADED else "●"
+
+
 def _keys(document: "StoryDocument", keys: "Sequence[KeyRow]") -> Iterator[str]:
-    hit = {key for one in document.incidents for key in one.affected_keys}
+    hit = {key for one in document.incidents for key in one.keys}
+    affected = {key for one in document.incidents for key in one.affected_keys}
     head = ("", "KEY", "CALLS", "AMP", "FAIL", "P50", "P99", "DENIED", "BRK", "LOST over time")
     rows = [
         (
-            "✗" if row.key in hit else "!" if row.lost_share > 0.01 else "●",  # noqa: PLR2004  # a call in a hundred
+            _mark(row, hit, affected),
             printable(row.key),
             count(row.calls),
             times(row.attempts_per_call),

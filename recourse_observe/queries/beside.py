@@ -12,8 +12,10 @@ from recourse_observe.queries.archive import Archive
 from recourse_observe.queries.rows import AttemptRow, WholeCall
 from recourse_observe.text import count, duration
 
-__all__ = ["Beside", "beside", "nearest_success"]
+__all__ = ["SUCCESS", "Beside", "beside", "other_call"]
 
+SUCCESS: Final = "success"
+"""In the place of an id: the nearest call of the key that went well."""
 _MUCH: Final = 0.5
 """From which share of the smaller one on a difference of durations counts."""
 _NEAREST: Final = """
@@ -39,18 +41,33 @@ class Beside:
     differs: bool
 
 
-def nearest_success(archive: Archive, whole: WholeCall) -> str | None:
-    """The id of the call of the same key that went well and began nearest in time, if any did."""
-    call = whole.call
-    params = {"key": call.key, "call_id": call.call_id, "at_us": call.started_unix_us}
-    found: list[str] = archive.sql(_NEAREST, params).column("call_id").to_pylist()
-    return found[0] if found else None
+def other_call(archive: Archive, whole: WholeCall, against: str) -> WholeCall | None:
+    """The call to stand beside another one; ``None`` when no call of its key went well.
+
+    Args:
+        archive: Where both are.
+        whole: The call that is looked at.
+        against: The beginning of an id, or :data:`SUCCESS`.
+
+    Raises:
+        CallNotFoundError: No call has that id, or several have.
+    """
+    known = _nearest_success(archive, whole) if against == SUCCESS else against
+    return archive.call(known) if known is not None else None
 
 
 def beside(a: WholeCall, b: WholeCall) -> tuple[Beside, ...]:
     """How two calls went: as wholes, then attempt by attempt; what neither knows is left out."""
     rows = (*_calls(a, b), *_attempts(a, b))
     return tuple(row for row in rows if (row.a, row.b) != ("—", "—"))
+
+
+def _nearest_success(archive: Archive, whole: WholeCall) -> str | None:
+    """The call of the same key that went well and began nearest in time, if any did."""
+    call = whole.call
+    params = {"key": call.key, "call_id": call.call_id, "at_us": call.started_unix_us}
+    found: list[str] = archive.sql(_NEAREST, params).column("call_id").to_pylist()
+    return found[0] if found else None
 
 
 def _calls(a: WholeCall, b: WholeCall) -> Iterator[Beside]:

@@ -9,7 +9,9 @@ from recourse_observe.queries.contrast import Contrast, contrast
 from recourse_observe.queries.rows import KeyRow, PolicyRow
 from recourse_observe.scope import Scope
 
-__all__ = ["Comparison", "FieldChange", "Side", "compared", "just_before", "summed"]
+__all__ = [
+    "Comparison", "FieldChange", "Side", "compared", "just_before", "policy_changes", "summed",
+]  # fmt: skip
 
 _NOT_CONTENT: Final = frozenset(
     {
@@ -77,7 +79,7 @@ def compared(a: Side, b: Side) -> Comparison:
         measures_a=summed(a.archive.keys(a.scope, buckets=1)),
         measures_b=summed(b.archive.keys(b.scope, buckets=1)),
         contrasts=found,
-        policy=_policy_changes(
+        policy=policy_changes(
             _policy(a, versions[0].get("policy")), _policy(b, versions[1].get("policy"))
         ),
     )
@@ -110,14 +112,8 @@ def summed(rows: Sequence[KeyRow]) -> KeyRow | None:
     )
 
 
-def _policy(side: Side, version: str | None) -> PolicyRow | None:
-    """What a version said, as it was applied for the side's key."""
-    rows = [row for row in side.archive.policies() if row.policy_version == version]
-    of_key = [row for row in rows if side.scope.key in {None, row.key}]
-    return next(iter(of_key or rows), None)
-
-
-def _policy_changes(a: PolicyRow | None, b: PolicyRow | None) -> tuple[FieldChange, ...]:
+def policy_changes(a: PolicyRow | None, b: PolicyRow | None) -> tuple[FieldChange, ...]:
+    """The fields in which two policies differ; nothing when one of them is not known."""
     if a is None or b is None:
         return ()
     names = (field.name for field in fields(PolicyRow) if field.name not in _NOT_CONTENT)
@@ -126,3 +122,10 @@ def _policy_changes(a: PolicyRow | None, b: PolicyRow | None) -> tuple[FieldChan
         for name in names
         if getattr(a, name) != getattr(b, name)
     )
+
+
+def _policy(side: Side, version: str | None) -> PolicyRow | None:
+    """What a version said, as it was applied for the side's key."""
+    rows = [row for row in side.archive.policies() if row.policy_version == version]
+    of_key = [row for row in rows if side.scope.key in {None, row.key}]
+    return next(iter(of_key or rows), None)

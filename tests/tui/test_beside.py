@@ -29,9 +29,11 @@ async def test_a_lost_call_stands_beside_the_nearest_that_went_well(
         await pilot.press("c")
         text = await settled(app, pilot)
         await pilot.press("escape")
-        assert "CALL AGAINST CALL" not in await settled(app, pilot)
+        assert "CRITICAL PATH" in await settled(app, pilot)
+        assert app.session.place.view == "call"
 
-    assert "CALL AGAINST CALL" in text
+    assert "call against call" in text
+    assert "CRITICAL PATH" not in text
     argv = ["call", archive_path("incident"), call_id, "--against", "success", "--trust"]
     capsys.readouterr()
     assert main([*argv, "--json"]) == 0
@@ -61,9 +63,43 @@ async def test_a_marked_call_is_the_one_to_stand_beside(app_on: AppOn, settled: 
         second = app.session.place.call_id
         await pilot.press("c")
         text = await settled(app, pilot)
+        assert app.session.argv() == ("call", "--against", first, second)
+        await pilot.press("right")
+        third = await settled(app, pilot)
+        await pilot.press("c")
+        alone = await settled(app, pilot)
 
     head = next(line for line in text.splitlines() if f"A {first}" in line)
     assert f"B {second}" in head
+    assert f"A {first}" in third
+    assert f"B {second}" not in third
+    assert "CRITICAL PATH" in alone
+
+
+async def test_two_calls_side_by_side_have_a_link_and_a_bookmark(
+    app_on: AppOn, settled: Settled
+) -> None:
+    app = app_on("incident")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("5")
+        await settled(app, pilot)
+        await pilot.press("c")
+        text = await settled(app, pilot)
+        await pilot.press("y")
+        await pilot.press("b")
+        await settled(app, pilot)
+        await pilot.press("4")
+        await settled(app, pilot)
+        assert not app.session.place.against
+        await pilot.press("B")
+        again = await settled(app, pilot)
+
+    a, b = app.session.place.against, app.session.place.call_id
+    assert app.clipboard.endswith(f"incident --against {a} {b}")
+    assert [line.split() for line in again.splitlines()[3:15]] == [
+        line.split() for line in text.splitlines()[3:15]
+    ]
 
 
 async def test_a_call_that_stands_alone_says_so(

@@ -1,12 +1,15 @@
 """The screen that compares."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pytest
 from textual.pilot import Pilot
 
+from recourse_observe.queries.compare import FieldChange
 from recourse_tui.app import RecourseApp
+from recourse_tui.screens.compare import CompareView
 
 AppOn: TypeAlias = Callable[..., RecourseApp]
 Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
@@ -103,3 +106,36 @@ async def test_why_is_one_key_away_from_triage(app_on: AppOn, settled: Settled) 
         await settled(app, pilot)
         await pilot.press("w")
         assert "payments.Charge ▸ compare" in await settled(app, pilot)
+
+
+async def test_policies_that_differ_are_told_over_the_screen(
+    app_on: AppOn, settled: Settled
+) -> None:
+    app = app_on("incident", screen="compare")
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(app, pilot)
+        await pilot.press("d")
+        same = await settled(app, pilot)
+        view = app.screen
+        assert isinstance(view, CompareView)
+        assert view.answer is not None
+        changes = (
+            FieldChange(name="max_attempts", a=2, b=3),
+            FieldChange(name="jitter", a="full", b=None),
+        )
+        view.answer = replace(view.answer, policy=changes)
+        await pilot.press("d")
+        told = await settled(app, pilot)
+        await pilot.press("escape", "s", "d")
+        turned = await settled(app, pilot)
+        await pilot.press("escape", "o")
+        await settled(app, pilot)
+        await pilot.press("d")
+        others = await settled(app, pilot)
+
+    assert "no difference of policies: both followed the same policy" in same
+    assert "POLICY  A → B" in told
+    assert "max_attempts               2 → 3" in told
+    assert "jitter                     full → —" in told
+    assert "max_attempts               3 → 2" in turned
+    assert "no difference of policies: it is not known" in others

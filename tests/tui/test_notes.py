@@ -160,6 +160,8 @@ def test_links_of_stories_calls_and_queries_lead_back() -> None:
     for argv in (
         ("story", "-i", "2"),
         ("call", "c1"),
+        ("call", "--against", "c2", "c1"),
+        ("call", "--", "-c"),
         ("sql", "SELECT 1"),
         ("calls", "--sort", "total"),
     ):

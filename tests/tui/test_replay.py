@@ -1,6 +1,8 @@
 """The archive, played again: the playhead, what is seen there, and what is known at it."""
 
+import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pytest
@@ -8,9 +10,12 @@ from textual.pilot import Pilot
 
 from recourse_observe.replay.state import Columns, State
 from recourse_observe.replay.timeline import Replay, build
+from recourse_observe.whatif import LoadPoint
 from recourse_tui.app import RecourseApp
+from recourse_tui.lines import plain
 from recourse_tui.screens.player import Player
 from recourse_tui.screens.replay import ReplayView
+from recourse_tui.widgets.now import load_rows
 
 AppOn: TypeAlias = Callable[..., RecourseApp]
 Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
@@ -249,3 +254,85 @@ async def test_the_scrubber_is_dragged(app_on: AppOn, settled: Settled) -> None:
 
         middle = (replay.start_us + replay.end_us) // 2
         assert abs((view.moment() or 0) - middle) < (replay.end_us - replay.start_us) // 50
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_a_query_is_a_probe_and_is_asked_again_where_the_playhead_goes(
+    app_on: AppOn, settled: Settled
+) -> None:
+    app = app_on("incident", screen="replay")
+    async with app.run_test(size=(120, 40)) as pilot:
+
+        async def typed(key: str, text: str) -> str:
+            await pilot.press(key)
+            app.screen.query_one("Prompt").value = text  # type: ignore[attr-defined]
+            await pilot.press("enter")
+            return await settled(app, pilot)
+
+        def known(text: str) -> int:
+            found = re.findall(r"p1 SELECT count.*?… = ([\d,]+)", text)
+            return int(found[0].replace(",", ""))
+
+        await settled(app, pilot)
+        first = known(await typed("P", "SELECT count(*) FROM attempts WHERE started_at <= $at"))
+        await pilot.press("end")
+        last = known(await settled(app, pilot))
+        both = await typed("P", "SELECT nothing")
+        stopped = await typed("P", "DROP TABLE calls")
+
+    assert 0 < first < last
+    assert " PROBES  p1 SELECT count(*)" in both
+    assert "p2 SELECT nothing = ✗ " in both
+    assert "✗ probe 'DROP TABLE calls' cannot be read" in stopped
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_a_query_that_somebody_stopped_says_so(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident", screen="replay")
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(app, pilot)
+        view = app.screen
+        assert isinstance(view, ReplayView)
+        assert view.answer is not None
+        app.session.probes = ("SELECT 1",)
+        stale = app.session.archive.in_lane("probe")
+        app.session.archive.in_lane("probe")
+        view._is_probing = True
+        view._query(stale, view.answer, ["SELECT 1"], view._player.at_us)
+        text = await settled(app, pilot)
+
+    assert "p1 SELECT 1 = stopped" in text
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_a_candidate_stands_below_what_was_recorded(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident", screen="replay")
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(app, pilot)
+        first = app.session.book.coverage.first_unix_us
+        app.session.loads = tuple(
+            LoadPoint(at_unix_us=first + n * S, recorded=20.0, candidate=10.0) for n in range(1_800)
+        )
+        place = replace(app.session.place, edits=("retry.max_attempts=2",))
+        app.session.stay(replace(place, scope=place.scope.of("payments.Charge")))
+        await app.arrive()
+        text = await settled(app, pilot)
+
+    lines = text.splitlines()
+    above = next(number for number, line in enumerate(lines) if "load recorded" in line)
+    assert lines[above].count("█") > 5
+    assert lines[above].rstrip().endswith("│ 20/s")
+    assert "candidate" in lines[above + 1]
+    assert lines[above + 1].count("▄") > 5
+    assert lines[above + 1].rstrip().endswith("│ 10/s MODEL")
+
+
+def test_loads_before_the_first_known_moment_are_blank() -> None:
+    points = [LoadPoint(at_unix_us=60 * S, recorded=4.0, candidate=None)]
+    recorded, candidate = load_rows(points, 30 * S, "k", 80)
+
+    assert "not known" in plain(recorded.line)
+    assert "not known" in plain(candidate.line)

@@ -208,7 +208,7 @@ def test_it_is_put_aside_and_taken_up_again(terminal: Opens, archive_path: PathO
     window.press("5")
     window.wait_for("CRITICAL PATH")
 
-    os.kill(window.program.pid, signal.SIGTSTP)
+    window.press("\x1a")
     while window.state() != "T":
         window.listen()
     assert is_restored(window)

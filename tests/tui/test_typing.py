@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import pyarrow.parquet as pq
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from recourse_observe.archive.export import write_table
@@ -38,6 +39,26 @@ class Hands:
         await self.press(key)
         self.app.screen.query_one("Prompt").value = words  # type: ignore[attr-defined]
         return await self.press("enter")
+
+
+async def test_what_is_typed_in_one_go_goes_into_the_prompt_and_obeys_nothing(
+    app_on: AppOn, settled: Settled
+) -> None:
+    app = app_on("incident", screen="replay")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        at = app.screen.moment()  # type: ignore[attr-defined]
+        for key, char in (("slash", "/"), *((char, char) for char in "lost"), ("enter", "\r")):
+            app.post_message(events.Key(key, char))
+        text = await settled(app, pilot)
+        assert "filter lost" in text
+        assert app.session.place.scope.where == "lost"
+        assert app.screen.moment() == at  # type: ignore[attr-defined]
+        for key, char in (("colon", ":"), *((char, char) for char in "key :q/x"), ("enter", "\r")):
+            app.post_message(events.Key(key, char))
+        await settled(app, pilot)
+
+    assert app.session.place.scope.key == ":q/x"
 
 
 async def test_commands_lead_to_screens_keys_calls_and_moments(

@@ -1,27 +1,24 @@
-"""The app: opens the archive in a worker, keeps the way taken, and brings the screens when they are first wanted.
+"""The app: keeps the way taken, and brings the screens when they are first wanted.
 
 Nothing heavy is imported before the first frame: DuckDB and Arrow come with the worker, a screen with its first visit.
 """
 
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from textual import on, work
-from textual.app import App, SystemCommand
+from textual import on
+from textual.app import SystemCommand
 from textual.filter import LineFilter
-from textual.message import Message
 from textual.screen import ModalScreen, Screen
-from textual.timer import Timer
-from textual.worker import Worker, WorkerState
 
 from recourse_tui.actions import VIEWS, of_screen
 from recourse_tui.lines import Barrier
-from recourse_tui.screens.opened import Opened, looked_at, read
+from recourse_tui.opening import DAMAGED, Opening
+from recourse_tui.screens.opened import Opened, read
 from recourse_tui.screens.place import Place
 from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
@@ -34,13 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["RecourseApp", "run"]
 
 _USAGE: Final = 2
-_FOLLOW_S: Final = 1.0
-_DAMAGED: Final = 5
-"""The exit code for an archive that is missing or of which nothing can be read."""
 _CLASSES: Final = {name: f"recourse_tui.screens.{name}:{name.capitalize()}View" for name in VIEWS}
 
 
-class RecourseApp(App[None], inherit_bindings=False):
+class RecourseApp(Opening, inherit_bindings=False):
     """The incident TUI over one archive.
 
     Args:
@@ -56,29 +50,6 @@ class RecourseApp(App[None], inherit_bindings=False):
     TITLE = "recourse"
     DEFAULT_MODE: ClassVar[str] = "triage"
 
-    class ArchiveOpened(Message):
-        """The archive can be asked."""
-
-        def __init__(self, opened: Opened, scope: "Scope | None") -> None:
-            super().__init__()
-            self.opened = opened
-            self.scope = scope
-
-    class ArchiveGrown(Message):
-        """There is something new; the archive shows it from the next question on."""
-
-        def __init__(self, opened: Opened) -> None:
-            super().__init__()
-            self.opened = opened
-
-    class OpeningFailed(Message):
-        """The archive cannot be opened; the text says why."""
-
-        def __init__(self, text: str, *, is_missing: bool) -> None:
-            super().__init__()
-            self.text = text
-            self.is_missing = is_missing
-
     def __init__(  # noqa: PLR0913  # one argument per choice of whoever opens it
         self,
         archive_path: str,
@@ -90,18 +61,17 @@ class RecourseApp(App[None], inherit_bindings=False):
         trusted: bool = False,
         scoped: "Callable[[Archive], Scope] | None" = None,
     ) -> None:
-        super().__init__()
-        self._scoped = scoped
-        self._reader = reader or partial(read, archive_path, trusted=trusted)
+        super().__init__(
+            Session(archive_path, in_ascii=in_ascii, is_read_only=is_read_only),
+            reader or partial(read, archive_path, trusted=trusted),
+            scoped,
+        )
         self._first = screen or "triage"
         self._takes_mouse = True
-        self._following: Timer | None = None
-        self._looking = threading.Lock()
         self._filters_of_ours: tuple[LineFilter, ...] = (
             Barrier(),
             *((AsciiOnly(),) if in_ascii else ()),
         )
-        self.session = Session(archive_path, in_ascii=in_ascii, is_read_only=is_read_only)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = DARK.name
@@ -136,49 +106,6 @@ class RecourseApp(App[None], inherit_bindings=False):
         for widget in self.screen.walk_children():
             widget.refresh()
 
-    @work(thread=True, exclusive=True, group="open", exit_on_error=False)
-    def _open_archive(self) -> None:
-        from recourse_observe.archive.errors import ArchiveError
-        from recourse_observe.duck import QueryError
-        from recourse_observe.scope import ScopeError
-
-        try:
-            opened = self._reader()
-            scope = self._scoped(opened.archive) if self._scoped is not None else None
-        except (ArchiveError, QueryError, ScopeError, OSError) as error:
-            is_missing = isinstance(error, FileNotFoundError)
-            self.post_message(self.OpeningFailed(str(error), is_missing=is_missing))
-        else:
-            self.post_message(self.ArchiveOpened(opened, scope))
-
-    @on(Worker.StateChanged)
-    async def _broken(self, event: Worker.StateChanged) -> None:
-        """A defect of ours is told where an error of the archive would be."""
-        if event.state is WorkerState.ERROR:
-            error = event.worker.error
-            text = f"this is a defect of recourse: {type(error).__name__}: {error}"
-            self.post_message(self.OpeningFailed(text, is_missing=False))
-
-    @on(ArchiveOpened)
-    async def _opened(self, message: ArchiveOpened) -> None:
-        before, self.session.opened = self.session.opened, message.opened
-        self.session.notebook.read()
-        if before is not None:
-            self.session.edition += 1
-            self.run_worker(before.archive.close, thread=True, group="close", exit_on_error=False)
-        if message.scope is not None:
-            self.session.stay(replace(self.session.place, scope=message.scope))
-            self._scoped = None
-        await self._arrive()
-
-    @on(OpeningFailed)
-    async def _not_opened(self, message: OpeningFailed) -> None:
-        self.session.problem = message.text
-        if message.is_missing:
-            self.exit(return_code=_DAMAGED)
-        else:
-            await self._arrive()
-
     # ------------------------------------------------------------ going
 
     @on(View.Visit)
@@ -186,12 +113,12 @@ class RecourseApp(App[None], inherit_bindings=False):
         # A second key that was typed before the first one arrived asks a screen that was left.
         if message.start is self.screen:
             self.session.go(message.place)
-            await self._arrive()
+            await self.arrive()
 
     async def action_visit(self, view: str) -> None:
         """Jump to a screen, keeping incident, brush and filter."""
-        self.session.jump(replace(self.session.place, view=view))
-        await self._arrive()
+        self.session.jump(replace(self.session.place, view=view, against=""))
+        await self.arrive()
 
     async def action_back(self) -> None:
         """Close what is open on top, or go one step up."""
@@ -200,17 +127,17 @@ class RecourseApp(App[None], inherit_bindings=False):
         if isinstance(self.screen, ModalScreen):
             await self.pop_screen()
         elif self.session.back():
-            await self._arrive()
+            await self.arrive()
 
     async def action_history(self, steps: int) -> None:
         """Back or forward through what was seen."""
         if self.session.turn(steps):
-            await self._arrive()
+            await self.arrive()
 
     async def action_swap_view(self) -> None:
         """To the view before this one, and back again."""
         if self.session.swap():
-            await self._arrive()
+            await self.arrive()
 
     async def action_help(self) -> None:
         """All keys of this screen; again closes."""
@@ -233,49 +160,6 @@ class RecourseApp(App[None], inherit_bindings=False):
         from recourse_tui.widgets.verdict import side_lines
 
         await self.push_screen(Overlay(f"INCIDENT #{incident.id}", side_lines(incident, 70)))
-
-    async def action_reload(self) -> None:
-        """Read the archive again."""
-        if (before := self.session.opened) is not None:
-            self.run_worker(before.archive.close, thread=True, group="close", exit_on_error=False)
-        self.session.forget()
-        await self._arrive()
-        self._open_archive()
-
-    def action_follow(self) -> None:
-        """Look every second whether the archive has grown, or stop looking."""
-        if self._following is not None:
-            self._following.stop()
-            self._following = None
-        elif self.session.is_open:
-            self._following = self.set_interval(_FOLLOW_S, self._look)
-        self.session.is_following = self._following is not None
-        if isinstance(self.screen, View):
-            self.screen.say("following: new calls appear" if self._following else "not following")
-
-    @work(thread=True, group="follow", exit_on_error=False)
-    def _look(self) -> None:
-        from recourse_observe.archive.errors import ArchiveError
-        from recourse_observe.duck import QueryError, Superseded
-
-        if not self._looking.acquire(blocking=False):
-            return  # the look before has not ended yet
-        try:
-            archive = self.session.archive
-            grown = looked_at(archive) if archive.refresh() else None
-        except (ArchiveError, QueryError, Superseded, OSError):
-            grown = None  # what cannot be read now may be read at the next look
-        finally:
-            self._looking.release()
-        if grown is not None:
-            self.post_message(self.ArchiveGrown(grown))
-
-    @on(ArchiveGrown)
-    async def _grown(self, message: ArchiveGrown) -> None:
-        if self._following is not None:
-            self.session.opened = message.opened
-            self.session.edition += 1
-            await self._arrive()
 
     def action_mouse(self) -> None:
         """Take the mouse, or leave it to the terminal so that one can select text."""
@@ -305,9 +189,10 @@ class RecourseApp(App[None], inherit_bindings=False):
 
     async def action_quit(self) -> None:
         """Leave, with a code that says whether there was something to read."""
-        self.exit(return_code=_DAMAGED if self.session.problem else 0)
+        self.exit(return_code=DAMAGED if self.session.problem else 0)
 
-    async def _arrive(self) -> None:
+    async def arrive(self) -> None:
+        """Show the place where the session is."""
         place = self.session.place
         await self.switch_mode(place.view)
         if isinstance(self.screen, View):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 __all__ = [
-    "ANYWHERE", "BRUSHED", "NOT_SQL", "NOT_WHATIF", "STILL", "TYPED", "VIEWS", "WITH_TIME", "Action",
+    "ANYWHERE", "BRUSHED", "EVIDENT", "NOT_SQL", "NOT_WHATIF", "STILL", "TYPED", "VIEWS", "WITH_TIME", "Action",
 ]  # fmt: skip
 
 VIEWS: Final = (
@@ -19,6 +19,8 @@ STILL: Final = tuple(view for view in VIEWS if view != "replay")
 BRUSHED: Final = ("triage", "calls", "compare")
 """Screens on which the arrows make the brush longer or shorter."""
 WITH_TIME: Final = ("triage", "story", "key", "calls", "call", "compare")
+EVIDENT: Final = (*WITH_TIME, "replay")
+"""Screens with a query behind them that one can have."""
 TYPED: Final = tuple(view for view in VIEWS if view not in {"sql", "notes", "whatif"})
 
 
@@ -32,3 +34,5 @@ class Action:
     keys: tuple[str, ...]
     screens: tuple[str, ...] = VIEWS
     handler: str
+    opens_prompt: bool = False
+    """Whoever presses its key types on at once: the keys after it belong into the prompt."""

@@ -77,6 +77,9 @@ GOING: Final[Mapping[str, Action]] = {
     "cancel": Action(
         help="copy what is selected, else stop the query", keys=("ctrl+c",), handler="app.cancel"
     ),
+    "suspend": Action(
+        help="to the shell; fg comes back", keys=("ctrl+z",), handler="app.suspend_process"
+    ),
     "quit": Action(label="quit", help="leave", keys=("q",), handler="app.quit"),
 }
 """Actions of all screens, by name."""

@@ -81,6 +81,13 @@ OWN: Final[Mapping[str, Action]] = {
         screens=("compare",),
         handler="baseline",
     ),
+    "policies": Action(
+        label="policies",
+        help="what the policies of A and B say differently",
+        keys=("d",),
+        screens=("compare",),
+        handler="diff",
+    ),
     "open_note": Action(
         label="open",
         help="what the note is about",
@@ -114,6 +121,7 @@ OWN: Final[Mapping[str, Action]] = {
         keys=("e",),
         screens=("whatif",),
         handler="edit",
+        opens_prompt=True,
     ),
     "preset": Action(
         label="preset",
@@ -135,6 +143,7 @@ OWN: Final[Mapping[str, Action]] = {
         keys=("s",),
         screens=("whatif",),
         handler="sweep",
+        opens_prompt=True,
     ),
     "diff": Action(
         label="diff",

@@ -49,10 +49,29 @@ def of_screen(screen: str) -> Iterator[tuple[str, Action]]:
 def bindings(screen: str) -> list[Binding]:
     """What Textual needs to know of a screen's keys."""
     return [
-        Binding(
-            ",".join(action.keys), action.handler, action.help, show=False, id=f"{screen}.{name}"
-        )
+        binding
         for name, action in of_screen(screen)
+        for binding in (_handled(screen, name, action), *_at_once(screen, name, action))
+    ]
+
+
+def _handled(screen: str, name: str, action: Action) -> Binding:
+    keys = ",".join(action.keys)
+    return Binding(keys, action.handler, action.help, show=False, id=f"{screen}.{name}")
+
+
+def _at_once(screen: str, name: str, action: Action) -> list[Binding]:
+    """A key that opens the prompt is obeyed before the next one is handed to anybody.
+
+    Otherwise ``/`` and ``lost`` in one go, pasted or over a slow line, would be a filter that nobody types and four commands.
+    """
+    if not action.opens_prompt:
+        return []
+    handler = f"type_now('{name}')"
+    return [
+        Binding(key, handler, show=False, priority=True, id=f"{screen}.{name}.{key}")
+        for key in action.keys
+        if not key.startswith("ctrl+")
     ]
 
 

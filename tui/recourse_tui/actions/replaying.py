@@ -66,6 +66,7 @@ REPLAYING: Final[Mapping[str, Action]] = {
         keys=("g",),
         screens=("replay",),
         handler="prompt('bisect')",
+        opens_prompt=True,
     ),
     "probe": Action(
         label="probe",
@@ -73,6 +74,7 @@ REPLAYING: Final[Mapping[str, Action]] = {
         keys=("P",),
         screens=("replay",),
         handler="prompt('probe')",
+        opens_prompt=True,
     ),
     "first_moment": Action(
         help="the first moment", keys=("home",), screens=("replay",), handler="side(-1)"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from recourse_tui.actions.action import BRUSHED, NOT_SQL, TYPED, VIEWS, WITH_TIME, Action
+from recourse_tui.actions.action import BRUSHED, EVIDENT, NOT_SQL, TYPED, VIEWS, WITH_TIME, Action
 
 __all__ = ["SHARED"]
 
@@ -78,6 +78,7 @@ SHARED: Final[Mapping[str, Action]] = {
         keys=("t",),
         screens=TYPED,
         handler="prompt('time')",
+        opens_prompt=True,
     ),
     "incident": Action(
         label="incident",
@@ -105,6 +106,7 @@ SHARED: Final[Mapping[str, Action]] = {
         keys=("slash",),
         screens=TYPED,
         handler="filter",
+        opens_prompt=True,
     ),
     "match_after": Action(
         help="the next call that the filter chooses",
@@ -113,13 +115,20 @@ SHARED: Final[Mapping[str, Action]] = {
         handler="match(1)",
     ),
     "match_before": Action(help="the one before", keys=("N",), screens=TYPED, handler="match(-1)"),
-    "command": Action(label="cmd", help="a command", keys=("colon",), handler="prompt('command')"),
+    "command": Action(
+        label="cmd",
+        help="a command",
+        keys=("colon",),
+        handler="prompt('command')",
+        opens_prompt=True,
+    ),
     "ask_sql": Action(
         label="sql",
         help="a query of one line",
         keys=("semicolon",),
         screens=NOT_SQL,
         handler="prompt('sql')",
+        opens_prompt=True,
     ),
     "bookmark": Action(
         label="bookmark",
@@ -131,22 +140,29 @@ SHARED: Final[Mapping[str, Action]] = {
     "next_bookmark": Action(
         help="the next bookmark", keys=("B",), screens=NOT_SQL, handler="next_bookmark"
     ),
-    "note": Action(label="note", help="write a note", keys=("ctrl+n",), handler="prompt('note')"),
+    "note": Action(
+        label="note",
+        help="write a note",
+        keys=("ctrl+n",),
+        handler="prompt('note')",
+        opens_prompt=True,
+    ),
     "export": Action(
         label="export",
         help="write what is seen to a file",
         keys=("x", "ctrl+e"),
         screens=VIEWS,
         handler="export",
+        opens_prompt=True,
     ),
     "link": Action(
         label="link", help="copy the command that shows this", keys=("y",), handler="app.link"
     ),
     "copy_sql": Action(
         label="SQL",
-        help="copy the query behind the fact",
+        help="copy the query behind what is seen",
         keys=("Y",),
-        screens=("story",),
+        screens=EVIDENT,
         handler="copy_sql",
     ),
 }

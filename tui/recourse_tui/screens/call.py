@@ -1,70 +1,68 @@
-"""One call, attempt by attempt: what was tried, how long was waited, and who said no."""
+"""One call, attempt by attempt: what was tried, how long was waited, and who said no; or one call against another."""
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
-from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.message import Message
 
-from recourse_observe.duck import Superseded
 from recourse_observe.queries.archive import Archive, CallNotFoundError
-from recourse_observe.queries.beside import nearest_success
-from recourse_observe.queries.rows import AttemptRow, WholeCall
-from recourse_observe.text import clock, count, duration, plural, printable
-from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
+from recourse_observe.queries.beside import SUCCESS, beside, other_call
+from recourse_observe.queries.rows import WholeCall
+from recourse_observe.text import count, plural, printable
+from recourse_tui.lines import Ink, Lines, Span
 from recourse_tui.screens.place import Place
 from recourse_tui.screens.view import View
-from recourse_tui.widgets.waterfall import Step, critical_path, lost_or_not, steps, waterfall
+from recourse_tui.widgets.detail import detail_lines, summary_lines
+from recourse_tui.widgets.pair import pair_head, pair_lines
+from recourse_tui.widgets.waterfall import steps, waterfall
 
 __all__ = ["CallView"]
 
-_DETAIL_ROWS: Final = 9
+_DETAIL_ROWS: Final = 7
+"""What the marked attempt has at least; the rest of it scrolls."""
 _FAR: Final = 10_000
 """How many calls are looked at for one that was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A call, and which of how many of the scope it is."""
+    """A call, which of how many of the scope it is, and the call that it stands beside."""
 
     whole: WholeCall
     ordinal: int
     total: int
+    other: WholeCall | None = None
 
 
 class CallView(View):
     """The waterfall of one call."""
 
     DEFAULT_CSS = f"""
-    CallView {{ & #summary {{ height: 2; }} & #detail {{ height: 1fr; min-height: {_DETAIL_ROWS}; }} }}
+    CallView {{
+        & #summary {{ height: 2; }}
+        & #detail {{ height: 1fr; min-height: {_DETAIL_ROWS}; }}
+        & #pair {{ display: none; }}
+        &.-beside #pair {{ display: block; }}
+        &.-beside #summary, &.-beside #attempts, &.-beside #detail {{ display: none; }}
+    }}
     """
     name_of_view: ClassVar[str] = "call"
-    question: ClassVar[str] = "call_attempts"
     answer: Answer | None
 
-    class Beside(Message):
-        """Another call was found to compare with, or none."""
-
-        def __init__(self, whole: WholeCall, other: WholeCall | None) -> None:
-            super().__init__()
-            self.whole = whole
-            self.other = other
-
     def panels(self) -> ComposeResult:
-        """A summary, the waterfall, and the marked attempt."""
+        """A summary, the waterfall, and the marked attempt; or two calls side by side."""
         with Vertical():
             yield Lines(id="summary", can_focus=False)
             yield Lines(id="attempts")
-            yield Lines(id="detail", can_focus=False)
+            yield Lines(id="detail")
+            yield Lines(id="pair")
 
     def ask(self, archive: Archive, place: Place) -> Iterator[Answer | None]:
         """The call; without an id, the first one of the scope that was lost, or else the first."""
         if place.call_id and place.ordinal < 0:
-            yield Answer(whole=archive.call(place.call_id), ordinal=-1, total=0)
+            yield self._answer(archive, place, place.call_id, ordinal=-1, total=0)
             return
         ordinal = place.ordinal if place.ordinal >= 0 else _first_lost(archive, place)
         page = archive.calls(
@@ -72,34 +70,59 @@ class CallView(View):
         )
         if not page.rows:
             raise CallNotFoundError(place.call_id, several=False)
-        whole = archive.call(page.rows[0].call_id)
-        yield Answer(whole=whole, ordinal=ordinal, total=page.total)
+        call_id = page.rows[0].call_id
+        yield self._answer(archive, place, call_id, ordinal=ordinal, total=page.total)
+
+    def _answer(
+        self, archive: Archive, place: Place, call_id: str, *, ordinal: int, total: int
+    ) -> Answer:
+        whole = archive.call(call_id)
+        other = other_call(archive, whole, place.against) if place.against else None
+        return Answer(whole=whole, ordinal=ordinal, total=total, other=other)
 
     def draw(self) -> None:
-        """The three panels."""
+        """The call, or both."""
         if self.answer is None:
             return
-        whole = self.answer.whole
-        self.lines("summary").show([_summary(whole), _deadline(whole, self.width)])
+        whole, other = self.answer.whole, self.answer.other
+        self.set_class(other is not None, "-beside")
+        if other is not None:
+            lines = pair_lines(other, whole, self.width)
+            self.lines("pair").show(lines, head=[pair_head(other, whole, self.width)])
+            self.set_focus(self.lines("pair"))
+            return
+        if self.focused is self.lines("pair"):
+            self.set_focus(self.lines("attempts"))
+        self.lines("summary").show(summary_lines(whole, self.width))
         head, rows = waterfall(whole, self.width)
         attempts = [row for row, step in enumerate(steps(whole)) if not step.is_wait]
         pane = self.lines("attempts")
         pane.styles.height = min(len(rows) + 1, max(2, self.body_rows - 2 - _DETAIL_ROWS))
         pane.show(rows, head=[head], stops=attempts)
-        self._detail()
+        self.marked()
 
     def resolved(self, answer: Answer) -> Place:
-        """The call has its id, however it was found."""
-        return replace(self.place, call_id=answer.whole.call.call_id)
+        """Both calls have their ids, however they were found."""
+        other = answer.other
+        if self.place.against and other is None:
+            self.said = "no other call of this key went well; m marks a call to compare with"
+        against = other.call.call_id if other is not None else ""
+        return replace(self.place, call_id=answer.whole.call.call_id, against=against)
 
     def marked(self) -> None:
         """Another attempt is told below."""
-        self._detail()
+        if self.answer is not None:
+            row = self.lines("attempts").cursor
+            self.lines("detail").show(detail_lines(self.answer.whole, row, self.width))
 
     def names(self) -> tuple[str, ...]:
-        """The way here ends in the call's id."""
-        known = self.answer.whole.call.call_id if self.answer is not None else self.place.call_id
-        return (*self.session.names(), printable(known)) if known else self.session.names()
+        """The way here ends in the call's id, and that of the other one."""
+        if self.answer is None:
+            ids = [self.place.call_id, self.place.against]
+        else:
+            other = self.answer.other
+            ids = [self.answer.whole.call.call_id, other.call.call_id if other is not None else ""]
+        return (*self.session.names(), *(printable(name) for name in ids if name))
 
     def facts(self) -> str:
         """Which call of how many."""
@@ -110,9 +133,15 @@ class CallView(View):
         return f"call {count(self.answer.ordinal + 1)} of {count(self.answer.total)}"
 
     def status(self) -> Span:
-        """Which attempt of how many."""
+        """Which attempt of how many, or how much of two calls differs."""
         if self.answer is None:
             return Span("")
+        if self.answer.other is not None:
+            rows = beside(self.answer.other, self.answer.whole)
+            much = sum(row.differs for row in rows)
+            return Span(
+                f"call against call · {much} of {plural(len(rows), 'line')} differ", Ink.DIM
+            )
         parts, row = steps(self.answer.whole), self.lines("attempts").cursor
         tried = [number for number, step in enumerate(parts) if not step.is_wait]
         if row not in tried:
@@ -121,7 +150,13 @@ class CallView(View):
 
     def hint(self) -> str:
         """What one would do next."""
-        return "←/→ other call · j/k attempt · c beside a success · space replay · esc back"
+        if self.answer is not None and self.answer.other is not None:
+            return "←/→ another B · j/k scroll · space replay · y link · esc alone again"
+        return "←/→ other call · j/k attempt · c beside a success · space replay"
+
+    def step_out(self) -> bool:
+        """Escape leaves the call alone before it leaves the call."""
+        return super().step_out() or self._stand_alone()
 
     def action_step(self, calls: int) -> None:
         """The call before or after in the scope's list."""
@@ -133,29 +168,11 @@ class CallView(View):
             self.stay(replace(self.place, ordinal=ordinal, call_id=""))
 
     def action_beside(self) -> None:
-        """Beside the call that was marked with m; without one, beside the nearest that went well."""
-        if self.answer is not None:
-            archive = self.session.archive.in_lane("beside")
-            self._look_beside(archive, self.answer.whole, self.session.marked_call)
-
-    @work(thread=True, exclusive=True, group="beside", exit_on_error=False)
-    def _look_beside(self, archive: Archive, whole: WholeCall, marked: str) -> None:
-        with contextlib.suppress(Superseded):
-            is_other = marked not in {"", whole.call.call_id}
-            second = marked if is_other else nearest_success(archive, whole)
-            other = archive.call(second) if second is not None else None
-            self.post_message(self.Beside(whole, other))
-
-    @on(Beside)
-    def _beside(self, message: Beside) -> None:
-        if message.other is None:
-            self.say("no other call of this key went well; m marks a call to compare with")
-            return
-        from recourse_tui.screens.help import Overlay
-        from recourse_tui.widgets.pair import pair_lines
-
-        lines = pair_lines(message.other, message.whole, Overlay.CELLS)
-        self.app.push_screen(Overlay("CALL AGAINST CALL", lines))
+        """Beside the call that was marked with m; without one, beside the nearest that went well; or alone again."""
+        if self.answer is not None and not self._stand_alone():
+            marked = self.session.marked_call
+            is_other = marked not in {"", self.answer.whole.call.call_id}
+            self.stay(replace(self.place, against=marked if is_other else SUCCESS))
 
     def action_mark(self, side: int) -> None:
         """Keep the moment, and with A this call as the one to compare with."""
@@ -167,6 +184,14 @@ class CallView(View):
     def action_match(self, step: int) -> None:
         """The calls before and after are those that the filter chooses."""
         self.action_step(step)
+
+    def behind(self, place: Place) -> tuple[str, Mapping[str, object]]:
+        """The attempts of this call."""
+        if self.answer is None:
+            return "call_attempts", {"call_id": place.call_id, "key": "", "started_us": 0}
+        call = self.answer.whole.call
+        values = {"call_id": call.call_id, "key": call.key, "started_us": call.started_unix_us}
+        return "call_attempts", values
 
     def action_add(self) -> None:
         """Add the marked attempt to the story."""
@@ -185,17 +210,12 @@ class CallView(View):
         first = self.answer.whole.call.started_unix_us
         return parts[row].attempt.started_unix_us if 0 <= row < len(parts) else first
 
-    def _detail(self) -> None:
-        if self.answer is None:
-            return
-        whole = self.answer.whole
-        lines = [inked(" ", Span("CRITICAL PATH", Ink.HEAD), f"  {critical_path(whole)}")]
-        row = self.lines("attempts").cursor
-        if 0 <= row < len(parts := steps(whole)):
-            lines += _attempt(parts[row], whole)
-        else:
-            lines.append(inked(f"  {whole.call.final_reason}: the call made no attempt"))
-        self.lines("detail").show(lines)
+    def _stand_alone(self) -> bool:
+        """Without the other call; false when there is none."""
+        if self.place.against:
+            self.stay(replace(self.place, against=""))
+            return True
+        return False
 
 
 def _first_lost(archive: Archive, place: Place) -> int:
@@ -209,78 +229,3 @@ def _first_lost(archive: Archive, place: Place) -> int:
     )
     lost = (n for n, (good, how) in enumerate(ends) if not good and how != "unfinished")
     return next(lost, 0)
-
-
-def _summary(whole: WholeCall) -> Line:
-    call = whole.call
-    tries = plural(call.attempts_run, "attempt")
-    policy = f"policy {call.policy_version}" if call.policy_version else "no policy"
-    why = f" · {call.final_reason}" if call.final_reason != call.disposition else ""
-    text = f" {call.disposition} after {tries} in {duration(call.duration_us)}{why} · {policy}"
-    return inked(" ", lost_or_not(whole), text)
-
-
-def _deadline(whole: WholeCall, width: int) -> Line:
-    call = whole.call
-    taken = f" {duration(call.duration_us)} "
-    if call.deadline_us is None:
-        left, right, share = "no deadline ", "", 1.0
-    else:
-        unused = call.deadline_us - call.duration_us
-        left = f"deadline {duration(call.deadline_us)} "
-        right = f" {duration(abs(unused))} {'unused' if unused >= 0 else 'over'}"
-        share = min(1.0, call.duration_us / max(1, call.deadline_us))
-    room = width - len(left) - len(right) - 4
-    used = max(len(taken) + 2, round(room * share))
-    dashes = used - len(taken)
-    line = f"├{'─' * (dashes // 2)}{taken}{'─' * (dashes - dashes // 2)}┤"
-    return inked(" ", Span(left, Ink.DIM), Span(line, Ink.INFO), Span(right, Ink.DIM))
-
-
-def _attempt(step: Step, whole: WholeCall) -> list[Line]:
-    attempt, call = step.attempt, whole.call
-    name = f"ATTEMPT {attempt.attempt}" + (
-        f" hedge {attempt.hedge_index}" if attempt.is_hedge else ""
-    )
-    error = " ".join(text for text in (attempt.error_type, attempt.error_message) if text)
-    pairs = [
-        (
-            "start",
-            f"{clock(attempt.started_unix_us, decimals=6)}Z",
-            "end",
-            f"{clock(attempt.ended_unix_us, decimals=6)}Z",
-        ),
-        ("took", duration(attempt.duration_us), "region", _known(call.region)),
-        ("outcome", attempt.outcome if attempt.ran else "denied", "reason", attempt.reason),
-        ("error", _known(error), "status", _known(attempt.status)),
-        ("backoff after", _backoff(attempt), "Retry-After", duration(attempt.retry_after_us)),
-        ("budget", _budget(attempt), "timeout", duration(attempt.timeout_us)),
-        ("trace", _known(call.trace_id), "host", _known(attempt.peer)),
-    ]
-    return [inked(" ", Span(name, Ink.HEAD)), *(_pair(*pair) for pair in pairs)]
-
-
-def _pair(left: str, left_value: str, right: str, right_value: str) -> Line:
-    return inked(
-        "  ",
-        Span(cell(left, 14), Ink.DIM),
-        cell(left_value, 28),
-        Span(cell(f"  {right}", 14), Ink.DIM),
-        right_value,
-    )
-
-
-def _backoff(attempt: AttemptRow) -> str:
-    if not attempt.backoff_us:
-        return "none"
-    source = f" ({attempt.backoff_source})" if attempt.backoff_source else ""
-    return f"{duration(attempt.backoff_us)}{source}"
-
-
-def _budget(attempt: AttemptRow) -> str:
-    name = attempt.budget_name or "no budget"
-    return f"{name}: {attempt.budget_reason}"
-
-
-def _known(value: object) -> str:
-    return "not recorded" if value is None or value == "" else str(value)

@@ -10,8 +10,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from recourse_observe.queries.archive import Archive
-from recourse_observe.queries.compare import just_before, summed
+from recourse_observe.queries.compare import FieldChange, just_before, policy_changes, summed
 from recourse_observe.queries.contrast import Contrast, contrast
+from recourse_observe.queries.followed import followed
 from recourse_observe.queries.rows import KeyRow
 from recourse_observe.scope import Scope
 from recourse_observe.text import clock, count, duration, percent, times
@@ -49,6 +50,8 @@ class Answer:
     measures_a: KeyRow | None
     measures_b: KeyRow | None
     contrasts: tuple[Contrast, ...]
+    policy: tuple[FieldChange, ...] | None = None
+    """What the policies in use say differently; ``None`` is not known, or nothing to ask."""
 
 
 class CompareView(View):
@@ -89,7 +92,7 @@ class CompareView(View):
         else:
             measures_a = _only(archive.keys(before, buckets=1)) if before.span_us else None
             found = found if in_a else ()
-        yield Answer(
+        answer = Answer(
             place=place,
             baseline=baseline,
             a=before if baseline == "before" else b.of(None),
@@ -98,6 +101,10 @@ class CompareView(View):
             measures_b=_only([row for row in keys if row.key == key]),
             contrasts=tuple(sorted(found, key=lambda one: -abs(one.difference))),
         )
+        yield answer
+        if baseline == "before":
+            changes = policy_changes(followed(archive, answer.a), followed(archive, b))
+            yield replace(answer, policy=changes)
 
     def resolved(self, answer: Answer) -> Place:
         """The key that was compared."""
@@ -162,6 +169,18 @@ class CompareView(View):
         after = _BASELINES[(now + 1) % len(_BASELINES)]
         self.stay(replace(self.place, scope=replace(self.place.scope, baseline=after)))
 
+    def action_diff(self) -> None:
+        """What the policies of A and B say differently, over the screen."""
+        changes = self.answer.policy if self.answer is not None else None
+        if not changes:
+            why = "it is not known" if changes is None else "both followed the same policy"
+            self.say(f"no difference of policies: {why}")
+            return
+        from recourse_tui.screens.help import Overlay
+
+        rows = [inked(" ", *_policy_line(one, swapped=self._is_swapped)) for one in changes]
+        self.app.push_screen(Overlay("POLICY  A → B", rows))
+
     def _open(self, sign: str) -> None:
         row = self.lines("dimensions").cursor
         if self.answer is None or row < 0:
@@ -187,6 +206,12 @@ class CompareView(View):
             return incident.keys[0]
         keys = archive.keys(scope, buckets=1)
         return keys[0].key if keys else None
+
+
+def _policy_line(one: FieldChange, *, swapped: bool) -> tuple[str | Span, ...]:
+    before, after = ("—" if value is None else str(value) for value in (one.a, one.b))
+    a, b = (after, before) if swapped else (before, after)
+    return (Span(f"{one.name:<26} ", Ink.DIM), f"{a} → {b}")
 
 
 def _only(rows: Sequence[KeyRow]) -> KeyRow | None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -12,7 +11,7 @@ from textual import on, work
 from textual.message import Message
 
 from recourse_observe.scope import ScopeError, instant
-from recourse_observe.text import clock, printable
+from recourse_observe.text import clock, plural, printable
 from recourse_tui.screens.finding import Finding
 from recourse_tui.screens.links import place_of
 from recourse_tui.screens.opened import Opened, expected
@@ -140,17 +139,30 @@ class Keeping(Finding):
 
     def rows(self, book: Opened, place: Place) -> Any:
         """What the screen shows, as an Arrow table; runs in a worker."""
+        name, values = self.behind(place)
+        return book.archive.ask(name, place.scope, **values)
+
+    def action_copy_sql(self) -> None:
+        """Copy the query behind what is seen, with its values written out."""
+        from recourse_observe.queries.statements import literal
+
+        name, values = self.behind(self.place)
+        sql = literal(name, self.place.scope, **values)
+        self.app.copy_to_clipboard(sql)
+        self.say(f"copied: {name}.sql, {plural(len(sql.splitlines()), 'line')}; 9 runs it")
+
+    def behind(self, place: Place) -> tuple[str, Mapping[str, object]]:
+        """The SQL file behind the screen, and its values."""
         values: Mapping[str, Mapping[str, object]] = {
             "calls": {"sort": place.sort, "sign": -1 if place.sort != "start" else 1,
                       "limit": _MOST_ROWS, "offset": 0},
             "shapes": {"limit": _MOST_ROWS},
             "dimensions": {"limit": _MOST_ROWS},
-            "call_attempts": {"call_id": place.call_id},
             "replay_events": {"limit": _MOST_ROWS},
             "buckets": {"bucket_us": 60_000_000, "origin_us": place.scope.start_unix_us},
         }  # fmt: skip
         name = "shapes" if place.view == "calls" and place.shape else self.question
-        return book.archive.ask(name, place.scope, **values.get(name, {}))
+        return name, values.get(name, {})
 
     def _told(self, book: Opened, place: Place, suffix: str) -> str:
         from recourse_observe.story import render
@@ -164,6 +176,8 @@ class Keeping(Finding):
             case ".json":
                 return render.as_json(document)
             case ".html":
+                from html import escape
+
                 from recourse_observe.story.charts import curves
                 from recourse_observe.story.html import as_html
 

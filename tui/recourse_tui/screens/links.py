@@ -17,10 +17,10 @@ def argv_of(place: Place) -> tuple[str, ...]:
     argv = _options(place)
     match place.view:
         case "call" if place.call_id:
-            argv = ("call", place.call_id)
+            beside = ("--against", place.against) if place.against else ()
+            argv = ("call", *beside, *_word(place.call_id))
         case "sql" if place.query:
-            # A comment at its beginning is no option.
-            argv = (*argv, *(("--",) if place.query.startswith("-") else ()), place.query)
+            argv = (*argv, *_word(place.query))
         case "story" if place.incident:
             argv = ("story", "-i", str(place.incident))
         case "calls":
@@ -89,6 +89,7 @@ def _with(place: Place, option: str, text: str) -> Place:
         "--baseline": lambda: _on(place, replace(scope, baseline=text)),
         "--at": lambda: replace(place, at_us=parse_instant(text)),
         "--sort": lambda: replace(place, sort=text),
+        "--against": lambda: replace(place, against=text),
         "--set": lambda: replace(place, edits=(*place.edits, text)),
         "--sweep": lambda: replace(place, sweep=text),
         "-i": lambda: replace(place, incident=int(text)),
@@ -100,6 +101,11 @@ def _with(place: Place, option: str, text: str) -> Place:
 
 def _on(place: Place, scope: Scope) -> Place:
     return replace(place, scope=scope)
+
+
+def _word(text: str) -> tuple[str, ...]:
+    """A word that is no option, whatever it begins with: a comment, a strange id."""
+    return ("--", text) if text.startswith("-") else (text,)
 
 
 def _options(place: Place) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ class Place:
     incident: int = 0
     """From 1; 0 is none."""
     call_id: str = ""
+    against: str = ""
+    """The call that this one stands beside."""
     ordinal: int = -1
     """Which call of the scope it is, from 0; -1 when it was not opened from a list."""
     sort: str = "start"

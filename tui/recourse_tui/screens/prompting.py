@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import Final
 
 from textual import on
+from textual.widgets import Input
 
 from recourse_observe.scope import ScopeError, parse_instant
+from recourse_tui.actions import ACTIONS, VIEWS
 from recourse_tui.screens.asking import Asking
 from recourse_tui.screens.place import Place
 from recourse_tui.widgets.prompt import Prompt, Purpose
@@ -17,7 +19,7 @@ COMMANDS: Final = {
     "goto": "a moment: 10:04, +30s or #2",
     "key": "a key, by its name",
     "open": "a call, by the beginning of its id",
-    "probe": "what to know at every moment: inflight(k), amp(k, 10s), budget(b)",
+    "probe": "what to know at every moment: inflight(k), amp(k, 10s), or a SELECT with $at",
     "bisect": "when it held first: fail>5%",
     "export": "a file: .md .html .json .csv .parquet .svg .txt",
     "save": "a name for the query of the console",
@@ -53,6 +55,21 @@ class Prompting(Asking):
             self.prompt.close()
             return True
         return False
+
+    async def action_type_now(self, name: str) -> None:
+        """Do what opens the prompt, before the next key goes anywhere."""
+        await self.run_action(ACTIONS[name].handler)
+
+    @property
+    def is_typing(self) -> bool:
+        """Whatever has the keys takes them for text."""
+        return isinstance(self.focused, Input)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whoever types already means the character itself."""
+        if action == "type_now":
+            return not self.is_typing
+        return super().check_action(action, parameters)
 
     def action_filter(self) -> None:
         """Type a filter; the one that holds is there to be changed."""
@@ -134,8 +151,6 @@ class Prompting(Asking):
         self.say("✗ only the console has a query to save (9)")
 
     def _screen(self, name: str) -> None:
-        from recourse_tui.actions import VIEWS
-
         if name not in VIEWS:
             allowed = f"a screen, or one of {', '.join(COMMANDS)}"
             raise ScopeError(name, "command", allowed)
@@ -166,9 +181,9 @@ class Prompting(Asking):
         self.stay(place)
 
     def _probe(self, text: str) -> None:
-        from recourse_observe.replay.probes import parse_probe
+        from recourse_observe.replay.asked import read_probe
 
-        parse_probe(text)
+        read_probe(text)
         self.session.add_probe(text)
         self._replay(replace(self.place, at_us=self._now()))
 

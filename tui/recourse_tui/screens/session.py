@@ -19,6 +19,7 @@ from recourse_tui.widgets.brush import Histogram
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.story.findings import Incident
+    from recourse_observe.whatif import LoadPoint
 
 __all__ = ["Session"]
 
@@ -42,6 +43,7 @@ class Session:
         self.shows_local = False
         self.zone: tzinfo | None = None
         self.probes: tuple[str, ...] = ()
+        self.loads: tuple[LoadPoint, ...] = ()
         self.processes = 0
         self.is_following = False
         self.zoom: tuple[int, int] | None = None

@@ -19,6 +19,7 @@ from recourse_tui.widgets.facts import headline, proof, told
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.story.findings import Incident, StoryDocument
+    from recourse_tui.widgets.facts import About
 
 __all__ = ["StoryView"]
 
@@ -52,7 +53,7 @@ class StoryView(View):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._about: Mapping[int, Fact | Evidence] = {}
+        self._about: Mapping[int, About] = {}
 
     def panels(self) -> ComposeResult:
         """Headline, facts and all that follows from them, and the evidence of the marked fact."""
@@ -113,7 +114,7 @@ class StoryView(View):
         """What one would do next."""
         if self.answer is None or self.answer.incident is None:
             return "enter all calls · 1 keys · 3 the busiest key · esc back"
-        return "enter its calls · Y copy its SQL · i next incident · esc back"
+        return "enter its calls · Y copy its SQL · x export · i next incident · y link"
 
     def action_open(self) -> None:
         """The calls behind the marked fact, or the marked sample call."""
@@ -141,10 +142,10 @@ class StoryView(View):
 
     # ------------------------------------------------------------ private
 
-    def _marked(self) -> Fact | Evidence | None:
+    def _marked(self) -> "About | None":
         return self._about.get(self.lines("facts").cursor)
 
-    def _number(self, thing: Fact | Evidence | None) -> int:
+    def _number(self, thing: "About | None") -> int:
         return list(self._about.values()).index(thing) + 1 if thing is not None else 0
 
 

@@ -28,6 +28,8 @@ _VERDICT: Final = "recourse_tui.widgets.verdict"
 _BREAKERS: Final = {"closed": "●", "half_open": "◐", "open": "○", "isolated": "○", "": "—"}
 _INCIDENT_ROWS: Final = 5
 _SIDE_CELLS: Final = 40
+_DEGRADED: Final = 0.01
+"""From which share of lost calls on a key that is in no incident is not fine either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +167,9 @@ class TriageView(View):
             if self._is_set()
             else "all"
         )
-        scale = "shared scale" if self._is_one_scale else "per-row scale"
-        keys = f"keys {first}-{last} of {len(pane.rows)} · brush = {brush}"
-        return Span(f"{keys} · {scale} · BRK ●closed ◐half ○open —none", Ink.DIM)
+        scale = "one scale · " if self._is_one_scale else ""
+        keys = f"keys {count(first)}-{count(last)} of {count(len(pane.rows))} · brush = {brush}"
+        return Span(f"{keys} · {scale}BRK ●closed ◐half ○open —none", Ink.DIM)
 
     def hint(self) -> str:
         """What one would do next."""
@@ -202,7 +204,8 @@ class TriageView(View):
         incidents = self._incidents_of_the_brush()
         if any(row.key in incident.keys for incident in incidents):
             return Span("✗", Ink.BAD)
-        if any(row.key in incident.affected_keys for incident in incidents):
+        is_affected = any(row.key in incident.affected_keys for incident in incidents)
+        if is_affected or row.lost_share > _DEGRADED:
             return Span("!", Ink.WARN)
         return Span("●", Ink.GOOD)
 

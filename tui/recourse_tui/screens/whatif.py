@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from recourse_observe.duck import Superseded
+from recourse_observe.queries.followed import followed
 from recourse_observe.queries.rows import PolicyRow
 from recourse_observe.text import clock, plural, printable
 from recourse_observe.whatif import Answer as Asked, Edit, LoadPoint, Row, ask, certain
@@ -106,8 +107,7 @@ class WhatifView(View):
         place = self.session.on_incident(place)
         key = place.scope.key or self._key_of(archive, place)
         place = replace(place, scope=place.scope.of(key))
-        policies = archive.policies(place.scope.during(0, place.scope.end_unix_us).of(key))
-        policy = policies[-1] if policies else None
+        policy = followed(archive, place.scope)
         self._is_wanted, is_own = True, bool(place.edits)
         most = policy.max_attempts if policy is not None else 2
         fewer = (f"retry.max_attempts={most - 1 if most > 1 else 2}",)
@@ -243,7 +243,9 @@ class WhatifView(View):
         self.say("; ".join(edit_text(edit) for edit in edits) or "the candidate changes nothing")
 
     def action_open(self) -> None:
-        """Play the incident."""
+        """Play the incident, what was recorded above what the candidate makes of it."""
+        points = self.answer.load if self.answer is not None else ()
+        self.session.loads = points if any(one.candidate is not None for one in points) else ()
         self.visit(replace(self.place, view="replay", at_us=-1))
 
     def edit(self, text: str) -> None:

@@ -1,15 +1,18 @@
 """A story as lines: headline, facts, sample calls, what was ruled out, what cannot be known, and the proof of a fact."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from recourse_observe.story.narrate import cause_name
 from recourse_observe.text import clock, count, printable
 from recourse_tui.lines import Ink, Line, Span, cell, inked
 
 if TYPE_CHECKING:
-    from recourse_observe.story.findings import Evidence, Fact, Incident
+    from recourse_observe.story.findings import Checked, Evidence, Fact, Incident
+
+    About: TypeAlias = Fact | Evidence | Checked | str
+    """What a line on which the cursor may stand is about; a text is one that says why something cannot be known."""
 
 __all__ = ["fact_lines", "headline", "proof", "told"]
 
@@ -57,10 +60,10 @@ def fact_lines(number: int, fact: "Fact", width: int) -> list[Line]:
 
 def told(
     facts: "Sequence[Fact]", incident: "Incident | None", width: int
-) -> "tuple[list[Line], Mapping[int, Fact | Evidence]]":
+) -> "tuple[list[Line], Mapping[int, About]]":
     """The lines below the headline, and what the lines are about on which the cursor may stand."""
     lines: list[Line] = []
-    stops: dict[int, Fact | Evidence] = {}
+    stops: dict[int, About] = {}
     for number, fact in enumerate(facts, 1):
         stops[len(lines)] = fact
         lines += fact_lines(number, fact, width)
@@ -74,11 +77,10 @@ def told(
         lines.append(
             inked("   ", Span(cell(evidence.call_id or "", 26), Ink.INFO), f" {evidence.why}")
         )
-    ruled_out = [
-        f"{cause_name(checked.cause)}: {checked.ruled_out_by}" for checked in incident.checked
-    ]
-    for title, texts in (("CHECKED", ruled_out), ("CANNOT KNOW", incident.cannot_know)):
-        lines += _section(title, texts, width)
+    ruled_out = [(one, f"{cause_name(one.cause)}: {one.ruled_out_by}") for one in incident.checked]
+    _add_section("CHECKED", ruled_out, width, lines, stops)
+    unknown = [(text, text) for text in incident.cannot_know]
+    _add_section("CANNOT KNOW", unknown, width, lines, stops)
     return lines, stops
 
 
@@ -99,13 +101,21 @@ def proof(number: int, fact: "Fact", width: int) -> list[Line]:
     ]
 
 
-def _section(title: str, texts: Sequence[str], width: int) -> list[Line]:
-    rows = [row for text in texts for row in wrap(printable(text), width - _TITLE - 2)]
-    named = [
-        inked(" ", Span(cell("" if number else title, _TITLE), Ink.HEAD), row)
-        for number, row in enumerate(rows)
-    ]
-    return [inked(), *named] if named else []
+def _add_section(
+    title: str,
+    entries: "Iterable[tuple[About, str]]",
+    width: int,
+    lines: list[Line],
+    stops: "dict[int, About]",
+) -> None:
+    """A title with entries beside it; the cursor may stand on each of them, so that it can be scrolled to."""
+    for number, (about, text) in enumerate(entries):
+        if not number:
+            lines.append(inked())
+        stops[len(lines)] = about
+        for row in wrap(printable(text), width - _TITLE - 2):
+            named = "" if number or lines[-1] != inked() else title
+            lines.append(inked(" ", Span(cell(named, _TITLE), Ink.HEAD), row))
 
 
 def _value(value: object) -> str:

@@ -1,27 +1,31 @@
-"""What replays show: keys with their last minute, events around the playhead, markers, and the scrubber."""
+"""What replays show of one moment: keys with their last minute, events around the playhead, and probes."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rich.cells import cell_len
-from textual import events
-from textual.message import Message
 
-from recourse_observe.replay.probes import evaluate, parse_probe, shown
 from recourse_observe.replay.words import told, when
 from recourse_observe.text import clock, count, percent, printable
-from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
+from recourse_tui.lines import Ink, Line, Span, cell, inked
 from recourse_tui.widgets.sparkline import bars
 
 if TYPE_CHECKING:
-    from recourse_observe.replay.markers import Marker
     from recourse_observe.replay.state import Budget, State
     from recourse_observe.replay.timeline import Event, Replay
+    from recourse_observe.whatif import LoadPoint
 
 __all__ = [
-    "Scrubber", "event_head", "event_line", "lane_head", "lane_rows", "marker_line", "probe_lines", "scrubber_lines",
-]  # fmt: skip
+    "LaneRow",
+    "event_head",
+    "event_line",
+    "lane_head",
+    "lane_rows",
+    "load_rows",
+    "probe_lines",
+]
 
 _MINUTE_US: Final = 60_000_000
 RECENT_US: Final = 10_000_000
@@ -30,9 +34,7 @@ _STATE_CELLS: Final = 18
 _NOW_CELLS: Final = 7
 _AMP_CELLS: Final = 6
 _BAD: Final = 0.05
-_LABEL_CELLS: Final = 40
-_MARKED: Final = 9
-"""Markers that have a digit."""
+_PROBE_CELLS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,99 +91,37 @@ def event_head(where: str, width: int) -> Line:
     return inked(Span(title, Ink.HEAD), Span(f"{note}  ", Ink.DIM))
 
 
-def probe_lines(replay: "Replay", probes: Sequence[str], at_us: int) -> list[Line]:
-    """What was asked to be known at every moment, at this one; no line without a probe."""
-    said = []
-    for number, text in enumerate(probes, 1):
-        probe = parse_probe(text)
-        said.append(f"p{number} {text} = {shown(probe, evaluate(probe, replay, at_us))}")
-    told_of = printable("   ".join(said))
-    return [inked(" ", Span("PROBES", Ink.HEAD), f"  {told_of}")] if said else []
-
-
-def marker_line(markers: "Sequence[Marker]", at_us: int, width: int) -> Line:
-    """The marker that was passed last and those after it, as many as fit."""
-    if not markers:
-        return inked(" ", Span("MARKERS", Ink.HEAD), Span("  none", Ink.DIM))
-    passed = sum(marker.at_us <= at_us for marker in markers)
-    text = ""
-    for number in range(max(0, passed - 1), len(markers)):
-        marker = markers[number]
-        label = cell(marker.label, min(_LABEL_CELLS, cell_len(printable(marker.label))))
-        one = f"{number + 1} {label} {clock(marker.at_us)}"
-        if text and cell_len(f" MARKERS  {text} · {one}  of {len(markers)}") > width:
-            break
-        text = f"{text} · {one}" if text else one
-    return inked(" ", Span("MARKERS", Ink.HEAD), f"  {text}", Span(f"  of {len(markers)}", Ink.DIM))
-
-
-def scrubber_lines(
-    replay: "Replay",
-    markers: "Sequence[Marker]",
-    at_us: int,
-    brush: tuple[int, int],
-    width: int,
-) -> list[Line]:
-    """Where the playhead is between the first and the last moment, with markers and the brush."""
-    cells = max(1, width - 4)
-    span_us = max(1, replay.end_us - replay.start_us)
-
-    def place(moment: int) -> int:
-        return max(0, min(cells - 1, (moment - replay.start_us) * cells // span_us))
-
-    first, last = place(brush[0]), place(brush[1] - 1)
-    text = ["━" if first <= number <= last else "─" for number in range(cells)]
-    for number, marker in reversed(list(enumerate(markers, 1))):
-        text[place(marker.at_us)] = str(number) if number <= _MARKED else "▼"
-    playhead = place(at_us)
-    start, end = clock(replay.start_us), clock(replay.end_us)
+def probe_lines(said: Sequence[str], width: int) -> list[Line]:
+    """What was asked to be known at every moment, as many to a line as fit; no line without a probe."""
+    rows: list[str] = []
+    for number, text in enumerate(map(printable, said), 1):
+        one = f"p{number} {text}"
+        if rows and cell_len(f"{rows[-1]}   {one}") <= width - _PROBE_CELLS:
+            rows[-1] += f"   {one}"
+        else:
+            rows.append(one)
+    titles = ["PROBES", *[" " * len("PROBES")] * len(rows)]
     return [
-        inked(
-            Span(" ├", Ink.DIM),
-            Span("".join(text[:playhead]), Ink.INFO),
-            Span("●", Ink.CHOSEN),
-            Span("".join(text[playhead + 1 :]), Ink.INFO),
-            Span("┤", Ink.DIM),
-        ),
-        inked(Span(f" {start}{end:>{max(0, width - 2 - len(start))}}", Ink.DIM)),
+        inked(" ", Span(title, Ink.HEAD), f"  {row}")
+        for title, row in zip(titles, rows, strict=False)
     ]
 
 
-class Scrubber(Lines):
-    """The line of time: click or drag to be somewhere else."""
-
-    DEFAULT_CSS = "Scrubber { height: 2; }"
-
-    class Sought(Message):
-        """Somebody wants to be at a part of the line, from 0 to 1."""
-
-        def __init__(self, share: float) -> None:
-            super().__init__()
-            self.share = share
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's own name
-        super().__init__(id=id, can_focus=False)
-        self._is_held = False
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold of the playhead."""
-        self._is_held = True
-        self.capture_mouse()
-        self._seek(event.x)
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Take it along."""
-        if self._is_held:
-            self._seek(event.x)
-
-    def on_mouse_up(self) -> None:
-        """Let go."""
-        self._is_held = False
-        self.release_mouse()
-
-    def _seek(self, x: int) -> None:
-        cells = max(1, self.size.width - 4)
-        self.post_message(self.Sought(max(0.0, min(1.0, (x - 2) / cells))))
+def load_rows(points: "Sequence[LoadPoint]", at_us: int, key: str, width: int) -> list[LaneRow]:
+    """Attempts per second of one key over the last minute: as recorded, above as a candidate makes them."""
+    cells = _cells(width)[1]
+    edges = [at_us - _MINUTE_US + _MINUTE_US * (number + 1) // cells for number in range(cells)]
+    times = [point.at_unix_us for point in points]
+    near = [points[bisect_right(times, at) - 1] if at >= times[0] else None for at in edges]
+    kinds = (
+        ("load recorded", [None if one is None else one.recorded for one in near]),
+        ("  candidate", [None if one is None else one.candidate for one in near]),
+    )
+    top = max((value for _, values in kinds for value in values if value is not None), default=0.0)
+    return [
+        LaneRow(key=key, line=_load(name, values, cells, top or 1.0, width))
+        for name, values in kinds
+    ]
 
 
 def _cells(width: int) -> tuple[int, int]:
@@ -220,6 +160,15 @@ def _key(replay: "Replay", now: "State", before: "State", key: str, width: int) 
         Span(f"inflight {count(own.attempts_open)}{rising}", Ink.WARN if rising else Ink.PLAIN),
         width,
     )
+
+
+def _load(name: str, values: Sequence[float | None], cells: int, top: float, width: int) -> Line:
+    now = values[-1]
+    is_modelled = name != "load recorded"
+    told_of = "not known" if now is None else f"{now:.3g}/s{' MODEL' if is_modelled else ''}"
+    ink = Ink.NOTE if is_modelled else Ink.PLAIN
+    drawn = bars(values, cells, top=top)
+    return _row(Span(f"  {name}", Ink.DIM), Span(""), "", drawn, Span(told_of, ink), width)
 
 
 def _minute(replay: "Replay", key: str, at_us: int, cells: int) -> str:

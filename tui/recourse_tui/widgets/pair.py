@@ -1,33 +1,40 @@
 """Two calls as lines: what they are, side by side, with a mark where they differ."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from recourse_observe.queries.beside import beside
+from recourse_observe.queries.beside import Beside, beside
 from recourse_tui.lines import Ink, Line, Span, cell, inked
 
 if TYPE_CHECKING:
     from recourse_observe.queries.rows import WholeCall
 
-__all__ = ["pair_lines"]
+__all__ = ["pair_head", "pair_lines"]
 
 _NAME: Final = 14
-_AROUND: Final = 9
-"""Cells of the marker, the gaps, the mark and the border."""
+_AROUND: Final = 5
+"""Cells of the marker, the gaps and the mark."""
+
+
+def pair_head(a: "WholeCall", b: "WholeCall", width: int) -> Line:
+    """Which call is A and which is B."""
+    cells = _cells(width)
+    heads = (cell(f"{side} {one.call.call_id}", cells) for side, one in (("A", a), ("B", b)))
+    return inked(" ", Span(" ".join((" " * _NAME, *heads)), Ink.HEAD))
 
 
 def pair_lines(a: "WholeCall", b: "WholeCall", width: int) -> list[Line]:
-    """Call A, call B, and every line of both."""
-    return list(_lines(a, b, (width - _NAME - _AROUND) // 2))
+    """Everything that is known of one of the two, line by line."""
+    return [_line(row, _cells(width)) for row in beside(a, b)]
 
 
-def _lines(a: "WholeCall", b: "WholeCall", cells: int) -> Iterator[Line]:
-    heads = (cell(f"{side} {one.call.call_id}", cells) for side, one in (("A", a), ("B", b)))
-    yield inked("  ", Span(" ".join((" " * _NAME, *heads)), Ink.HEAD))
-    for row in beside(a, b):
-        ink = Ink.WARN if row.differs else Ink.PLAIN
-        yield inked(
-            "  ",
-            Span(cell(row.name, _NAME), Ink.DIM),
-            Span(f" {cell(row.a, cells)} {cell(row.b, cells)} {'◂' if row.differs else ' '}", ink),
-        )
+def _cells(width: int) -> int:
+    return (width - _NAME - _AROUND) // 2
+
+
+def _line(row: Beside, cells: int) -> Line:
+    ink = Ink.WARN if row.differs else Ink.PLAIN
+    return inked(
+        " ",
+        Span(cell(row.name, _NAME), Ink.DIM),
+        Span(f" {cell(row.a, cells)} {cell(row.b, cells)} {'◂' if row.differs else ' '}", ink),
+    )
