@@ -253,7 +253,7 @@ def test_a_file_that_is_not_there_or_no_text_is_told_as_such(tmp_path: Path) -> 
     binary.write_bytes(b"# wider\n# gr\xf6\xdfer\n")
     blank.write_text(" \n")
 
-    with pytest.raises(PolicyFileError, match=r"policy file cannot be read; .*No such file"):
+    with pytest.raises(PolicyFileError, match=r"policy file cannot be read; No such file"):
         load(tmp_path / "missing.toml")
     with pytest.raises(PolicyFileError) as not_utf8:
         load(str(binary))
