@@ -5,15 +5,16 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from recourse_observe.archive.errors import ArchiveDamagedError, ArchiveError, ArchiveMissingError
 from recourse_observe.archive.files import publish
+from recourse_observe.archive.instance import live_folders, segments_of
 from recourse_observe.archive.names import LIVE, MARKER
 from recourse_observe.archive.reader import survey
 from recourse_observe.archive.schema import TABLES
@@ -74,24 +75,9 @@ def bundle(
         ArchiveError: Nothing of the archive can be read, or it is no directory.
         OSError: The bundle cannot be written.
     """
-    root, target = Path(path), Path(out)
     for _ in range(_TRIES):
-        found = survey(path)
-        if not root.is_dir():
-            raise ArchiveError(os.fspath(path), "is no directory; only a directory can be bundled")
-        files = [*found.paths, *(segment.path for segment in found.segments)]
-        beside = [root / name for name in (MARKER, SQL)]
-        extra = [path for path in beside if path.is_file() and not path.is_symlink()]
-        try:
-            publish(target, partial(_pack, root, [*extra, *files], notes, progress))
-        except _MovedError:
-            continue
-        return Bundled(
-            path=target,
-            files=len(files),
-            size_bytes=target.stat().st_size,
-            warnings=found.warnings,
-        )
+        with suppress(_MovedError):
+            return _bundle(Path(path), Path(out), notes, progress)
     problem = "changes faster than it can be packed; try again when nobody compacts it"
     raise ArchiveError(os.fspath(path), problem)
 
@@ -100,9 +86,40 @@ class _MovedError(Exception):
     """A file went into another one before it was packed."""
 
 
+def _bundle(
+    root: Path, target: Path, notes: str, progress: Callable[[int, int], object]
+) -> Bundled:
+    with ExitStack() as held:
+        segments = _held(root, held)
+        found = survey(root)
+        if not root.is_dir():
+            raise ArchiveError(os.fspath(root), "is no directory; only a directory can be bundled")
+        files = [*found.paths, *(segment.path for segment in found.segments)]
+        beside = [root / name for name in (MARKER, SQL)]
+        extra = [path for path in beside if path.is_file() and not path.is_symlink()]
+        publish(target, partial(_pack, root, [*extra, *files], segments, notes, progress))
+    return Bundled(
+        path=target,
+        files=len(files),
+        size_bytes=target.stat().st_size,
+        warnings=found.warnings,
+    )
+
+
+def _held(root: Path, held: ExitStack) -> dict[Path, BinaryIO]:
+    """The segments, open: they can be read although they are published meanwhile."""
+    segments: dict[Path, BinaryIO] = {}
+    for folder in live_folders(root):
+        for _, path in segments_of(folder):
+            with suppress(OSError):  # published just now, or too many
+                segments[path] = held.enter_context(path.open("rb"))
+    return segments
+
+
 def _pack(
     root: Path,
     files: list[Path],
+    held: Mapping[Path, BinaryIO],
     notes: str,
     progress: Callable[[int, int], object],
     aside: Path,
@@ -112,7 +129,7 @@ def _pack(
         for index, file in enumerate(files):
             member = zipfile.ZipInfo(file.relative_to(root).as_posix(), _EPOCH)
             try:
-                source = file.open("rb")
+                source = held[file] if file in held else file.open("rb")
             except FileNotFoundError:
                 raise _MovedError from None
             with source, packed.open(member, "w", force_zip64=True) as sink:

@@ -1,5 +1,6 @@
 import os
 import secrets
+import shutil
 import stat
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -7,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from recourse import Executor, Policy
 from recourse_observe import open_archive
-from recourse_observe.archive import survey, write_archive
+from recourse_observe.archive import ArchiveObserver, survey, write_archive
 from recourse_observe.archive.bundle import bundle, is_bundle, unbundled
 from recourse_observe.archive.compact import compact
 from recourse_observe.archive.errors import ArchiveDamagedError, ArchiveError, ArchiveMissingError
+from recourse_observe.archive.leftovers import recover
 
 AT = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
@@ -224,3 +227,26 @@ def test_an_archive_that_never_holds_still_is_not_packed(archive: Path, tmp_path
         bundle(archive, tmp_path / "a.rarc", progress=replace)
 
     assert not (tmp_path / "a.rarc").exists()
+
+
+def test_a_segment_that_is_published_while_it_is_packed_is_packed(
+    archive: Path, tmp_path: Path
+) -> None:
+    with ArchiveObserver(tmp_path / "alive", service="web") as recorder:
+        Executor(policies=[Policy("a.B")], observers=[recorder]).call("a.B", lambda: None)
+        recorder.flush()
+        (living,) = (tmp_path / "alive" / "_live").glob("*/*.segment")
+        dead = archive / "_live" / living.parent.name / living.name
+        dead.parent.mkdir(parents=True)
+        shutil.copy(living, dead)
+    reached: list[int] = []
+
+    def publish(done: int, _of: int) -> None:
+        reached.append(done)
+        recover(archive)
+
+    bundle(archive, tmp_path / "a.rarc", progress=publish)
+
+    assert reached.count(1) == 1
+    with open_archive(tmp_path / "a.rarc", trusted=True) as packed:
+        assert packed.coverage().calls == 5
