@@ -23,6 +23,7 @@ __all__ = [
     "OptionalSeconds",
     "Seconds",
     "block",
+    "check_block",
     "checked",
     "choice",
     "count",
@@ -185,6 +186,18 @@ def checked(path: str, field: Field, value: Any) -> Any:
     if field.kind is Kind.CHOICE:
         return type(field.default)(value)
     return field.block(value) if field.kind is Kind.REF and isinstance(value, str) else value
+
+
+def check_block(block: object, name: str) -> None:
+    """Bring every field of a frozen block to its own type.
+
+    Raises:
+        PolicyError: A value is of the wrong kind; names block and field.
+    """
+    for field in table(type(block)):
+        path = f"{name}.{field.name}" if name else field.name
+        used = checked(path, field, getattr(block, field.name))
+        object.__setattr__(block, field.name, used)
 
 
 _ALLOWED: Final = {

@@ -48,18 +48,6 @@ class CircuitKind(StrEnum):
     SLOW_CALL_RATE = "slow_call_rate"
 
 
-def check_block(block: object, name: str) -> None:
-    """Bring every field of a frozen block to its own type.
-
-    Raises:
-        PolicyError: A value is of the wrong kind; names block and field.
-    """
-    for field in fields.table(type(block)):
-        path = f"{name}.{field.name}" if name else field.name
-        used = fields.checked(path, field, getattr(block, field.name))
-        object.__setattr__(block, field.name, used)
-
-
 @dataclass(frozen=True, slots=True)
 class BudgetRef:
     """A budget by name, and what one retry or hedge takes from it."""
@@ -68,7 +56,7 @@ class BudgetRef:
     cost: int = fields.count(1, 1, 1000, "Units that one retry or hedge takes.")
 
     def __post_init__(self) -> None:
-        check_block(self, "budget")
+        fields.check_block(self, "budget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +92,7 @@ class RetryPolicy:
     )
 
     def __post_init__(self) -> None:
-        check_block(self, "retry")
+        fields.check_block(self, "retry")
 
     @classmethod
     def http(cls) -> Self:
@@ -170,7 +158,7 @@ class HedgePolicy:
     )
 
     def __post_init__(self) -> None:
-        check_block(self, "hedge")
+        fields.check_block(self, "hedge")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +204,7 @@ class CircuitPolicy:
     )
 
     def __post_init__(self) -> None:
-        check_block(self, "circuit")
+        fields.check_block(self, "circuit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +233,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", str(PolicyKey.parse(self.key)))
-        check_block(self, "")
+        fields.check_block(self, "")
 
     @classmethod
     def low_latency(cls, key: str | PolicyKey) -> Self:
