@@ -11,8 +11,7 @@ from collections.abc import (
     Iterator,
 )
 from contextvars import Context, copy_context
-from functools import partial
-from types import TracebackType
+from types import TracebackType, coroutine
 from typing import Any, Final, Self
 
 from recourse.context import AMBIENT
@@ -230,7 +229,7 @@ class _AsyncSource(_Within):
     async def first(self) -> None:
         """Open the source and fetch its first item: what the attempt's limit covers."""
         try:
-            self.item = await _Awaited(self._context, self._open())
+            self.item = await _awaited(self._context, self._open())
             if self.item is not _END:
                 self._run.came_s = self._call.now_s()
         except BaseException as error:  # the plan decides what passes on
@@ -244,12 +243,12 @@ class _AsyncSource(_Within):
         return await anext(self._items, _END)
 
     async def next(self) -> None:
-        self.item = await _Awaited(self._context, anext(self._items, _END))
+        self.item = await _awaited(self._context, anext(self._items, _END))
 
     async def close(self) -> None:
         close = getattr(self._items, "aclose", None)
         if close is not None:
-            await _Awaited(self._context, close())
+            await _awaited(self._context, close())
 
     async def close_quietly(self) -> None:
         try:
@@ -258,27 +257,20 @@ class _AsyncSource(_Within):
             return
 
 
-class _Awaited:
-    """Awaits in a given context, as part of the task that awaits it."""
-
-    def __init__(self, context: Context, work: Awaitable[Any]) -> None:
-        self._context = context
-        self._work = work
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        run = self._context.run
-        steps: Any = self._work.__await__()
-        resume: Any = partial(next, steps)
-        while True:
-            try:
-                waited_for = run(resume)
-            except StopIteration as end:
-                return end.value
-            finally:
-                # What was thrown in has a traceback that holds this frame.
-                resume = None
-            try:
-                yield waited_for
-                resume = partial(next, steps)
-            except BaseException as error:  # a cancellation, most likely: it is for the work
-                resume = partial(steps.throw, error)
+@coroutine
+def _awaited(context: Context, work: Awaitable[Any]) -> Generator[Any, Any, Any]:
+    """Await in a given context, as part of the task that awaits this."""
+    steps: Any = work.__await__()
+    step: tuple[Any, ...] = (next, steps)
+    while True:
+        try:
+            waited_for = context.run(*step)
+        except StopIteration as end:
+            return end.value
+        finally:
+            # Also because what was thrown in has a traceback that holds this frame.
+            step = (next, steps)
+        try:
+            yield waited_for
+        except BaseException as error:  # a cancellation, most likely: it is for the work
+            step = (steps.throw, error)
