@@ -110,7 +110,7 @@ async def test_hostile_notes_are_shown_and_lead_nowhere(
     async with app.run_test(size=SMALL) as pilot:
         text = await settled(app, pilot)
         assert "·]52;c;eA==·[/red]" in text
-        assert "1 lines of the notes could not be read" in text
+        assert "1 line of the notes could not be read" in text
         await pilot.press("enter")
         assert "this note is about no screen" in await settled(app, pilot)
         await pilot.press("j", "enter")

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from recourse_observe.text import plural
+
 if TYPE_CHECKING:
     from recourse_observe.notes import Kept, Note
 
@@ -27,7 +29,7 @@ class Notebook:
             self.trouble = str(error)
             return ()
         broken = self._kept.broken
-        self.trouble = f"{broken} lines of the notes could not be read" if broken else ""
+        self.trouble = f"{plural(broken, 'line')} of the notes could not be read" if broken else ""
         return self._kept.notes
 
     @property
