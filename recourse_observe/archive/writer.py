@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from recourse.clock import Clock, SystemClock
 from recourse.duration import seconds
 from recourse.events import Event
+from recourse_observe.archive.arguments import not_negative, positive
 from recourse_observe.archive.disk import Disk
 from recourse_observe.archive.errors import NotAnArchiveError
 from recourse_observe.archive.failure import without_error
@@ -103,6 +104,9 @@ class ArchiveObserver:
         self._root = Path(path).absolute()
         if os.path.exists(self._root) and not self._root.is_dir():  # noqa: PTH110  # it never raises
             raise NotAnArchiveError(os.fspath(path), "is a file; give a directory to write into")
+        positive(rotate_s=rotate_s, rotate_rows=rotate_rows, queue_size=queue_size)
+        positive(keep_s=keep_s, max_unpublished_bytes=max_unpublished_bytes)
+        not_negative(flush_interval_s=flush_interval_s, sync_interval_s=sync_interval_s)
         self._durability = Durability(durability)
         self._options = JournalOptions(
             service=service,

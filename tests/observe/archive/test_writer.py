@@ -7,6 +7,7 @@ import textwrap
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,31 @@ def test_a_file_is_no_directory(tmp_path: Path) -> None:
 
     with pytest.raises(NotAnArchiveError, match="is a file; give a directory to write into"):
         ArchiveObserver(path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"keep_s": -1},
+        {"keep_s": timedelta(0)},
+        {"max_unpublished_bytes": 0},
+        {"queue_size": 0},
+        {"rotate_rows": 0},
+        {"rotate_s": float("nan")},
+    ],
+)
+def test_a_limit_that_would_lose_everything_is_refused(root: Path, wrong: dict[str, Any]) -> None:
+    ((name, value),) = wrong.items()
+
+    with pytest.raises(ValueError, match="is not allowed; give a number above 0") as refused:
+        ArchiveObserver(root, **wrong)
+
+    assert str(refused.value).startswith(f"{name} {value!r}")
+
+
+def test_a_pause_below_zero_is_refused(root: Path) -> None:
+    with pytest.raises(ValueError, match="flush_interval_s -1 is not allowed"):
+        ArchiveObserver(root, flush_interval_s=-1)
 
 
 def test_another_durability_is_refused(root: Path) -> None:
