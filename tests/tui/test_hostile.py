@@ -99,7 +99,9 @@ def test_stories_of_any_text_are_harmless(text: str, width: int) -> None:
 
     assert_harmless(head, *rows, *side_lines(one, 38), *headline(one, width), *lines)
     assert_harmless(*proof(1, one.facts[0], width), breadcrumb([printable(text)], "facts", width))
-    assert list(stops.values()) == [one.facts[0], one.evidence[0]]
+    about = [one.facts[0], one.evidence[0], *one.checked, *one.cannot_know]
+    assert list(stops.values()) == about
+    assert max(stops) < len(lines)
 
 
 @given(TEXT, WIDTHS)

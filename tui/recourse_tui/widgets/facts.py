@@ -113,7 +113,7 @@ def _add_section(
         if not number:
             lines.append(inked())
         stops[len(lines)] = about
-        for row in wrap(printable(text), width - _TITLE - 2):
+        for row in wrap(printable(text), width - _TITLE - 2) or [""]:
             named = "" if number or lines[-1] != inked() else title
             lines.append(inked(" ", Span(cell(named, _TITLE), Ink.HEAD), row))
 
