@@ -34,12 +34,16 @@ class Lines:
     Args:
         levels: Levels by name of the line (``debug``, ``info``, ``warning``, ``error``, ``off``),
             in place of the usual ones.
+        every_budget_decision: Whether budgets that let pass are told, too: ``debug``.
 
     Raises:
         ValueError: There is no such line, or no such level.
     """
 
-    def __init__(self, levels: Mapping[str, str] | None) -> None:
+    def __init__(
+        self, levels: Mapping[str, str] | None, *, every_budget_decision: bool = False
+    ) -> None:
+        self._every_budget_decision = every_budget_decision
         self._levels = {name: _level(name, level) for name, level in (levels or {}).items()}
         self._failed: dict[CallInfo, events.AttemptEnd] = {}
         self._policies: dict[str, tuple[str, str, str]] = {}
@@ -80,9 +84,10 @@ class Lines:
         )
 
     def _budget(self, event: events.BudgetDecision) -> list[Line]:
-        if event.allowed:
+        if event.allowed and not self._every_budget_decision:
             return []
-        return self._line(attributes.BUDGET_DECISION, logging.WARNING, lambda: _budget(event))
+        level = logging.DEBUG if event.allowed else logging.WARNING
+        return self._line(attributes.BUDGET_DECISION, level, lambda: _budget(event))
 
     def _hedge(self, event: events.HedgeSpawn) -> list[Line]:
         return self._line(attributes.HEDGE_SPAWN, logging.INFO, lambda: _hedge(event))

@@ -37,6 +37,7 @@ class StructlogObserver:
             processors.
         exc_info: Whether the line of a failed call carries the exception itself. Its text and
             traceback are not redacted.
+        every_budget_decision: Whether budgets that let pass are told, too: ``debug``.
 
     Raises:
         ValueError: ``levels`` names no line, or no level.
@@ -49,9 +50,10 @@ class StructlogObserver:
         *,
         bind_context: bool = True,
         exc_info: bool = False,
+        every_budget_decision: bool = False,
     ) -> None:
         self._logger = structlog.get_logger("recourse") if logger is None else logger
-        self._lines = Lines(levels)
+        self._lines = Lines(levels, every_budget_decision=every_budget_decision)
         self.hears: Final = self._lines.hears | {events.CallStart}
         self._bind_context = bind_context
         self._exc_info = exc_info

@@ -21,6 +21,7 @@ class LoggingObserver:
         levels: Levels by name of the line, in place of the usual ones; ``off`` leaves it out.
         exc_info: Whether the line of a failed call carries the exception itself. Its text and
             traceback are not redacted.
+        every_budget_decision: Whether budgets that let pass are told, too: ``debug``.
 
     Raises:
         ValueError: ``levels`` names no line, or no level.
@@ -32,9 +33,10 @@ class LoggingObserver:
         levels: Mapping[str, str] | None = None,
         *,
         exc_info: bool = False,
+        every_budget_decision: bool = False,
     ) -> None:
         self._logger = logger or _LOG
-        self._lines = Lines(levels)
+        self._lines = Lines(levels, every_budget_decision=every_budget_decision)
         self.hears: Final = self._lines.hears
         self._exc_info = exc_info
 

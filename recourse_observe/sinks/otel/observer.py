@@ -68,6 +68,7 @@ class OTelObserver:
         meter_provider: Where metrics go, likewise.
         logger_provider: Where log records go, likewise.
         key_limit: Keys with metrics of their own; further ones are written as ``_overflow``.
+        every_budget_decision: Whether budgets that let pass are told beside those that deny.
 
     Raises:
         ValueError: ``mode`` or ``exceptions`` is another word, or ``key_limit`` is negative.
@@ -86,6 +87,7 @@ class OTelObserver:
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
         key_limit: int = 200,
+        every_budget_decision: bool = False,
     ) -> None:
         chosen, where = _one_of(Mode, "mode", mode), _one_of(Where, "exceptions", exceptions)
         if key_limit < 0:
@@ -95,6 +97,7 @@ class OTelObserver:
         self._tracer = get_tracer(_SCOPE, release, tracer_provider, _SCHEMA_URL)
         logger = get_logger(_SCOPE, release, logger_provider, _SCHEMA_URL)
         self._span_kind = span_kind
+        self._every_budget_decision = every_budget_decision
         self._exceptions = Exceptions(where, logger, logger_provider, os.environ)
         self._children = ChildSpans(self._tracer) if chosen is Mode.CHILD_SPANS else None
         self._in_logs = chosen is Mode.LOG_EVENTS
@@ -234,7 +237,7 @@ class OTelObserver:
         call = self._calls.get(event.call)
         if self._metrics is not None and call is not None:
             self._metrics.budget(event, call.context)
-        if not event.allowed:
+        if self._every_budget_decision or not event.allowed:
             facts = partial(values.budget_decision, event)
             self._write(call, attributes.BUDGET_DECISION, event, facts)
 

@@ -14,6 +14,7 @@ from recourse_observe.attributes import ATTRIBUTES
 from recourse_observe.sinks.logs import StructlogObserver, add_trace_context
 
 KEY = "payments.Charge"
+BUDGET = "recourse.budget.decision"
 TWICE = Policy(KEY, retry=RetryPolicy(max_attempts=2, jitter="none"))
 
 
@@ -111,6 +112,14 @@ def test_everything_has_its_level(
     scenarios[name](StructlogObserver())
 
     assert [f"{line['log_level']} {line['event']}" for line in lines] == expected
+
+
+def test_budgets_that_let_pass_are_told_when_asked(lines: Any, scenarios: Any) -> None:
+    scenarios["budget_denial"](StructlogObserver(every_budget_decision=True))
+
+    told = [(line["budget_allowed"], line["log_level"]) for line in of(lines, BUDGET)]
+    assert told[-1] == (False, "warning")
+    assert set(told[:-1]) == {(True, "debug")}
 
 
 def test_a_breaker_that_opens_is_a_warning(lines: Any, scenarios: Any) -> None:

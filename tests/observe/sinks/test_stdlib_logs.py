@@ -31,6 +31,16 @@ def test_a_logger_and_levels_can_be_given(caplog: pytest.LogCaptureFixture, scen
     assert [(r.name, r.levelname) for r in caplog.records] == [("shop", "DEBUG")]
 
 
+def test_budgets_that_let_pass_are_told_when_asked(
+    caplog: pytest.LogCaptureFixture, scenarios: Any
+) -> None:
+    with caplog.at_level(logging.DEBUG, "recourse.calls"):
+        scenarios["budget_denial"](LoggingObserver(every_budget_decision=True))
+
+    told = [each for each in caplog.records if "recourse.budget.decision" in each.getMessage()]
+    assert [each.levelname for each in told][-2:] == ["DEBUG", "WARNING"]
+
+
 def test_the_exception_is_written_when_asked(caplog: pytest.LogCaptureFixture) -> None:
     def refuse() -> None:
         raise ConnectionRefusedError

@@ -486,6 +486,19 @@ def test_hedged_runs_that_a_deadline_cuts_off_are_errors(telemetry: Any, mode: s
     assert "hedges" in [facts.get("recourse.budget.name") for facts in cut]
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_budgets_that_let_pass_are_told_when_asked(
+    telemetry: Any, scenarios: Any, *, asked: bool
+) -> None:
+    scenarios["budget_denial"](telemetry.observer(every_budget_decision=asked))
+
+    [call] = telemetry.spans(KEY)
+    decisions = [event for event in call.events if event.name == "recourse.budget.decision"]
+    allowed = [each.attributes["recourse.budget.allowed"] for each in decisions]
+    assert allowed[-1] is False
+    assert (True in allowed) is asked
+
+
 def test_a_run_left_behind_says_why(telemetry: Any) -> None:
     gate = threading.Event()
     observer = telemetry.observer()
