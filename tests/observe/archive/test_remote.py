@@ -222,16 +222,16 @@ def test_an_archive_of_damaged_files_alone_is_damaged(archive: Path) -> None:
 
 CRASHING = """
 import os, sys
-from recourse_observe.archive import reader, worker
+from recourse_observe.archive import findings, worker
 
-really = reader.validate
+really = findings.validate
 
 def validate(path, table):
     if {mark!r} in path.name:
         os.kill(os.getpid(), 11)
     return really(path, table)
 
-reader.validate = validate
+findings.validate = validate
 sys.exit(worker.main(sys.argv[1:]))
 """
 
@@ -345,7 +345,7 @@ def test_a_worker_that_does_not_stop_is_ended(archive: Path) -> None:
         answer = pool.submit(store.arrow, SLOW)
         started(store)
         store.interrupt()
-        with pytest.raises(WorkerLostError):
+        with pytest.raises(Superseded):
             answer.result(20)
 
 
