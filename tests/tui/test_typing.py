@@ -95,7 +95,7 @@ async def test_history_marks_zoom_scale_and_the_marked_line(
     async with app.run_test(size=(120, 40)) as pilot:
         hands = Hands(app, pilot, settled)
         first = await settled(app, pilot)
-        assert "shared scale" in await hands.press("S")
+        assert "one scale" in await hands.press("S")
         assert await hands.press("S") == first
         zoomed = await hands.press("z")
         assert "09:00" not in zoomed.splitlines()[3]

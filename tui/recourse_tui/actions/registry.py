@@ -61,11 +61,11 @@ def _handled(screen: str, name: str, action: Action) -> Binding:
 
 
 def _at_once(screen: str, name: str, action: Action) -> list[Binding]:
-    """A key that opens the prompt is obeyed before the next one is handed to anybody.
+    """A key that opens the prompt or a screen is obeyed before the next one is handed to anybody.
 
     Otherwise ``/`` and ``lost`` in one go, pasted or over a slow line, would be a filter that nobody types and four commands.
     """
-    if not action.opens_prompt:
+    if not action.opens_prompt and not action.handler.startswith("app.visit"):
         return []
     handler = f"type_now('{name}')"
     return [
