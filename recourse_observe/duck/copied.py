@@ -26,7 +26,8 @@ def rows_of(files: Files) -> Any:
 
 
 def _read(files: Files, path: Path) -> Any:
-    words = [files.theirs(word) for word in files.words]
+    present = files.words if files.columns is None else files.words & files.columns
+    words = [files.theirs(word) for word in present]
     columns = None if files.columns is None else sorted(map(files.theirs, files.columns))
     with pq.ParquetFile(
         str(path), read_dictionary=words, page_checksum_verification=True

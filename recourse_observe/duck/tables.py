@@ -125,9 +125,9 @@ class Tables:
         return None
 
     def _copy(self, part: Any, source: str) -> None:
-        """Make a table of the rows: that every cursor sees."""
+        """Make a table of the rows, that every cursor sees; one may be left of a view that failed."""
         self.database.register("given", _rows(part))
-        self.database.execute(f"CREATE TABLE {source} AS FROM given")  # names are ours
+        self.database.execute(f"CREATE OR REPLACE TABLE {source} AS FROM given")  # names are ours
         self.database.unregister("given")
 
 

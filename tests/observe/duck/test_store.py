@@ -203,3 +203,25 @@ def test_a_wrong_name_is_answered_with_all_that_may_be_meant() -> None:
             store.rows("SELECT * FROM leters")
         with pytest.raises(QueryError, match="leters"):
             store.rows("SELECT * FROM leters")
+
+
+def test_a_file_without_one_of_the_words_is_read_all_the_same(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"key": ["a"]}), tmp_path / "old.parquet")
+    files = Files(
+        paths=(tmp_path / "old.parquet",),
+        columns=frozenset({"key"}),
+        words=frozenset({"key", "region"}),
+    )
+    view = View(columns={"key": "VARCHAR", "region": "VARCHAR"}, parts=(files,))
+    with Store({"calls": view}, sandboxed=True) as store:
+        assert store.rows("SELECT key, region FROM calls") == [("a", None)]
+
+
+def test_damage_is_the_same_damage_when_the_question_comes_again(tmp_path: Path) -> None:
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1")
+    files = Files(paths=(tmp_path / "bad.parquet",), columns=frozenset({"n"}))
+    view = View(columns={"n": "BIGINT"}, parts=(pa.table({"n": [1]}), files))
+    with Store({"numbers": view}, sandboxed=True) as store:
+        for _ in range(2):
+            with pytest.raises(DamagedError, match="footer"):
+                store.rows("SELECT n FROM numbers")
