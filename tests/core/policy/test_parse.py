@@ -179,8 +179,8 @@ def test_an_unknown_name_far_from_all_others_is_answered_with_what_is_allowed() 
             'payments Charge is not known; put the key in quotes: "payments.Charge"',
         ),
         (
-            {"policies": {"a.B": {"circuit": {"treshold": {"retry": 1}}}}},
-            "a.B circuit.treshold is not known; did you mean 'threshold'?",
+            {"policies": {"a.B": {"circuit": {"thrishold": {"retry": 1}}}}},
+            "a.B circuit.thrishold is not known; did you mean 'threshold'?",
         ),
         (
             {"policies": {"a.B": {"retires": {"max_attempts": 4}}}},
