@@ -160,7 +160,7 @@ def test_what_is_no_directory_cannot_be_compacted(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("")
 
-    with pytest.raises(ArchiveError, match="cannot be changed"):
+    with pytest.raises(ArchiveError, match="only a directory can be changed"):
         compact(path)
 
 
