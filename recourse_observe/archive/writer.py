@@ -33,7 +33,7 @@ _LOG: Final = logging.getLogger("recourse.archive")
 _EXIT_S: Final = 5.0
 _PAUSE_S: Final = 0.002
 # The rest of the interval is for getting a turn among busy threads, and for writing.
-_GATHERING: Final = 0.5
+_GATHERING: Final = 0.2
 # Fewer than one call in a hundred has to work through so many, a quarter of a millisecond long, and
 # they are fewer objects than make the garbage collector look.
 _TOGETHER: Final = 128
