@@ -12,7 +12,11 @@ _MOST_FILES: Final = 64
 
 
 def place(archive: str | os.PathLike[str]) -> Path:
-    """Where it is kept of an archive."""
+    """Where it is kept of an archive.
+
+    Raises:
+        RuntimeError: Nobody knows where the user is at home, as in containers of unknown users.
+    """
     from hashlib import sha256  # not everybody keeps something
 
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -22,11 +26,11 @@ def place(archive: str | os.PathLike[str]) -> Path:
 
 def keep(archive: str | os.PathLike[str], said: bytes) -> None:
     """Keep it, if the folder can be written to, and let go of what was kept longest ago."""
-    target = place(archive)
-    aside = target.with_suffix(f".{os.getpid()}.tmp")
     if len(said) > MOST_BYTES:
         return
-    with suppress(OSError):
+    with suppress(OSError, RuntimeError):
+        target = place(archive)
+        aside = target.with_suffix(f".{os.getpid()}.tmp")
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:

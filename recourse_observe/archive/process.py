@@ -8,12 +8,15 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO, Final, NoReturn, TypeAlias
 
 __all__ = ["Forked", "Process", "Spawned", "can_fork"]
 
 _HEAVY: Final = frozenset(("duckdb", "numpy", "pyarrow", "textual"))
 """Libraries with threads and locks of their own, which a copy of the process would miss."""
+
+_OPEN: Final = Path("/proc/self/fd")
 
 
 class Spawned:
@@ -93,7 +96,7 @@ Process: TypeAlias = Forked | Spawned
 def can_fork() -> bool:
     """Whether a copy of this process would be whole: on Linux, without threads and what starts them."""
     is_alone = threading.active_count() == 1 and not _HEAVY & sys.modules.keys()
-    return is_alone and hasattr(os, "pidfd_open")
+    return is_alone and hasattr(os, "pidfd_open") and _OPEN.is_dir()
 
 
 def _become(run: Callable[[], NoReturn], heard: int, said: int) -> NoReturn:
@@ -101,7 +104,8 @@ def _become(run: Callable[[], NoReturn], heard: int, said: int) -> NoReturn:
         os.dup2(heard, 0)
         os.dup2(said, 1)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        # The limit of the system may be a thousand million, and closing so many takes minutes.
+        os.closerange(3, 1 + max(int(one.name) for one in _OPEN.iterdir()))
         atexit._clear()  # noqa: SLF001  # what is to be done at the end is not ours
         sys.path[:] = [path for path in sys.path if path not in {"", os.getcwd()}]  # noqa: PTH109
         run()

@@ -72,7 +72,7 @@ def recall(root: str | os.PathLike[str]) -> Remembered:
             return Remembered()
         shapes = [_shape(*one) for one in said["shapes"]]
         found = [_file(Path(root), shapes, *entry) for entry in said["files"]]
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError):
         return Remembered()
     return Remembered(
         files={file.path: file for file, _ in found},

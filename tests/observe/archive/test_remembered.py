@@ -200,3 +200,14 @@ def test_without_a_folder_to_write_to_nothing_is_kept(
     keep(archive, written(archive, survey(archive).paths.values(), ()))
 
     assert recall(archive) == Remembered()
+
+
+def test_a_user_without_a_home_is_answered_and_nothing_is_kept(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 1_234_567_890)
+
+    assert look(archive).rows("SELECT count(*) FROM calls") == [(3,)]
+    assert recall(archive) == Remembered()
