@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
 
 from recourse_observe.archive import write_archive
+from recourse_observe.notes import notes_path
 from recourse_tui.app import RecourseApp
 from recourse_tui.screens.opened import Opened, read
 from recourse_tui.screens.view import View
@@ -247,13 +248,17 @@ def opened(archive_path: Callable[[str], str]) -> Iterator[Callable[[str], Opene
 @pytest.fixture
 def app_on(
     archive_path: Callable[[str], str], opened: Callable[[str], Opened]
-) -> Callable[..., RecourseApp]:
-    """The app on an archive of a kind."""
+) -> Iterator[Callable[..., RecourseApp]]:
+    """The app on an archive of a kind, which other tests look at too: it stays as it is."""
+    places: set[Path] = set()
 
     def make(kind: str, **options: Any) -> RecourseApp:
+        places.add(Path(archive_path(kind)))
         return RecourseApp(archive_path(kind), reader=lambda: opened(kind), **options)
 
-    return make
+    yield make
+    kept = [place for place in places if notes_path(place).exists()]
+    assert not kept, "keep notes beside a copy: the next test would find them"
 
 
 def is_busy(app: RecourseApp) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -9,6 +10,7 @@ from textual.pilot import Pilot
 
 from recourse_observe.cli import main
 from recourse_tui.app import RecourseApp
+from recourse_tui.screens.opened import Opened
 
 AppOn: TypeAlias = Callable[..., RecourseApp]
 Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
@@ -77,9 +79,10 @@ async def test_a_marked_call_is_the_one_to_stand_beside(app_on: AppOn, settled: 
 
 
 async def test_two_calls_side_by_side_have_a_link_and_a_bookmark(
-    app_on: AppOn, settled: Settled
+    opened: Callable[[str], Opened], settled: Settled, tmp_path: Path
 ) -> None:
-    app = app_on("incident")
+    app = RecourseApp(str(tmp_path / "incident"), reader=lambda: opened("incident"))
+    (tmp_path / "incident").mkdir()
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(app, pilot)
         await pilot.press("5")
