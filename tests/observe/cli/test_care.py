@@ -175,12 +175,13 @@ def test_what_is_old_is_removed(archive: Path, capsys: pytest.CaptureFixture[str
     before = ["prune", archive, "--before", "2026-11-21T11:00"]
     code, out, _ = run(capsys, *before, "--dry-run")
     assert code == 0
-    assert out.startswith("4 files would be removed: 2,3")
+    said = "4 files that ended before 2026-11-21T11:00:00Z, 2,3"
+    assert out.startswith(f"would be removed: {said}")
     assert (
         json.loads(run(capsys, "prune", archive, "--older-than", "100w", "--json")[1])["files"] == 0
     )
 
-    assert run(capsys, *before)[1].startswith("4 files removed: ")
+    assert run(capsys, *before)[1].startswith(f"removed: {said}")
     assert run(capsys, "check", archive)[0] == 5
 
 
@@ -191,6 +192,8 @@ def test_what_is_old_is_removed(archive: Path, capsys: pytest.CaptureFixture[str
         (["--older-than", "3d", "--before", "2026-01-01"], "give --older-than or --before"),
         (["--older-than", "3y"], "age '3y' is none; give a number with h, d or w"),
         (["--before", "soon"], "'soon'"),
+        (["--before", "+2h"], "time '+2h' counts from the archive's first moment, which goes"),
+        (["--before", "9999-12-31T23:59-14:00"], "use a moment before the year 10000"),
     ],
 )
 def test_an_age_has_to_be_said(
@@ -200,6 +203,57 @@ def test_an_age_has_to_be_said(
 
     assert code == 2
     assert said in err
+
+
+@pytest.mark.slow
+def test_a_time_of_day_is_one_of_the_archive_s_day(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    early, late = (["prune", archive, "--before", at, "--json"] for at in ("09:59", "11:00"))
+    said = [json.loads(run(capsys, *argv, "--dry-run")[1]) for argv in (early, late)]
+
+    assert [one["before"][:16] for one in said] == ["2026-11-21T09:59", "2026-11-21T11:00"]
+    assert [one["files"] for one in said] == [0, 4]
+
+
+@pytest.mark.slow
+def test_a_time_of_day_of_an_archive_of_many_days_is_refused(
+    archive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = {"call_id": "z", "key": "k", "started_at": T0 + 3 * 86_400 * S}
+    write_archive(archive, {"calls": [late]}, instance="late")
+    names = sorted(archive.rglob("*.parquet"))
+
+    code, out, err = run(capsys, "prune", archive, "--before", "11:00")
+
+    assert (code, out) == (2, "")
+    assert "'11:00' may be of any day from 2026-11-21T10:00:00Z to 2026-11-24T10:00:00Z" in err
+    assert "give its day, for example 2026-11-21T10:02" in err
+    assert sorted(archive.rglob("*.parquet")) == names
+
+
+def test_a_person_is_asked_before_anything_is_removed(
+    archive: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Person(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    until = ("--before", "2026-11-21T11:00")
+    names = sorted(archive.rglob("*.parquet"))
+    monkeypatch.setattr(sys, "stdin", Person("n\n"))
+    code, out, err = run(capsys, "prune", archive, *until)
+    assert (code, out[:16]) == (0, "would be removed")
+    assert "4 files that ended before 2026-11-21T11:00:00Z" in err
+    assert sorted(archive.rglob("*.parquet")) == names
+
+    monkeypatch.setattr(sys, "stdin", Person(""))
+    assert run(capsys, "prune", archive, *until)[0] == 130
+    assert sorted(archive.rglob("*.parquet")) == names
+
+    monkeypatch.setattr(sys, "stdin", Person("y\n"))
+    assert run(capsys, "prune", archive, *until)[1].startswith("removed: 4 files")
+    assert run(capsys, "prune", archive, "--older-than", "1h", "--yes")[0] == 5
 
 
 # ------------------------------------------------------------ tail
