@@ -1,15 +1,22 @@
 """What a forked child must not inherit: locks that are held, threads that it does not have.
 
 A thread may hold a lock in the moment another one forks; the child inherits the lock, but not the
-thread that would release it.
+thread that would release it. Locks of our own are renewed there; what a library in C holds cannot
+be, so a fork waits until nobody is in the middle of it.
 """
 
 import os
 import threading
 import weakref
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import TracebackType
 from typing import Final, Protocol
 
-__all__ = ["Mutex", "Renewable", "renew_all", "renew_in_child"]
+__all__ = ["ForkGate", "Mutex", "Renewable", "renew_all", "renew_in_child"]
+
+FORK_WAITS_S = 1.0
+"""How long a fork waits for a gate: the disk that its holder waits for may hang for ever."""
 
 
 class Renewable(Protocol):
@@ -40,6 +47,52 @@ class Mutex:
         self.lock: threading.Lock = threading.Lock()
 
 
+class ForkGate:
+    """No thread forks while it is held: ``with gate:``, and ``with gate.opened():`` now and then in it.
+
+    For work in a library whose locks a child could not renew. A fork does not wait for ever.
+    """
+
+    __slots__ = ("__weakref__", "_lock")
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_in_child(self)
+        _GATES.add(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+    @contextmanager
+    def opened(self) -> Generator[None]:
+        """Let those fork who wait for it; held again afterwards."""
+        self._lock.release()
+        try:
+            yield
+        finally:
+            self._lock.acquire()
+
+    def renew(self) -> None:
+        """Forget who holds it."""
+        self._lock = threading.Lock()
+
+    def shut(self) -> bool:
+        """Hold it for a fork; whether nobody else does."""
+        return self._lock.acquire(timeout=FORK_WAITS_S)
+
+    def let_go(self) -> None:
+        """Hold it no more."""
+        self._lock.release()
+
+
 def renew_in_child(thing: Renewable) -> None:
     """Have ``thing`` start anew in every child that this process forks."""
     _RENEWED.add(thing)
@@ -51,7 +104,23 @@ def renew_all() -> None:
         thing.renew()
 
 
+def _shut_gates() -> None:
+    _SHUT[threading.get_ident()] = [gate for gate in tuple(_GATES) if gate.shut()]
+
+
+def _let_gates_go() -> None:
+    for gate in _SHUT.pop(threading.get_ident(), ()):
+        gate.let_go()
+
+
+def _born() -> None:
+    _SHUT.clear()
+    renew_all()
+
+
 # Module state, because a fork hook cannot be taken back: one hook, which keeps nothing alive.
 _RENEWED: Final[weakref.WeakSet[Renewable]] = weakref.WeakSet()
+_GATES: Final[weakref.WeakSet[ForkGate]] = weakref.WeakSet()
+_SHUT: Final[dict[int, list[ForkGate]]] = {}  # by the threads that fork just now
 if hasattr(os, "register_at_fork"):  # pragma: no branch  # Windows does not fork
-    os.register_at_fork(after_in_child=renew_all)
+    os.register_at_fork(before=_shut_gates, after_in_parent=_let_gates_go, after_in_child=_born)

@@ -60,12 +60,18 @@ def _boot() -> str:
 
 
 class Lock:
-    """Held as long as the process lives; the operating system gives it back when it dies."""
+    """Held as long as the process lives; the operating system gives it back when it dies.
+
+    Raises:
+        FileNotFoundError: The folder is gone, or went while we took its lock.
+        OSError: Somebody else holds it, or the disk refuses.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._descriptor = os.open(folder / _LOCK, _MINE, 0o644)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.stat(folder / _LOCK)  # noqa: PTH116  # a lock that lies nowhere tells nobody that we live
         except OSError:
             os.close(self._descriptor)
             raise

@@ -184,6 +184,14 @@ class Journal:
         if self._segment is not None:
             self._segment.close()
 
+    def _locked(self, *, durable: bool) -> Lock:
+        """The lock of our folder: an empty one that nobody holds is tidied away as a dead writer's."""
+        try:
+            return Lock(self.folder)
+        except FileNotFoundError:
+            self._disk.folder(self.folder, durable=durable)
+            return Lock(self.folder)
+
     def _begin(self) -> SegmentWriter:
         self._check_room()
         if not self.source.instance:
@@ -191,7 +199,7 @@ class Journal:
         is_synced = self._options.sync_s is not None
         self._disk.folder(self.folder, durable=is_synced)
         if self._lock is None:
-            self._lock = Lock(self.folder)
+            self._lock = self._locked(durable=is_synced)
         write_marker(self._root, self._disk)
         head = SegmentHead(
             source=self.source,

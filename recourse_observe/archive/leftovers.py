@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -94,11 +94,18 @@ def _own(data: SegmentData, path: Path, sequence: int) -> SegmentData:
     return data
 
 
-def recover(root: Path, disk: Disk = DISK) -> dict[str, int]:
+def recover(
+    root: Path, disk: Disk = DISK, pause: Callable[[], object] = lambda: None
+) -> dict[str, int]:
     """Publish what dead writers left in ``_live``; the rows of each.
 
     A folder whose writer lives, and one that somebody else is recovering, is left alone, and so is
     a segment that cannot be read: readers name it.
+
+    Args:
+        root: The archive.
+        disk: The file operations.
+        pause: Called between steps, so that other threads get a turn.
     """
     found: dict[str, int] = {}
     for folder in live_folders(root):
@@ -109,7 +116,7 @@ def recover(root: Path, disk: Disk = DISK) -> dict[str, int]:
         except OSError:
             continue
         try:
-            found[folder.name] = _recover_one(root, folder, disk)
+            found[folder.name] = _recover_one(root, folder, disk, pause)
         except Exception as error:  # the next start tries again; readers name what is crafted
             _LOG.warning("segments of %s cannot be recovered (%s)", folder.name, error)
         finally:
@@ -117,7 +124,7 @@ def recover(root: Path, disk: Disk = DISK) -> dict[str, int]:
     return found
 
 
-def _recover_one(root: Path, folder: Path, disk: Disk) -> int:
+def _recover_one(root: Path, folder: Path, disk: Disk, pause: Callable[[], object]) -> int:
     files = _files_of(root, folder.name)
     published = {sequence for table, sequence in files if table == "calls"}
     rows = 0
@@ -128,7 +135,7 @@ def _recover_one(root: Path, folder: Path, disk: Disk) -> int:
         if one.data is not None:
             if one.is_damaged:
                 _keep(root, one, disk)
-            rows += publish_segment(root, one.path, one.data, disk=disk)
+            rows += publish_segment(root, one.path, one.data, pause, disk)
         elif not one.problem:
             disk.remove(one.path)
     for sequence, path in segments_of(folder):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from recourse.clock import Clock
+from recourse.locks import ForkGate
 from recourse_observe.archive.disk import Disk
 from recourse_observe.archive.journal import Ended
 from recourse_observe.archive.leftovers import recover
@@ -25,7 +26,8 @@ _EXPIRY_S: Final = 600.0
 class Publisher:
     """Publishes segments, dead writers' first, and removes what is older than is kept.
 
-    All of it may take long: it is done beside the writing, by one thread at a time.
+    All of it may take long: it is done beside the writing, by one thread at a time. Nobody forks but
+    between steps: a child would wait for ever for what Arrow holds in the middle of one.
 
     Args:
         root: The archive.
@@ -52,6 +54,7 @@ class Publisher:
         self._disk = disk
         self._rest = rest
         self._working = threading.Lock()
+        self._forks = ForkGate()
         self._trouble = Trouble(f"archive {root}: segments cannot be published")
         self._recovered = False
         self._next_expiry_s = 0.0
@@ -68,12 +71,12 @@ class Publisher:
 
     def recover(self) -> dict[str, int]:
         """Publish what dead writers left, the first time; the rows of each."""
-        with self._working:
+        with self._working, self._forks:
             if self._recovered:
                 return {}
             self._recovered = True
             try:
-                return recover(self._root, self._disk)
+                return recover(self._root, self._disk, self._between_steps)
             except OSError:  # it will be seen again when we write ourselves
                 return {}
 
@@ -85,7 +88,7 @@ class Publisher:
             is_last: Whether no segment follows: then calls in flight get their rows.
         """
         ended = self._ended
-        with self._working:
+        with self._working, self._forks:
             for _ in range(min(count, len(ended))):  # another thread may have been here first
                 if not self._published(ended[0].path, is_last=is_last and len(ended) == 1):
                     return
@@ -95,16 +98,20 @@ class Publisher:
         """Remove what is older than is kept, now and then."""
         if self._keep_s is None or not self._expiry_is_due():
             return
-        with self._working:
+        with self._working, self._forks:
             self._next_expiry_s = self._clock.monotonic_s() + _EXPIRY_S
             before_us = self._clock.time_unix_ns() // 1000 - round(self._keep_s * 1e6)
             try:
-                removed = expire(self._root, before_us, self._disk, self._rest)
+                removed = expire(self._root, before_us, self._disk, self._between_steps)
             except OSError as error:
                 _LOG.warning("archive %s: old files cannot be removed (%s)", self._root, error)
             else:
                 if removed:
                     _LOG.info("archive %s: %d old files were removed", self._root, removed)
+
+    def _between_steps(self) -> None:
+        with self._forks.opened():
+            self._rest()
 
     def _expiry_is_due(self) -> bool:
         return self._keep_s is not None and self._clock.monotonic_s() >= self._next_expiry_s
@@ -112,10 +119,10 @@ class Publisher:
     def _published(self, path: Path, *, is_last: bool) -> bool:
         """Whether nothing is left to do for this segment."""
         try:
-            data = read_segment(path, self._rest)
+            data = read_segment(path, self._between_steps)
             if is_last:
                 settle_in_flight([data])
-            publish_segment(self._root, path, data, self._rest, self._disk)
+            publish_segment(self._root, path, data, self._between_steps, self._disk)
         except FileNotFoundError:
             pass  # somebody removed it
         except OSError as error:

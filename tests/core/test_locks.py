@@ -1,12 +1,14 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from recourse import locks
-from recourse.locks import Mutex
+from recourse.locks import ForkGate, Mutex
 
 
 def test_a_mutex_holds_one_lock_until_it_is_renewed() -> None:
@@ -64,3 +66,70 @@ def test_r78_a_forked_child_finds_a_lock_free_that_another_thread_held() -> None
     thread.join()
 
     assert os.waitpid(pid, 0)[1] == 0
+
+
+FORKS = """
+import os, sys, threading
+from recourse import locks
+
+os.register_at_fork(before=lambda: forking.set())  # what comes last is run first
+locks.FORK_WAITS_S = {patience}
+forking, held, inside, over = threading.Event(), threading.Event(), [], threading.Event()
+gate = locks.ForkGate()
+
+def work():
+    with gate:
+        inside.append("first step")
+        held.set()
+        forking.wait()
+        sum(range(100_000))
+        {between}
+    over.wait()
+
+thread = threading.Thread(target=work)
+thread.start()
+held.wait()
+child = os.fork()
+if child == 0:
+    with gate:
+        os._exit(len(inside))
+over.set()
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize(
+    ("between", "inside"),
+    [
+        ("inside.clear()", 0),
+        ("inside.clear()\n        with gate.opened(): over.wait()\n        inside.append(1)", 0),
+        ("over.wait()", 1),
+    ],
+    ids=["waits for the end", "waits for a pause", "does not wait for ever"],
+)
+@pytest.mark.slow
+def test_r78_a_fork_waits_until_nobody_is_in_the_middle_of_a_library(
+    between: str, inside: int
+) -> None:
+    program = FORKS.format(between=between, patience=0.1 if inside else 20)
+
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=25, check=False)
+
+    assert done.returncode == inside
+
+
+def test_forks_at_once_let_go_of_what_they_held_themselves() -> None:
+    gate = ForkGate()
+    locks._shut_gates()
+    other = threading.Thread(target=locks._let_gates_go)  # it did not get hold of the gate
+    other.start()
+    other.join()
+
+    held = not gate.shut()
+    locks._let_gates_go()
+
+    assert held
+    assert gate.shut()
+    gate.let_go()

@@ -1,3 +1,4 @@
+import fcntl
 import os
 from pathlib import Path
 
@@ -50,6 +51,21 @@ def test_a_lock_is_held_by_one_and_released_with_its_descriptor(tmp_path: Path) 
     lock.release()
     assert not is_alive(tmp_path)
     Lock(tmp_path).release()
+
+
+def test_a_lock_that_was_taken_away_meanwhile_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+
+    def tidied_first(descriptor: int, how: int) -> None:
+        (tmp_path / "lock").unlink()
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", tidied_first)
+
+    with pytest.raises(FileNotFoundError):
+        Lock(tmp_path)
 
 
 def test_what_is_not_there_has_no_folders_and_no_segments(tmp_path: Path) -> None:

@@ -297,6 +297,32 @@ def test_a_writer_says_how_much_of_it_a_crash_may_cost(
     assert ask("SELECT detail FROM recorder WHERE event = 'started'") == [(detail,)]
 
 
+class Tidied(Disk):
+    """A disk on which somebody who recovers takes a new writer's folder for a dead one's."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def make_folder(self, path: Path) -> None:
+        super().make_folder(path)
+        if path.parent.name == "_live":
+            self.made += 1
+            if self.made == 1:
+                path.rmdir()
+
+
+def test_a_writer_whose_folder_is_tidied_away_makes_it_again(
+    recorder: Callable[..., Recorder], teller: Any, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = Tidied()
+
+    recorder(disk).tell(teller.success())
+
+    assert disk.made == 2
+    assert ask("SELECT count(*) FROM calls") == [(1,)]
+    assert caplog.records == []
+
+
 class Syncs(Disk):
     """A disk that counts how often it was asked to be sure."""
 
@@ -590,6 +616,7 @@ def test_whichever_operation_fails_once_nothing_is_lost_or_told_twice(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_whichever_operation_of_publishing_fails_nothing_is_lost_or_told_twice(
     tmp_path: Path, taken: Taken, teller: Any
 ) -> None:
@@ -989,7 +1016,7 @@ def test_what_is_told_is_written_before_the_dead_are_looked_for(
 def test_a_disk_that_cannot_be_searched_for_the_dead_is_no_trouble(
     dead: Path, recorder: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(root: Path, disk: Disk) -> Any:
+    def refuse(root: Path, *_: object) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied", str(root))
 
     monkeypatch.setattr("recourse_observe.archive.publisher.recover", refuse)
