@@ -1,35 +1,32 @@
-"""Incidents of a simulator that shares no code with laboratory, fit or executor: a shared processor.
+"""A simulator that shares no code with laboratory, fit or executor: a shared processor, and its clients.
 
 All requests that were let in are worked on at the same time, each at its part of the speed, so that
 everything gets slower when more comes (the fitted dependency serves one after the other instead). What
-is beyond the limit is refused. Clients retry as their policy says, after a backoff with full jitter;
-their rules are written down here once more. Every draw belongs to call and attempt: the same luck again.
+is beyond the limit is refused, as is what is beyond a quota. Clients retry as their policy says, after a
+backoff with full jitter, and may hedge; their rules are written down here once more. Every draw belongs
+to call, attempt and hedge: the same luck again.
 """
 
 import heapq
 import math
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from recourse_observe.archive.build import write_archive
-
-__all__ = ["KEY", "T0_US", "Client", "Incident", "Told", "incident", "simulated", "written"]
-
-KEY = "pool.Ask"
-T0_US = 1_795_255_200_000_000
+__all__ = ["Client", "Incident", "Told", "Tried", "simulated"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """What calls follow."""
+    """What calls follow; without hedges when there is no delay of them."""
 
     max_attempts: int
     timeout_s: float
     initial_backoff_s: float
     max_backoff_s: float = 5.0
+    hedge_delay_s: float = 0.0
+    max_hedges: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +40,12 @@ class Incident:
         slow: What the speed is divided by in trouble.
         surge: What the rate of calls is multiplied with in trouble.
         errors: The part of the requests that fail at once in trouble.
+        quota_per_s: Requests that are let in per second in trouble; 0: as many as come.
+        retry_after_s: What those beyond it are told to wait; 0: nothing.
         stays: Whether work goes on for a client that has left.
     """
 
-    family: str
     seed: int
-    client: Client
-    edits: tuple[str, ...]
-    other: Client
     per_s: float
     length_s: float
     from_s: float
@@ -62,12 +57,20 @@ class Incident:
     slow: float = 1.0
     surge: float = 1.0
     errors: float = 0.0
+    quota_per_s: float = 0.0
+    retry_after_s: float = 0.0
     stays: bool = True
+
+    def is_troubled(self, at_s: float) -> bool:
+        """Whether something is wrong at this moment."""
+        return self.from_s <= at_s < self.to_s
 
 
 class Tried(NamedTuple):
-    """One attempt."""
+    """One run of an attempt; a hedge counts from 1."""
 
+    attempt: int
+    hedge: int
     started_s: float
     took_s: float
     reason: str
@@ -80,17 +83,27 @@ class Told:
     started_s: float
     ended_s: float = 0.0
     reason: str = ""
-    attempts: list[Tried] = field(default_factory=list)
+    runs: list[Tried] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """One attempt of a call: its first request, and the hedges beside it."""
+
+    call: int
+    attempt: int
+    open: list["Request"] = field(default_factory=list)
+    hedges: int = 0
 
 
 class Request:
-    """One attempt at the processor."""
+    """One request at the processor."""
 
-    __slots__ = ("attempt", "call", "gone", "started_s")
+    __slots__ = ("gone", "group", "hedge", "started_s")
 
-    def __init__(self, call: int, attempt: int, started_s: float) -> None:
-        self.call = call
-        self.attempt = attempt
+    def __init__(self, group: Group, hedge: int, started_s: float) -> None:
+        self.group = group
+        self.hedge = hedge
         self.started_s = started_s
         self.gone = False
 
@@ -154,7 +167,7 @@ class Processor:
     def _rate(self, at_s: float) -> float:
         """Seconds of work that one request gets in a second: no more than one core's."""
         spec = self._spec
-        trouble = spec.slow if spec.from_s <= at_s < spec.to_s else 1.0
+        trouble = spec.slow if spec.is_troubled(at_s) else 1.0
         return min(1.0, spec.speed / self._count) / trouble
 
 
@@ -168,19 +181,19 @@ class Run:
         self._events: list[tuple[float, int, Callable[[Any], None], Any]] = []
         self._order = 0
         self._now_s = 0.0
+        self._accepted: list[float] = []
         self.calls = [Told(at_s) for at_s in _arrivals(spec)]
 
     def go(self) -> list[Told]:
         """How the calls went."""
         for place, call in enumerate(self.calls):
-            self._later(call.started_s, self._ask, (place, 0))
+            self._later(call.started_s, self._begin, (place, 0))
         while self._events:
             ready_s = self._processor.next_s()
             self._now_s = min(ready_s, self._events[0][0])
             self._processor.advance(self._now_s)
             for request in self._processor.finished():
                 if not request.gone:
-                    request.gone = True
                     self._ended(request, "")
             if self._events and self._events[0][0] <= self._now_s:
                 _, _, action, given = heapq.heappop(self._events)
@@ -191,19 +204,47 @@ class Run:
         self._order += 1
         heapq.heappush(self._events, (at_s, self._order, action, given))
 
-    def _ask(self, which: tuple[int, int]) -> None:
-        spec, request = self._spec, Request(*which, self._now_s)
-        rng = random.Random(f"{spec.seed}/{which}")  # noqa: S311  # a world, no secret
+    def _begin(self, which: tuple[int, int]) -> None:
+        group = Group(*which)
+        self._ask(group, 0)
+        if self._client.hedge_delay_s:
+            self._later(self._now_s + self._client.hedge_delay_s, self._hedge, group)
+
+    def _hedge(self, group: Group) -> None:
+        """Ask once more, as long as the first request is on its way."""
+        if any(not one.hedge for one in group.open) and group.hedges < self._client.max_hedges:
+            group.hedges += 1
+            self._ask(group, group.hedges)
+            self._later(self._now_s + self._client.hedge_delay_s, self._hedge, group)
+
+    def _ask(self, group: Group, hedge: int) -> None:
+        spec, request = self._spec, Request(group, hedge, self._now_s)
+        group.open.append(request)
+        rng = self._luck(group, f"ask {hedge}")
         work_s = spec.median_s * math.exp(spec.sigma * rng.gauss(0.0, 1.0))
-        if spec.from_s <= self._now_s < spec.to_s and rng.random() < spec.errors:
+        troubled = spec.is_troubled(self._now_s)
+        if troubled and rng.random() < spec.errors:
             self._later(self._now_s + 0.003, self._failed, (request, "http_500"))
+        elif troubled and spec.quota_per_s and not self._within_quota():
+            self._later(self._now_s + 0.002, self._failed, (request, "http_429"))
         elif self._processor.admits(request, work_s):
             self._later(self._now_s + self._client.timeout_s, self._expired, request)
         else:
             self._later(self._now_s + 0.001, self._failed, (request, "http_503"))
 
+    def _within_quota(self) -> bool:
+        """Whether less than a second's worth was let in during the last second."""
+        since_s = self._now_s - 1.0
+        self._accepted = [at_s for at_s in self._accepted if at_s > since_s]
+        if len(self._accepted) >= self._spec.quota_per_s:
+            return False
+        self._accepted.append(self._now_s)
+        return True
+
     def _failed(self, given: tuple[Request, str]) -> None:
-        self._ended(*given)
+        request, reason = given
+        if not request.gone:
+            self._ended(request, reason)
 
     def _expired(self, request: Request) -> None:
         if not request.gone:
@@ -211,14 +252,37 @@ class Run:
             self._ended(request, "attempt_timeout")
 
     def _ended(self, request: Request, reason: str) -> None:
-        call, client, now_s = self.calls[request.call], self._client, self._now_s
-        call.attempts.append(Tried(request.started_s, now_s - request.started_s, reason))
-        call.ended_s, call.reason = now_s, reason
-        if reason and len(call.attempts) < client.max_attempts:
-            most_s = min(client.max_backoff_s, client.initial_backoff_s * 2**request.attempt)
-            rng = random.Random(f"{self._spec.seed}/{request.call}/{request.attempt}/wait")  # noqa: S311  # a world, no secret
-            again = (request.call, request.attempt + 1)
-            self._later(now_s + rng.uniform(0.0, most_s), self._ask, again)
+        group = request.group
+        self._note(request, reason)
+        if not reason:
+            for other in list(group.open):
+                self._processor.leave(other)
+                self._note(other, "hedge_lost")
+        if group.open:
+            return
+        call = self.calls[group.call]
+        call.ended_s, call.reason = self._now_s, reason
+        if reason and group.attempt + 1 < self._client.max_attempts:
+            again = (group.call, group.attempt + 1)
+            self._later(self._now_s + self._wait_s(group, reason), self._begin, again)
+
+    def _note(self, request: Request, reason: str) -> None:
+        group, took_s = request.group, self._now_s - request.started_s
+        request.gone = True
+        group.open.remove(request)
+        self.calls[group.call].runs.append(
+            Tried(group.attempt, request.hedge, request.started_s, took_s, reason)
+        )
+
+    def _wait_s(self, group: Group, reason: str) -> float:
+        rng, client = self._luck(group, "wait"), self._client
+        if reason == "http_429" and self._spec.retry_after_s:
+            return self._spec.retry_after_s * rng.uniform(1.0, 1.1)
+        most_s = min(client.max_backoff_s, client.initial_backoff_s * 2**group.attempt)
+        return rng.uniform(0.0, most_s)
+
+    def _luck(self, group: Group, what: str) -> random.Random:
+        return random.Random(f"{self._spec.seed}/{group.call}/{group.attempt}/{what}")  # noqa: S311  # a world, no secret
 
 
 def _arrivals(spec: Incident) -> Iterator[float]:
@@ -226,7 +290,7 @@ def _arrivals(spec: Incident) -> Iterator[float]:
     most = max(1.0, spec.surge)
     while at_s < spec.length_s:
         at_s += rng.expovariate(spec.per_s * most)
-        now = spec.surge if spec.from_s <= at_s < spec.to_s else 1.0
+        now = spec.surge if spec.is_troubled(at_s) else 1.0
         if rng.random() * most < now:
             yield at_s
 
@@ -234,108 +298,3 @@ def _arrivals(spec: Incident) -> Iterator[float]:
 def simulated(spec: Incident, client: Client) -> list[Told]:
     """How the calls of an incident go under a client's rules."""
     return Run(spec, client).go()
-
-
-def written(spec: Incident, calls: list[Told], folder: Path) -> None:
-    """An archive of calls, as their clients saw them."""
-    rows: dict[str, list[Any]] = {"calls": [], "attempts": [], "policies": []}
-    client = spec.client
-    for number, call in enumerate(calls):
-        call_id = f"{number:06d}"
-        for place, one in enumerate(call.attempts):
-            bad = {"outcome": "retryable", "reason": one.reason} if one.reason else {}
-            rows["attempts"].append(
-                {
-                    "call_id": call_id,
-                    "key": KEY,
-                    "attempt": place,
-                    "started_at": T0_US + round(one.started_s * 1e6),
-                    "duration_us": round(one.took_s * 1e6),
-                    "timeout_us": round(client.timeout_s * 1e6),
-                    **bad,
-                }
-            )
-        rows["calls"].append(
-            {
-                "call_id": call_id,
-                "key": KEY,
-                "started_at": T0_US + round(call.started_s * 1e6),
-                "duration_us": round((call.ended_s - call.started_s) * 1e6),
-                "policy_version": "v1",
-                "success": not call.reason,
-                "disposition": "exhausted" if call.reason else "success",
-                "attempts_run": len(call.attempts),
-                "retries": len(call.attempts) - 1,
-            }
-        )
-    rows["policies"].append(
-        {
-            "applied_at": T0_US,
-            "key": KEY,
-            "policy_version": "v1",
-            "max_attempts": client.max_attempts,
-            "timeout_per_attempt_us": round(client.timeout_s * 1e6),
-            "initial_backoff_us": round(client.initial_backoff_s * 1e6),
-            "max_backoff_us": round(client.max_backoff_s * 1e6),
-            "backoff_multiplier": 2.0,
-            "jitter": "full",
-        }
-    )
-    write_archive(folder, rows)
-
-
-def incident(seed: int) -> Incident:
-    """The incident of a seed, and what its candidate changes."""
-    rng = random.Random(f"pool/{seed}")  # noqa: S311  # a search, no secret
-    family = ("storm", "surge", "outage", "brownout", "tight", "healthy")[seed % 6]
-    median_s, per_s = rng.uniform(0.1, 0.35), rng.uniform(6.0, 14.0)
-    busy = rng.uniform(0.45, 0.7) if family in {"storm", "surge"} else rng.uniform(0.15, 0.4)
-    speed = per_s * median_s * 1.1 / busy
-    tightness = rng.uniform(2.0, 3.5) if family == "tight" else rng.uniform(6.0, 14.0)
-    client = Client(
-        max_attempts=rng.choice((2, 3, 4, 5)),
-        timeout_s=tightness * median_s,
-        initial_backoff_s=rng.uniform(0.02, 0.3),
-    )
-    from_s = rng.uniform(45.0, 55.0)
-    lasts_s = rng.uniform(8.0, 25.0) if family in {"storm", "surge"} else rng.uniform(20.0, 40.0)
-    trouble = {
-        "storm": {"slow": rng.uniform(2.5, 6.0)},
-        "surge": {"surge": rng.uniform(2.0, 4.0)},
-        "outage": {"errors": rng.choice((1.0, 0.8, 0.5, 0.3))},
-        "brownout": {"slow": rng.uniform(2.0, 5.0)},
-        "tight": {"slow": rng.uniform(1.3, 2.2)},
-        "healthy": {},
-    }[family]
-    edits, other = _changed(rng, client)
-    return Incident(
-        family=family,
-        seed=seed,
-        client=client,
-        edits=edits,
-        other=other,
-        per_s=per_s,
-        length_s=from_s + lasts_s + rng.uniform(35.0, 55.0),
-        from_s=from_s,
-        to_s=from_s + lasts_s,
-        speed=speed,
-        limit=rng.choice((30, 60, 120)),
-        median_s=median_s,
-        sigma=rng.uniform(0.2, 0.6),
-        stays=rng.random() < 0.8,
-        **trouble,
-    )
-
-
-def _changed(rng: random.Random, client: Client) -> tuple[tuple[str, ...], Client]:
-    kind = rng.randrange(3)
-    if kind == 0:
-        most = rng.choice([n for n in (1, 2, 3, 5) if n != client.max_attempts])
-        return (f"retry.max_attempts={most}",), replace(client, max_attempts=most)
-    if kind == 1:
-        timeout_s = round(client.timeout_s * rng.choice((0.6, 1.5, 2.5)), 4)
-        edit = f"retry.timeout_per_attempt_s={timeout_s}"
-        return (edit,), replace(client, timeout_s=timeout_s)
-    first_s = round(client.initial_backoff_s * 8, 4)
-    edits = (f"retry.initial_backoff_s={first_s}", "retry.max_backoff_s=8")
-    return edits, replace(client, initial_backoff_s=first_s, max_backoff_s=8.0)

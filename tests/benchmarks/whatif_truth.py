@@ -35,7 +35,7 @@ from recourse_observe.queries.archive import open_archive
 from recourse_observe.whatif import Answer, Kind, Sense, ask
 from recourse_observe.whatif.candidate import edited
 from recourse_observe.whatif.scene import stretch
-from tests.benchmarks import whatif_pairs, whatif_pool
+from tests.benchmarks import whatif_pairs, whatif_pool_pairs
 
 HELD_OUT = 41_000
 MARKS = ("<!-- measured -->", "<!-- end of measured -->")
@@ -163,13 +163,14 @@ def of_laboratory(seed: int, folder: Path) -> Source:
 
 def of_pool(seed: int, folder: Path) -> Source:
     """Record an incident of the shared processor, and find out."""
-    found = whatif_pool.incident(seed)
-    whatif_pool.written(found, whatif_pool.simulated(found, found.client), folder)
+    found = whatif_pool_pairs.pair(seed)
+    whatif_pool_pairs.written(found, folder)
+    start_us = whatif_pool_pairs.T0_US
     calls = [
-        Ended(whatif_pool.T0_US + round(one.started_s * 1e6), bool(one.reason), len(one.attempts))
-        for one in whatif_pool.simulated(found, found.other)
+        Ended(start_us + round(one.started_s * 1e6), bool(one.reason), len(one.runs))
+        for one in found.truth
     ]
-    return Source(whatif_pool.KEY, found.family, found.edits, calls)
+    return Source(whatif_pool_pairs.KEY, found.family, found.edits, calls)
 
 
 SOURCES = {"lab": of_laboratory, "pool": of_pool}
