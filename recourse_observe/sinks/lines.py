@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol
 
 from recourse import events
 from recourse.events import CallInfo, Event
@@ -10,9 +10,7 @@ from recourse.outcome import OutcomeKind
 from recourse.reasons import BreakerState, Disposition, PolicyMode
 from recourse_observe import attributes
 
-__all__ = ["Line", "Lines"]
-
-Line: TypeAlias = tuple[str, int, Callable[[], dict[str, Any]]]
+__all__ = ["Lines", "Log"]
 
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -28,26 +26,43 @@ _SUCCESS: Final = OutcomeKind.SUCCESS
 _STANDARD: Final = PolicyMode.STANDARD
 
 
+class Log(Protocol):
+    """Where lines go."""
+
+    def is_enabled(self, level: int) -> bool:
+        """Whether a line of this level would be written."""
+        ...
+
+    def write(self, event: Event, name: str, level: int, facts: dict[str, Any]) -> None:
+        """Write the line ``name`` of an event."""
+        ...
+
+
 class Lines:
-    """The lines of events; fields are made only for a line that is written.
+    """Writes the lines of events; what they say is made only for a line that is written.
 
     Args:
+        log: Where to.
         levels: Levels by name of the line (``debug``, ``info``, ``warning``, ``error``, ``off``),
             in place of the usual ones.
         every_budget_decision: Whether budgets that let pass are told, too: ``debug``.
+
+    Attributes:
+        handlers: By the class of an event, what writes its lines: mostly none, and seldom two.
 
     Raises:
         ValueError: There is no such line, or no such level.
     """
 
     def __init__(
-        self, levels: Mapping[str, str] | None, *, every_budget_decision: bool = False
+        self, log: Log, levels: Mapping[str, str] | None, *, every_budget_decision: bool = False
     ) -> None:
+        self._log = log
         self._every_budget_decision = every_budget_decision
         self._levels = {name: _level(name, level) for name, level in (levels or {}).items()}
         self._failed: dict[CallInfo, events.AttemptEnd] = {}
         self._policies: dict[str, tuple[str, str, str]] = {}
-        self._handlers: Final[dict[type[Event], Callable[[Any], list[Line]]]] = {
+        self.handlers: Final[dict[type[Event], Callable[[Any], None]]] = {
             events.AttemptEnd: self._attempt,
             events.CallEnd: self._end,
             events.PolicyResolved: self._policy,
@@ -58,84 +73,74 @@ class Lines:
             events.CircuitState: self._circuit,
         }
 
-    @property
-    def hears(self) -> frozenset[type[Event]]:
-        """The classes of events that may be worth a line."""
-        return frozenset(self._handlers)
+    def _line(
+        self,
+        name: str,
+        level: int,
+        facts: Callable[..., dict[str, Any]],
+        event: Event,
+        *more: Any,
+    ) -> None:
+        if self._levels:
+            level = self._levels.get(name, level)
+        if level != _OFF and self._log.is_enabled(level):
+            self._log.write(event, name, level, facts(event, *more))
 
-    def of(self, event: Event) -> list[Line]:
-        """The lines that an event is worth: mostly none, and seldom two."""
-        handler = self._handlers.get(type(event))
-        return [] if handler is None else handler(event)
-
-    def _line(self, name: str, level: int, fields: Callable[[], dict[str, Any]]) -> list[Line]:
-        level = self._levels.get(name, level) if self._levels else level
-        return [] if level == _OFF else [(name, level, fields)]
-
-    def _attempt(self, event: events.AttemptEnd) -> list[Line]:
+    def _attempt(self, event: events.AttemptEnd) -> None:
         if event.outcome.kind is not _SUCCESS:
             self._failed[event.call] = event
-        return self._line(attributes.ATTEMPT, logging.DEBUG, lambda: _attempt(event))
+        self._line(attributes.ATTEMPT, logging.DEBUG, _attempt, event)
 
-    def _retry(self, event: events.RetryScheduled) -> list[Line]:
+    def _retry(self, event: events.RetryScheduled) -> None:
         failed = self._failed.get(event.call)
-        return self._line(
-            attributes.RETRY_SCHEDULED, logging.WARNING, lambda: _retry(event, failed)
-        )
+        self._line(attributes.RETRY_SCHEDULED, logging.WARNING, _retry, event, failed)
 
-    def _budget(self, event: events.BudgetDecision) -> list[Line]:
-        if event.allowed and not self._every_budget_decision:
-            return []
-        level = logging.DEBUG if event.allowed else logging.WARNING
-        return self._line(attributes.BUDGET_DECISION, level, lambda: _budget(event))
+    def _budget(self, event: events.BudgetDecision) -> None:
+        if self._every_budget_decision or not event.allowed:
+            level = logging.DEBUG if event.allowed else logging.WARNING
+            self._line(attributes.BUDGET_DECISION, level, _budget, event)
 
-    def _hedge(self, event: events.HedgeSpawn) -> list[Line]:
-        return self._line(attributes.HEDGE_SPAWN, logging.INFO, lambda: _hedge(event))
+    def _hedge(self, event: events.HedgeSpawn) -> None:
+        self._line(attributes.HEDGE_SPAWN, logging.INFO, _hedge, event)
 
-    def _cancel(self, event: events.HedgeCancel) -> list[Line]:
-        return self._line(attributes.HEDGE_CANCEL, logging.DEBUG, lambda: _cancel(event))
+    def _cancel(self, event: events.HedgeCancel) -> None:
+        self._line(attributes.HEDGE_CANCEL, logging.DEBUG, _cancel, event)
 
-    def _circuit(self, event: events.CircuitState) -> list[Line]:
+    def _circuit(self, event: events.CircuitState) -> None:
         level = logging.WARNING if event.to_state is BreakerState.OPEN else logging.INFO
-        return self._line(attributes.CIRCUIT_TRANSITION, level, lambda: _circuit(event))
+        self._line(attributes.CIRCUIT_TRANSITION, level, _circuit, event)
 
-    def _end(self, event: events.CallEnd) -> list[Line]:
+    def _end(self, event: events.CallEnd) -> None:
         self._failed.pop(event.call, None)
-        if event.success:
+        if event.disposition is Disposition.SUCCESS:
             level = logging.INFO if event.attempts_run > 1 else logging.DEBUG
-            return self._line(attributes.CALL_SUCCEEDED, level, lambda: _ended(event))
-        # A call that its caller has given up is nobody's error.
-        level = logging.INFO if event.disposition in _CALLER else logging.ERROR
-        return self._line(attributes.CALL_FAILED, level, lambda: _failed(event))
+            self._line(attributes.CALL_SUCCEEDED, level, _ended, event)
+        else:
+            # A call that its caller has given up is nobody's error.
+            level = logging.INFO if event.disposition in _CALLER else logging.ERROR
+            self._line(attributes.CALL_FAILED, level, _failed, event)
 
-    def _policy(self, event: events.PolicyResolved) -> list[Line]:
+    def _policy(self, event: events.PolicyResolved) -> None:
         """What is unusual about a policy, once and again when it changes."""
         clamped = () if event.policy is None else event.policy.normalization.clamped
         usual = event.failure is None and event.mode == _STANDARD
-        if usual and not clamped and event.call.label not in self._policies:
-            return []
+        label = event.call.label
+        if usual and not clamped and label not in self._policies:
+            return
         version = "" if event.policy is None else event.policy.version
-        now, label = (version, str(event.mode), str(event.failure)), event.call.label
+        now = (version, str(event.mode), str(event.failure))
         if self._policies.get(label) == now:
-            return []
+            return
         if usual and not clamped:
             self._policies.pop(label, None)
-            return []
+            return
         if len(self._policies) >= _MOST_POLICIES:
             self._policies.clear()
         self._policies[label] = now
-        lines = []
         if not usual:
-            lines += self._line(
-                attributes.POLICY_FALLBACK, logging.WARNING, lambda: _fallback(event)
-            )
+            self._line(attributes.POLICY_FALLBACK, logging.WARNING, _fallback, event)
         if clamped:
-            lines += self._line(
-                attributes.POLICY_CLAMPED,
-                logging.WARNING,
-                lambda: {**_call(event), "policy_normalized_fields": list(clamped)},
-            )
-        return lines
+            self._line(attributes.POLICY_CLAMPED, logging.WARNING, _clamped, event, clamped)
 
 
 def _level(name: str, level: str) -> int:
@@ -149,20 +154,22 @@ def _level(name: str, level: str) -> int:
 
 
 def _call(event: Event) -> dict[str, Any]:
-    return {"policy_key": event.key, "call_id": event.call_id}
+    call = event.call
+    return {"policy_key": call.key, "call_id": call.call_id}
 
 
-def _error(event: events.AttemptEnd | events.CallEnd) -> dict[str, Any]:
-    """The class of an error, and its text when messages are captured."""
-    if event.error is None:
-        return {}
-    facts: dict[str, Any] = {"error_type": event.error_type}
-    message = event.error_message
-    return facts if message is None else {**facts, "error_message": message}
+def _with_error(facts: dict[str, Any], event: events.AttemptEnd | events.CallEnd) -> dict[str, Any]:
+    """Add the class of an error, and its text when messages are captured."""
+    if event.error is not None:
+        facts["error_type"] = events.name_of(type(event.error))
+        message = event.error_message
+        if message is not None:
+            facts["error_message"] = message
+    return facts
 
 
 def _attempt(event: events.AttemptEnd) -> dict[str, Any]:
-    return {
+    facts = {
         **_call(event),
         "attempt": event.attempt,
         "hedge_index": event.hedge_index,
@@ -173,21 +180,20 @@ def _attempt(event: events.AttemptEnd) -> dict[str, Any]:
         "waited_before_s": event.waited_before_s,
         "backoff_s": event.backoff_s,
         "budget_reason": str(event.budget_reason),
-        **_error(event),
     }
+    return _with_error(facts, event)
 
 
 def _retry(event: events.RetryScheduled, failed: events.AttemptEnd | None) -> dict[str, Any]:
-    facts = {
-        **_call(event),
-        "attempt": event.attempt,
-        "backoff_s": event.delay_s,
-        "backoff_source": event.source,
-    }
+    facts = _call(event)
+    facts["attempt"] = event.attempt
+    facts["backoff_s"] = event.delay_s
+    facts["backoff_source"] = event.source
     if failed is None:
         return facts
-    why = {"reason": str(failed.outcome.reason), "budget_reason": str(failed.budget_reason)}
-    return {**facts, **why, **_error(failed)}
+    facts["reason"] = str(failed.outcome.reason)
+    facts["budget_reason"] = str(failed.budget_reason)
+    return _with_error(facts, failed)
 
 
 def _budget(event: events.BudgetDecision) -> dict[str, Any]:
@@ -227,27 +233,28 @@ def _circuit(event: events.CircuitState) -> dict[str, Any]:
 
 
 def _ended(event: events.CallEnd) -> dict[str, Any]:
-    return {
-        **_call(event),
-        "attempts_run": event.attempts_run,
-        "hedges": event.hedges,
-        "duration_s": event.at_s - event.call.started_s,
-    }
+    facts = _call(event)
+    facts["attempts_run"] = event.attempts_run
+    facts["hedges"] = event.hedges
+    facts["duration_s"] = event.at_s - event.call.started_s
+    return facts
 
 
 def _failed(event: events.CallEnd) -> dict[str, Any]:
-    return {
-        **_ended(event),
-        "disposition": event.disposition.value,
-        "reason": str(event.outcome.reason),
-        **_error(event),
-    }
+    facts = _ended(event)
+    facts["disposition"] = event.disposition.value
+    facts["reason"] = str(event.outcome.reason)
+    return _with_error(facts, event)
 
 
 def _fallback(event: events.PolicyResolved) -> dict[str, Any]:
-    facts = {
-        **_call(event),
-        "policy_source": str(event.source),
-        "policy_mode": str(event.mode),
-    }
-    return facts if event.failure is None else {**facts, "error_type": event.failure}
+    facts = _call(event)
+    facts["policy_source"] = str(event.source)
+    facts["policy_mode"] = str(event.mode)
+    if event.failure is not None:
+        facts["error_type"] = event.failure
+    return facts
+
+
+def _clamped(event: events.PolicyResolved, fields: tuple[str, ...]) -> dict[str, Any]:
+    return {**_call(event), "policy_normalized_fields": list(fields)}

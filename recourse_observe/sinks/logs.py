@@ -5,8 +5,8 @@ configuration of yours, structlog prints to standard output.
 """
 
 import logging
-from collections.abc import Mapping, MutableMapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import structlog
@@ -43,6 +43,8 @@ class StructlogObserver:
         ValueError: ``levels`` names no line, or no level.
     """
 
+    attempt_scope: Callable[[events.AttemptStart], AbstractContextManager[object]]
+
     def __init__(
         self,
         logger: Any = None,
@@ -53,29 +55,53 @@ class StructlogObserver:
         every_budget_decision: bool = False,
     ) -> None:
         self._logger = structlog.get_logger("recourse") if logger is None else logger
-        self._lines = Lines(levels, every_budget_decision=every_budget_decision)
-        self.hears: Final = self._lines.hears | {events.CallStart}
-        self._bind_context = bind_context
+        lines = Lines(self, levels, every_budget_decision=every_budget_decision)
+        self._handlers: Final[dict[type[Event], Callable[[Any], None]]] = {
+            events.CallStart: self._call_start,
+            **lines.handlers,
+        }
+        self.hears: Final = frozenset(self._handlers)
+        if bind_context:  # else nothing needs to be around attempts
+            self.attempt_scope = self._bound_to
         self._exc_info = exc_info
         self._bound: Any = None
+        self._ask: Callable[[Any, int], object] | None = None
 
     def on_event(self, event: Event) -> None:
         """Take one event."""
-        if self._bound is None or isinstance(event, events.CallStart):
-            # Once per call, so that a configuration that comes later is followed.
-            self._bound = _in_step(self._logger.bind())
-        for name, level, fields in self._lines.of(event):
-            bound = self._bound
-            if _is_enabled(bound, level):
-                facts = fields()
-                if self._exc_info and isinstance(event, events.CallEnd) and event.error:
-                    facts["exc_info"] = event.error
-                getattr(bound, _NAMES[level])(name, **facts)
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
 
-    def attempt_scope(self, event: events.AttemptStart) -> AbstractContextManager[object]:
+    def is_enabled(self, level: int) -> bool:
+        """Whether the logger writes lines of this level."""
+        if self._bound is None:
+            self._bind()
+        ask = self._ask
+        return True if ask is None else bool(ask(self._bound, level))
+
+    def write(self, event: Event, name: str, level: int, facts: dict[str, Any]) -> None:
+        """Write one line; :meth:`is_enabled` was asked before."""
+        if self._exc_info and isinstance(event, events.CallEnd) and event.error:
+            facts["exc_info"] = event.error
+        getattr(self._bound, _NAMES[level])(name, **facts)
+
+    def _call_start(self, event: events.CallStart) -> None:
+        # Once per call, so that a configuration that comes later is followed.
+        del event
+        self._bind()
+
+    def _bind(self) -> None:
+        bound = self._logger.bind()
+        if isinstance(bound, structlog.stdlib.AsyncBoundLogger):
+            bound = bound.sync_bl  # of one that must be awaited, the one that need not
+        # Asked is the class: a generic logger takes any name that it does not know for a line.
+        kind = type(bound)
+        self._ask = getattr(kind, "is_enabled_for", None) or getattr(kind, "isEnabledFor", None)
+        self._bound = bound
+
+    def _bound_to(self, event: events.AttemptStart) -> AbstractContextManager[object]:
         """Let the operation's own lines say which attempt they belong to."""
-        if not self._bind_context:
-            return nullcontext()
         return bound_contextvars(
             policy_key=event.key,
             call_id=event.call_id,
@@ -99,15 +125,3 @@ def add_trace_context(
 
     event_dict.update(current_ids())
     return event_dict
-
-
-def _in_step(bound: Any) -> Any:
-    """The logger itself, or of one that must be awaited the one that need not."""
-    return bound.sync_bl if isinstance(bound, structlog.stdlib.AsyncBoundLogger) else bound
-
-
-def _is_enabled(bound: Any, level: int) -> bool:
-    # Asked of the class: a generic logger takes any name that it does not know for a line to write.
-    kind = type(bound)
-    ask = getattr(kind, "is_enabled_for", None) or getattr(kind, "isEnabledFor", None)
-    return True if ask is None else bool(ask(bound, level))

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from recourse import events
 from recourse.events import Event
@@ -36,20 +36,26 @@ class LoggingObserver:
         every_budget_decision: bool = False,
     ) -> None:
         self._logger = logger or _LOG
-        self._lines = Lines(levels, every_budget_decision=every_budget_decision)
-        self.hears: Final = self._lines.hears
+        lines = Lines(self, levels, every_budget_decision=every_budget_decision)
+        self._handlers = lines.handlers
+        self.hears: Final = frozenset(self._handlers)
         self._exc_info = exc_info
 
     def on_event(self, event: Event) -> None:
         """Take one event."""
-        for name, level, fields in self._lines.of(event):
-            if self._logger.isEnabledFor(level):
-                facts = fields()
-                said = " ".join(f"{key}={_shown(value)}" for key, value in facts.items())
-                error = None
-                if self._exc_info and isinstance(event, events.CallEnd):
-                    error = event.error
-                self._logger.log(level, "%s %s", name, said, extra=facts, exc_info=error)
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    def is_enabled(self, level: int) -> bool:
+        """Whether the logger writes lines of this level."""
+        return self._logger.isEnabledFor(level)
+
+    def write(self, event: Event, name: str, level: int, facts: dict[str, Any]) -> None:
+        """Write one line; :meth:`is_enabled` was asked before."""
+        said = " ".join(f"{key}={_shown(value)}" for key, value in facts.items())
+        error = event.error if self._exc_info and isinstance(event, events.CallEnd) else None
+        self._logger.log(level, "%s %s", name, said, extra=facts, exc_info=error)
 
 
 def _shown(value: object) -> object:

@@ -11,8 +11,8 @@ from recourse.events import CallInfo
 
 __all__ = ["CallSpan", "Facts", "Moment"]
 
-Facts: TypeAlias = Callable[[], dict[str, Any]]
-Moment: TypeAlias = tuple[str, Facts, int]
+Facts: TypeAlias = Callable[..., dict[str, Any]]
+Moment: TypeAlias = tuple[str, int, Facts, tuple[Any, ...]]
 
 
 class CallSpan:
@@ -31,20 +31,32 @@ class CallSpan:
         primary: The latest attempt that is not a hedge.
     """
 
-    # Defaults stand on the class, so that a call sets only what is its own.
-    label: str | None = None
-    waited_s = 0.0
-    told = 0
-    last: deque[Moment] | None = None
-    primary: SpanContext | None = None
+    __slots__ = (
+        "_hedges",
+        "attempts",
+        "context",
+        "info",
+        "label",
+        "last",
+        "primary",
+        "recording",
+        "span",
+        "told",
+        "waited_s",
+    )
 
     def __init__(self, info: CallInfo, span: Span, context: Context) -> None:
         self.info = info
         self.span = span
         self.context = context
         self.recording = span.is_recording()
+        self.label: str | None = None
+        self.waited_s = 0.0
+        self.told = 0
+        self.last: deque[Moment] | None = None
         self.attempts: dict[tuple[int, int], Span] = {}
-        self._launched: dict[tuple[int, int], int] = {}
+        self.primary: SpanContext | None = None
+        self._hedges: list[tuple[int, int]] = []
 
     def identity(self) -> dict[str, Any]:
         """What ties spans and log records to the call, and to its rows in an archive."""
@@ -52,5 +64,13 @@ class CallSpan:
         return {"recourse.policy.key": info.label, "recourse.call.id": info.call_id}
 
     def index(self, attempt: int, hedge_index: int) -> int:
-        """The place of an attempt in launch order; one that never ran stands where it would have."""
-        return self._launched.setdefault((attempt, hedge_index), len(self._launched))
+        """The place of an attempt in launch order: its hedges follow a primary.
+
+        One that never ran stands where it would have.
+        """
+        hedges = self._hedges
+        if hedge_index and (attempt, hedge_index) not in hedges:
+            hedges.append((attempt, hedge_index))
+        if not hedges:
+            return attempt
+        return attempt + hedge_index + sum(hedged < attempt for hedged, _ in hedges)

@@ -1,6 +1,6 @@
 """A live span per attempt, so that what a client traces becomes its child."""
 
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode, Tracer, set_span_in_context
@@ -10,6 +10,8 @@ from recourse_observe.sinks.otel import values
 from recourse_observe.sinks.otel.call_span import CallSpan
 
 __all__ = ["ChildSpans"]
+
+_ERROR: Final = Status(StatusCode.ERROR)
 
 
 class ChildSpans:
@@ -52,7 +54,7 @@ class ChildSpans:
             return
         span.set_attributes(facts)
         if values.attempt_failed(event):
-            span.set_status(Status(StatusCode.ERROR))
+            span.set_status(_ERROR)
         span.end(event.call.unix_ns(event.ended_s))
 
     def finish(self, call: CallSpan, end_ns: int) -> None:

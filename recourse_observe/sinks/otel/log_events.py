@@ -1,5 +1,7 @@
 """Moments of a call as log records tied to its span."""
 
+from typing import Any
+
 from opentelemetry._logs import Logger, SeverityNumber
 
 from recourse_observe import attributes
@@ -21,7 +23,7 @@ class LogEvents:
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
 
-    def write(self, call: CallSpan, name: str, at_ns: int, facts: Facts) -> None:
+    def write(self, call: CallSpan, name: str, at_ns: int, facts: Facts, *of: Any) -> None:
         """Emit a record."""
         severity = _SEVERITY.get(name, SeverityNumber.WARN)
         self._logger.emit(
@@ -30,7 +32,7 @@ class LogEvents:
             severity_number=severity,
             severity_text=severity.name,
             event_name=name,
-            attributes={**call.identity(), **facts()},
+            attributes={**call.identity(), **facts(*of)},
         )
 
     def finish(self, call: CallSpan) -> None:

@@ -90,7 +90,8 @@ class Metrics:
             "recourse.attempt.outcome": str(event.outcome.kind),
         }
         if values.attempt_failed(event):
-            facts["error.type"] = values.attempt_error(event)
+            error = event.error if isinstance(event, events.AttemptEnd) else None
+            facts["error.type"] = values.error_type(event.outcome.reason, error)
         self._attempt_duration.record(max(0.0, event.ended_s - event.started_s), facts, context)
 
     def budget(self, event: events.BudgetDecision, context: Context) -> None:

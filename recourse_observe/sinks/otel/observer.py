@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
-from functools import partial
 from importlib.metadata import version
 from typing import Any, Final, TypeVar
 
@@ -120,6 +119,8 @@ class OTelObserver:
         }
         if not self._in_logs:  # as a span event it would repeat the attempt's
             del self._handlers[events.RetryScheduled]
+        if self._children is None:
+            del self._handlers[events.AttemptStart]
         self.hears: Final = frozenset(self._handlers)
 
     def on_event(self, event: Event) -> None:
@@ -163,11 +164,16 @@ class OTelObserver:
         self._calls[info] = CallSpan(info, span, set_span_in_context(span, around))
         ids = span.get_span_context()
         if ids.is_valid:
-            info.trace_id, info.span_id = f"{ids.trace_id:032x}", f"{ids.span_id:016x}"
+            info.trace_id, info.span_id = (
+                ids.trace_id.to_bytes(16).hex(),
+                ids.span_id.to_bytes(8).hex(),
+            )
 
-    def _write(self, call: CallSpan | None, name: str, event: Event, facts: Facts) -> None:
+    def _write(
+        self, call: CallSpan | None, name: str, facts: Facts, event: Event, *more: Any
+    ) -> None:
         if call is not None and call.recording:
-            self._moments.write(call, name, event.t_wall_ns, facts)
+            self._moments.write(call, name, event.t_wall_ns, facts, event, *more)
 
     def _policy_resolved(self, event: events.PolicyResolved) -> None:
         call = self._calls.get(event.call)
@@ -180,26 +186,22 @@ class OTelObserver:
         if self._metrics is not None:
             self._metrics.begin(call, event)
         if event.failure is not None or event.mode != PolicyMode.STANDARD:
-            self._write(
-                call, attributes.POLICY_FALLBACK, event, partial(values.policy_fallback, event)
-            )
+            self._write(call, attributes.POLICY_FALLBACK, values.policy_fallback, event)
 
     def _attempt_start(self, event: events.AttemptStart) -> None:
         call = self._calls.get(event.call)
-        if call is None:
-            return
-        call.index(event.attempt, event.hedge_index)
-        if not event.hedge_index:
-            call.waited_s += event.waited_before_s
-        if self._children is not None and call.recording:
+        if call is not None and call.recording and self._children is not None:
             self._children.start(call, event)
 
     def _attempt_end(self, event: events.AttemptEnd) -> None:
         call = self._calls.get(event.call)
         if call is None:
             return
-        if self._metrics is not None and event.ran:
-            self._metrics.attempt(event, call.context)
+        if event.ran:
+            if not event.hedge_index:
+                call.waited_s += event.waited_before_s
+            if self._metrics is not None:
+                self._metrics.attempt(event, call.context)
         if not call.recording:
             return
         index = call.index(event.attempt, event.hedge_index)
@@ -207,21 +209,21 @@ class OTelObserver:
             self._children.end(call, event, values.attempt(event, index))
         else:
             at_ns = event.call.unix_ns(event.at_s)
-            self._moments.write(
-                call, attributes.ATTEMPT, at_ns, partial(values.attempt, event, index)
-            )
+            self._moments.write(call, attributes.ATTEMPT, at_ns, values.attempt, event, index)
 
     def _hedge_spawn(self, event: events.HedgeSpawn) -> None:
         call = self._calls.get(event.call)
-        if call is not None and self._children is None:
+        if call is not None:
             index = call.index(event.attempt, event.hedge_index)
-            facts = partial(values.hedge_spawn, event, index)
-            self._write(call, attributes.HEDGE_SPAWN, event, facts)
+            if self._children is None:
+                self._write(call, attributes.HEDGE_SPAWN, values.hedge_spawn, event, index)
 
     def _hedge_cancel(self, event: events.HedgeCancel) -> None:
         call = self._calls.get(event.call)
         if call is None:
             return
+        if not event.hedge_index:
+            call.waited_s += event.waited_before_s
         if self._metrics is not None:
             self._metrics.attempt(event, call.context)
         if not call.recording:
@@ -230,20 +232,18 @@ class OTelObserver:
         if self._children is not None:
             self._children.end(call, event, values.hedge_cancel(event, index))
         else:
-            facts = partial(values.hedge_cancel, event, index)
-            self._write(call, attributes.HEDGE_CANCEL, event, facts)
+            self._write(call, attributes.HEDGE_CANCEL, values.hedge_cancel, event, index)
 
     def _budget_decision(self, event: events.BudgetDecision) -> None:
         call = self._calls.get(event.call)
         if self._metrics is not None and call is not None:
             self._metrics.budget(event, call.context)
         if self._every_budget_decision or not event.allowed:
-            facts = partial(values.budget_decision, event)
-            self._write(call, attributes.BUDGET_DECISION, event, facts)
+            self._write(call, attributes.BUDGET_DECISION, values.budget_decision, event)
 
     def _retry_scheduled(self, event: events.RetryScheduled) -> None:
-        facts = partial(values.retry_scheduled, event)
-        self._write(self._calls.get(event.call), attributes.RETRY_SCHEDULED, event, facts)
+        call = self._calls.get(event.call)
+        self._write(call, attributes.RETRY_SCHEDULED, values.retry_scheduled, event)
 
     def _circuit_decision(self, event: events.CircuitDecision) -> None:
         call = self._calls.get(event.call)
@@ -251,32 +251,33 @@ class OTelObserver:
             call.span.set_attribute("recourse.circuit.state", str(event.state))
 
     def _circuit_state(self, event: events.CircuitState) -> None:
-        call, facts = self._calls.get(event.call), partial(values.circuit_transition, event)
+        call = self._calls.get(event.call)
         if self._metrics is not None:
             self._metrics.circuit(event)
         if call is not None and call.recording:
-            call.span.set_attributes(facts())
-        self._write(call, attributes.CIRCUIT_TRANSITION, event, facts)
+            call.span.set_attributes(values.circuit_transition(event))
+        self._write(call, attributes.CIRCUIT_TRANSITION, values.circuit_transition, event)
 
     def _call_end(self, event: events.CallEnd) -> None:
         call = self._calls.pop(event.call, None)
         if call is None:
             return
-        end_ns, failed = event.call.unix_ns(event.at_s), values.call_failed(event)
+        span, end_ns, failed = call.span, event.call.unix_ns(event.at_s), values.call_failed(event)
         if call.recording:
-            self._moments.finish(call)
+            if call.last is not None:
+                self._moments.finish(call)
             if self._children is not None:
                 self._children.finish(call, end_ns)
             facts = values.call_end(event, call.waited_s)
             if failed:
                 facts["error.type"] = values.call_error(event)
-                call.span.set_status(Status(StatusCode.ERROR, event.error_message))
-            call.span.set_attributes(facts)
+                span.set_status(Status(StatusCode.ERROR, event.error_message))
+            span.set_attributes(facts)
         if failed:
             self._exceptions.write(call, event)
         if self._metrics is not None:
             self._metrics.end(call, event)
-        call.span.end(end_ns)
+        span.end(end_ns)
 
 
 def _one_of(words: type[Word], name: str, value: str) -> Word:

@@ -10,19 +10,20 @@ from recourse.reasons import BudgetKind, Disposition, Reason
 
 __all__ = [
     "attempt",
-    "attempt_error",
     "attempt_failed",
     "budget_decision",
     "call_end",
     "call_error",
     "call_failed",
     "circuit_transition",
+    "error_type",
     "hedge_cancel",
     "hedge_spawn",
     "policy_fallback",
     "retry_scheduled",
 ]
 
+_STATUSES: Final = ("http_", "grpc_")  # rules most reasons out before they are matched
 _STATUS: Final = re.compile(r"http_(\d{3})|grpc_([A-Z_]+)")
 # Tuples: a member of an enumeration is found by its identity, while its hash costs a call.
 _QUIET: Final = (Disposition.SUCCESS, Disposition.CANCELLED, Disposition.INTERRUPTED)
@@ -39,29 +40,25 @@ def call_failed(event: events.CallEnd) -> bool:
 def attempt_failed(event: events.AttemptEnd | events.HedgeCancel) -> bool:
     """Whether the attempt's span is an error: one that lost, or was given up, is not."""
     outcome = event.outcome
-    if outcome.kind is _SUCCESS:
-        return False
-    return outcome.kind in _ERRORS or outcome.reason == _CUT_SHORT
+    return outcome.kind in _ERRORS or (
+        outcome.kind is not _SUCCESS and outcome.reason == _CUT_SHORT
+    )
 
 
 def call_error(event: events.CallEnd) -> str:
     """``error.type`` of a failed call: the last status, else the class of what the caller got."""
     if isinstance(event.error, DeadlineExceeded):
-        return str(event.error_type)
-    return _error_type(event.outcome.reason, event.error)
+        return events.name_of(type(event.error))
+    return error_type(event.outcome.reason, event.error)
 
 
-def attempt_error(event: events.AttemptEnd | events.HedgeCancel) -> str:
-    """``error.type`` of a failed attempt: its status, else the class of its error, else why."""
-    error = event.error if isinstance(event, events.AttemptEnd) else None
-    return _error_type(event.outcome.reason, error)
-
-
-def _error_type(reason: str, error: BaseException | None) -> str:
-    status = _STATUS.fullmatch(reason)
-    if status is not None:
-        return status[1] or status[2]
-    return events.error_type(error) or reason
+def error_type(reason: str, error: BaseException | None) -> str:
+    """``error.type`` of a failure: its status, else the class of its error, else why."""
+    if reason.startswith(_STATUSES):
+        status = _STATUS.fullmatch(reason)
+        if status is not None:
+            return status[1] or status[2]
+    return reason if error is None else events.name_of(type(error))
 
 
 def call_end(event: events.CallEnd, waited_s: float) -> dict[str, Any]:
@@ -112,8 +109,8 @@ def attempt(event: events.AttemptEnd, index: int) -> dict[str, Any]:
         facts["recourse.attempt.retry_after"] = outcome.retry_after_s
     if event.cancel_reason is not None:
         facts["recourse.attempt.cancel_reason"] = str(event.cancel_reason)
-    if attempt_failed(event):
-        facts["error.type"] = attempt_error(event)
+    if outcome.kind is not _SUCCESS and attempt_failed(event):
+        facts["error.type"] = error_type(outcome.reason, event.error)
     return facts
 
 
@@ -142,7 +139,7 @@ def hedge_cancel(event: events.HedgeCancel, index: int) -> dict[str, Any]:
     if event.budget_name:
         facts.update(_budget(event))
     if attempt_failed(event):
-        facts["error.type"] = attempt_error(event)
+        facts["error.type"] = error_type(event.outcome.reason, None)
     return facts
 
 

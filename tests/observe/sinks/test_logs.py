@@ -229,12 +229,14 @@ def test_the_operation_s_own_lines_carry_the_attempt(lines: Any) -> None:
     assert of(lines, "afterwards") == [{"event": "afterwards", "log_level": "info"}]
 
 
-def test_binding_can_be_left_out(lines: Any) -> None:
-    executor = Executor(policies=[TWICE], observers=[StructlogObserver(bind_context=False)])
+def test_binding_can_be_left_out_and_then_nothing_is_around_attempts(lines: Any) -> None:
+    observer = StructlogObserver(bind_context=False)
+    executor = Executor(policies=[TWICE], observers=[observer])
 
     executor.call(KEY, lambda: structlog.get_logger().info("charging"))
 
     assert of(lines, "charging") == [{"event": "charging", "log_level": "info"}]
+    assert not hasattr(observer, "attempt_scope")
 
 
 def test_levels_can_be_changed_and_lines_left_out(lines: Any, scenarios: Any) -> None:
