@@ -30,7 +30,8 @@ MISUSED: Final = Outcome(OutcomeKind.ABORT, Reason.ABORT)
 _GENERATOR: Final = inspect.CO_GENERATOR
 _ASYNC_GENERATOR: Final = inspect.CO_ASYNC_GENERATOR
 _COROUTINE: Final = inspect.CO_COROUTINE
-_OTHER_COLOURS: Final = _GENERATOR | _ASYNC_GENERATOR | _COROUTINE
+_GENERATES: Final = _GENERATOR | _ASYNC_GENERATOR
+_OTHER_COLOURS: Final = _GENERATES | _COROUTINE
 # Values of these types are what operations give most often; the look for __await__ is spared them.
 PLAIN: Final = frozenset(
     {type(None), bool, int, float, str, bytes, list, dict, tuple, set, frozenset}
@@ -87,6 +88,9 @@ def check_acall(operation: Any, verb: str = "acall") -> None:
     Raises:
         TypeError: A generator function of either kind.
     """
+    # Likewise: most are coroutine functions.
+    if type(operation) is FunctionType and not operation.__code__.co_flags & _GENERATES:
+        return
     _check_callable(operation, verb)
     _check_generator(flags_of(operation), verb)
 
@@ -131,7 +135,7 @@ def misuse_in_call(operation: Any, value: Any) -> Misuse | None:
     """The error for what ``call`` got and cannot return; ``None`` for a value that it can."""
     if not is_plain(value):
         return awaitable_in_call(value)
-    wrong = type(value) in _GENERATORS and flags_of(operation) & (_GENERATOR | _ASYNC_GENERATOR)
+    wrong = type(value) in _GENERATORS and flags_of(operation) & _GENERATES
     return Misuse("the operation is a generator function; use stream()") if wrong else None
 
 

@@ -198,9 +198,10 @@ async def _aattempt(call: Call, run: Run) -> AsyncGenerator[Any]:
                 if run.error is not None or run.expired:
                     await source.close_quietly()
                     return
-                while source.item is not _END:
-                    yield source.item
-                    await source.next()
+                item, source.item = source.item, _END
+                while item is not _END:
+                    yield item
+                    item = await source.next()
             except GeneratorExit:
                 await source.close()
                 raise
@@ -221,7 +222,7 @@ class _AsyncSource(_Within):
     """As :class:`_Source`, awaited.
 
     Attributes:
-        item: The item that is next to be given.
+        item: The first one, until it is given.
     """
 
     item: Any = _END
@@ -242,8 +243,8 @@ class _AsyncSource(_Within):
         self._items = aiter(opened)
         return await anext(self._items, _END)
 
-    async def next(self) -> None:
-        self.item = await _awaited(self._context, anext(self._items, _END))
+    def next(self) -> Awaitable[Any]:
+        return _awaited(self._context, anext(self._items, _END))
 
     async def close(self) -> None:
         close = getattr(self._items, "aclose", None)
@@ -261,16 +262,17 @@ class _AsyncSource(_Within):
 def _awaited(context: Context, work: Awaitable[Any]) -> Generator[Any, Any, Any]:
     """Await in a given context, as part of the task that awaits this."""
     steps: Any = work.__await__()
-    step: tuple[Any, ...] = (next, steps)
-    while True:
-        try:
-            waited_for = context.run(*step)
-        except StopIteration as end:
-            return end.value
-        finally:
-            # Also because what was thrown in has a traceback that holds this frame.
-            step = (next, steps)
-        try:
-            yield waited_for
-        except BaseException as error:  # a cancellation, most likely: it is for the work
-            step = (steps.throw, error)
+    run = context.run
+    thrown: BaseException | None = None
+    try:
+        while True:
+            waited_for = run(next, steps) if thrown is None else run(steps.throw, thrown)
+            thrown = None
+            try:
+                yield waited_for
+            except BaseException as error:  # a cancellation, most likely: it is for the work
+                thrown = error
+    except StopIteration as end:
+        return end.value
+    finally:
+        thrown = None  # its traceback holds this frame

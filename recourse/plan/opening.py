@@ -57,13 +57,14 @@ def succeeded(
 ) -> None:
     """Tell that the first attempt has given its value, and that with it the call is over."""
     began_s, noted = info.started_s, attempt.annotations or {}
-    when = (info, 3, ended_s, 0, 0, True, began_s, ended_s, SUCCESS, None)
-    end: AttemptEnd = _event(
-        AttemptEnd,
-        (*when, 0.0, None, 0.0, None, False, 0.0, None, "", True, _FIRST, noted),
-    )
-    over = (info, 4, ended_s, _SUCCESS, SUCCESS, None, 1, 0, None)
-    told = (end, _event(CallEnd, over))
+    # fmt: off
+    end: AttemptEnd = _event(AttemptEnd, (
+        info, 3, ended_s, 0, 0, True, began_s, ended_s, SUCCESS, None,
+        0.0, None, 0.0, None, False, 0.0, None, "", True, _FIRST, noted,
+    ))
+    # fmt: on
+    over: CallEnd = _event(CallEnd, (info, 4, ended_s, _SUCCESS, SUCCESS, None, 1, 0, None))
+    told = (end, over)
     if audience.ends:
         audience.tell(told)
     if capture is not None:

@@ -14,6 +14,7 @@ import asyncio
 import functools
 import importlib.metadata
 import itertools
+import random
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -351,11 +352,9 @@ def limits() -> Contenders:
     }
 
 
-def in_turn(contenders: Contenders, turn: int) -> list[tuple[str, Callable[[], Any]]]:
-    """The contenders, another one first in each round: some leave the machine asleep or cold."""
-    some = list(contenders.items())
-    first = turn % len(some)
-    return some[first:] + some[:first]
+def in_any_order(contenders: Contenders, turn: int) -> list[tuple[str, Callable[[], Any]]]:
+    """The contenders, in another order each round: some leave the machine asleep or cold."""
+    return random.Random(turn).sample(list(contenders.items()), len(contenders))  # noqa: S311
 
 
 def measure(contenders: Contenders, rounds: int) -> dict[str, list[float]]:
@@ -365,7 +364,7 @@ def measure(contenders: Contenders, rounds: int) -> dict[str, list[float]]:
         call()
         call()
     for turn in range(rounds):
-        for name, call in in_turn(contenders, turn):
+        for name, call in in_any_order(contenders, turn):
             began = time.perf_counter_ns()
             for _ in range(CALLS):
                 call()
@@ -379,8 +378,8 @@ async def ameasure(contenders: Contenders, rounds: int) -> dict[str, list[float]
     for call in contenders.values():
         await call()
         await call()
-    for _ in range(rounds):
-        for name, call in contenders.items():
+    for turn in range(rounds):
+        for name, call in in_any_order(contenders, turn):
             # Timers that the one before has cancelled are the loop's to clear away, not ours.
             await asyncio.sleep(0)
             began = time.perf_counter_ns()
