@@ -1,5 +1,6 @@
 """An archive in one file, to hand over: a zip of Parquet, ``recourse.sql`` and notes."""
 
+import glob
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from recourse_observe.archive.asides import forget
+from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.errors import ArchiveDamagedError, ArchiveError, ArchiveMissingError
 from recourse_observe.archive.files import publish
 from recourse_observe.archive.instance import live_folders, segments_of
@@ -62,6 +65,7 @@ def bundle(
     *,
     notes: str = "",
     progress: Callable[[int, int], object] = lambda _done, _of: None,
+    disk: Disk = DISK,
 ) -> Bundled:
     """Make one file of an archive; it appears whole or not at all.
 
@@ -70,14 +74,17 @@ def bundle(
         out: The file to write, by custom with the suffix ``.rarc``.
         notes: What the one who gets it should know.
         progress: Called with how many files are packed, and of how many.
+        disk: The file operations.
 
     Raises:
         ArchiveError: Nothing of the archive can be read, or it is no directory.
         OSError: The bundle cannot be written.
     """
+    root, target = Path(path), Path(out)
+    forget(target.parent.glob(f"_{glob.escape(target.name)}.*.tmp"), disk)
     for _ in range(_TRIES):
         with suppress(_MovedError):
-            return _bundle(Path(path), Path(out), notes, progress)
+            return _bundle(root, target, partial(_pack, root, notes, progress), disk)
     problem = "changes faster than it can be packed; try again when nobody compacts it"
     raise ArchiveError(os.fspath(path), problem)
 
@@ -86,9 +93,7 @@ class _MovedError(Exception):
     """A file went into another one before it was packed."""
 
 
-def _bundle(
-    root: Path, target: Path, notes: str, progress: Callable[[int, int], object]
-) -> Bundled:
+def _bundle(root: Path, target: Path, pack: Callable[..., None], disk: Disk) -> Bundled:
     with ExitStack() as held:
         segments = _held(root, held)
         found = survey(root)
@@ -97,7 +102,7 @@ def _bundle(
         files = [*found.paths, *(segment.path for segment in found.segments)]
         beside = [root / name for name in (MARKER, SQL)]
         extra = [path for path in beside if path.is_file() and not path.is_symlink()]
-        publish(target, partial(_pack, root, [*extra, *files], segments, notes, progress))
+        publish(target, partial(pack, [*extra, *files], segments), disk=disk)
     return Bundled(
         path=target,
         files=len(files),
@@ -118,10 +123,10 @@ def _held(root: Path, held: ExitStack) -> dict[Path, BinaryIO]:
 
 def _pack(
     root: Path,
-    files: list[Path],
-    held: Mapping[Path, BinaryIO],
     notes: str,
     progress: Callable[[int, int], object],
+    files: list[Path],
+    held: Mapping[Path, BinaryIO],
     aside: Path,
 ) -> None:
     with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED, allowZip64=True) as packed:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recourse_observe.archive.asides import asides_of, forget
+from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.files import publish
 from recourse_observe.archive.index import write_index
 from recourse_observe.archive.leftovers import recover
@@ -54,6 +56,7 @@ def check(
     trusted: bool = False,
     limits: Limits | None = None,
     looking: Callable[[str], object] = lambda _: None,
+    disk: Disk = DISK,
 ) -> Checked:
     """Read every page of every file with its checksum; DuckDB never looks at them.
 
@@ -67,6 +70,7 @@ def check(
         trusted: Read it in this process, for an archive of your own making.
         limits: What the worker that reads any other may use.
         looking: Called with each file, as it is looked at.
+        disk: The file operations.
 
     Raises:
         ArchiveError: There is no archive, or nothing of it can be read.
@@ -74,15 +78,17 @@ def check(
     root = Path(path)
     can_repair = repair and root.is_dir()
     kept_before = _kept(root)
-    recovered = sum(recover(root).values()) if can_repair else 0
+    if can_repair:
+        forget(asides_of(root), disk)
+    recovered = sum(recover(root, disk).values()) if can_repair else 0
     kept = sorted(_kept(root) - kept_before)
     report = _report(root, trusted=trusted, limits=limits, looking=looking)
     damaged = {Path(place): why for place, why in report["damaged"].items()}
     bad = damaged.keys() - {Path(place) for place in report["undecided"]} if can_repair else ()
-    quarantined = [_set_aside(root, one, damaged[one]) for one in sorted(bad)]
+    quarantined = [_set_aside(root, one, damaged[one], disk) for one in sorted(bad)]
     damaged |= dict.fromkeys(kept, "is damaged; what could be read of it was published")
     if can_repair:
-        write_index(root, survey(root, indexed=False).paths.values())
+        write_index(root, survey(root, indexed=False).paths.values(), disk)
     return Checked(
         files=report["files"],
         rows=report["rows"],
@@ -111,12 +117,13 @@ def _kept(root: Path) -> set[Path]:
     return set((root / QUARANTINE / LIVE).glob("*/*.segment"))
 
 
-def _set_aside(root: Path, bad: Path, why: str) -> Path:
+def _set_aside(root: Path, bad: Path, why: str, disk: Disk) -> Path:
     place = root / QUARANTINE / bad.relative_to(root)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    disk.folder(place.parent)
     if place.exists():  # nothing that was set aside is ever written over
         place = place.with_name(f"{bad.name}.{secrets.token_hex(4)}")
     reason = place.with_name(place.name + ".reason")
-    publish(reason, lambda aside: aside.write_text(f"{bad.name} {why}\n", encoding="utf-8"))
-    bad.replace(place)
+    text = f"{bad.name} {why}\n"
+    publish(reason, lambda aside: aside.write_text(text, encoding="utf-8"), disk=disk)
+    disk.rename(bad, place)
     return place

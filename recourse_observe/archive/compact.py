@@ -4,15 +4,18 @@ import json
 import os
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 
+from recourse_observe.archive.asides import asides_of, forget
+from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.errors import ArchiveEmptyError, ArchiveError, NotAnArchiveError
 from recourse_observe.archive.files import Source, name_of, publish_table
 from recourse_observe.archive.hourly import hourly
@@ -24,11 +27,13 @@ from recourse_observe.archive.names import LIVE, MARKER, FileName
 from recourse_observe.archive.reader import survey
 from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.sql import write_sql
-from recourse_observe.archive.validate import FoundFile
+from recourse_observe.archive.validate import BadFileError, FoundFile, validate
 
 __all__ = ["Compacted", "CompactionBusyError", "alone", "compact"]
 
 _LEVEL: Final = 3
+_OURS: Final = "compact."
+"""How the instances of merged files begin."""
 _NOBODY: Final = Source(service="", instance="")
 _SOUGHT: Final = ("call_id",)
 """In the order of keys, ids are spread over all row groups of a file."""
@@ -64,6 +69,7 @@ def compact(
     *,
     rows_per_file: int = 5_000_000,
     progress: Callable[[int, int], object] = lambda _done, _of: None,
+    disk: Disk = DISK,
 ) -> Compacted:
     """Merge the files of each table and hour, sorted by key and time.
 
@@ -76,21 +82,23 @@ def compact(
         path: An archive's directory.
         rows_per_file: An hour with more rows than this is split.
         progress: Called with how many groups of files are merged, and of how many.
+        disk: The file operations.
 
     Raises:
         ArchiveError: It cannot be read, or somebody else compacts it.
     """
     root = Path(path)
-    with alone(root):
-        recovered = sum(recover(root).values())
+    with alone(root, disk) as lock:
+        recovered = sum(recover(root, disk).values())
         found = survey(root)
-        totals = [0, 0, 0, 0, 0]
-        totals[0] += _remove_replaced(found.files)
+        totals = [_remove_replaced(found.files, disk), 0, 0, 0, 0]
+        _remove_cut_off(root, found.paths, disk)
         groups = [g for files in found.files.values() for g in _groups(root, files, rows_per_file)]
-        for numbers in _merged(root, groups, rows_per_file, progress):
+        replace = partial(_replace, root, rows_per_file, disk)
+        for numbers in _merged(groups, replace, lock, progress):
             totals = [sum(pair) for pair in zip(totals, numbers, strict=True)]
-        write_sql(root)
-        write_index(root, _left(root))
+        write_sql(root, disk)
+        write_index(root, _left(root), disk)
     before, after, rows, bytes_before, bytes_after = totals
     return Compacted(
         files_before=before,
@@ -103,9 +111,9 @@ def compact(
 
 
 def _merged(
-    root: Path,
     groups: Sequence[Sequence[FoundFile]],
-    rows_per_file: int,
+    replace: Callable[[list[FoundFile], Any], tuple[int, ...]],
+    lock: Lock,
     progress: Callable[[int, int], object],
 ) -> Iterator[tuple[int, ...]]:
     """Merge group by group: while one is written, the next is sorted."""
@@ -116,9 +124,17 @@ def _merged(
             whole, rows = _sorted(group)
             if written is not None:
                 yield written.result()
-            written = writing.submit(_replace, root, whole, rows, rows_per_file)
+            written = writing.submit(_held, lock.copy(), partial(replace, whole, rows))
         if written is not None:
             yield written.result()
+
+
+def _held(lock: Lock, work: Callable[[], tuple[int, ...]]) -> tuple[int, ...]:
+    """Do work and let go of a lock: whoever is interrupted twice does not wait for us."""
+    try:
+        return work()
+    finally:
+        lock.release()
 
 
 def _left(root: Path) -> Iterable[FoundFile]:
@@ -129,8 +145,8 @@ def _left(root: Path) -> Iterable[FoundFile]:
 
 
 @contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Be the only one who removes files of this archive.
+def alone(root: Path, disk: Disk = DISK) -> Iterator[Lock]:
+    """Be the only one who removes files of this archive; what killed processes were writing goes first.
 
     Raises:
         ArchiveError: Somebody else is, or it is no directory that may be written to.
@@ -141,7 +157,7 @@ def alone(root: Path) -> Iterator[None]:
         raise NotAnArchiveError(os.fspath(root), "is no recourse archive; nothing was changed")
     folder = root / LIVE / CHANGING
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        disk.folder(folder)
         lock = Lock(folder)
     except BlockingIOError:
         problem = "is being compacted or pruned by somebody else; try again later"
@@ -150,21 +166,33 @@ def alone(root: Path) -> Iterator[None]:
         problem = f"cannot be changed ({error.strerror}); it must be a directory you may write to"
         raise ArchiveError(os.fspath(root), problem) from None
     try:
-        yield
+        forget(asides_of(root), disk)
+        yield lock
     finally:
         lock.release()
 
 
-def _remove_replaced(files: Mapping[str, tuple[FoundFile, ...]]) -> int:
+def _remove_replaced(files: Mapping[str, tuple[FoundFile, ...]], disk: Disk) -> int:
     """Remove what a run that was cut off has merged already."""
     removed = 0
     for file in (file for found in files.values() for file in found):
         for name in file.replaces:
             old = file.path.with_name(name) if FileName.parse(name) else None
             if old is not None and old.is_file():
-                old.unlink()
+                disk.remove(old)
                 removed += 1
     return removed
+
+
+def _remove_cut_off(root: Path, counting: Collection[Path], disk: Disk) -> None:
+    """Remove parts of a merged file whose last part was never written, or has gone."""
+    for path in root.glob(f"*/date=*/hour=*/*-{_OURS}*.parquet"):
+        if path in counting or path.is_symlink() or FileName.parse(path.name) is None:
+            continue
+        with suppress(BadFileError):
+            last = validate(path, path.parts[-4]).metadata.get("recourse.part_of")
+            if last and FileName.parse(last) and not path.with_name(last).exists():
+                disk.remove(path)
 
 
 def _groups(root: Path, files: Sequence[FoundFile], rows_per_file: int) -> list[list[FoundFile]]:
@@ -213,16 +241,17 @@ def _fitting(file: FoundFile) -> Any:
 
 
 def _replace(
-    root: Path, group: Sequence[FoundFile], rows: Any, rows_per_file: int
+    root: Path, rows_per_file: int, disk: Disk, group: Sequence[FoundFile], rows: Any
 ) -> tuple[int, ...]:
     """Files, rows and bytes, before and after."""
     if not group:
         return 0, 0, 0, 0, 0
     # What they replaced themselves as well: who follows an archive may have seen only those.
     names = sorted({file.path.name for file in group}.union(*(file.replaces for file in group)))
-    written = _write(root, group[0].table, rows, names, rows_per_file)
+    parts = [rows.slice(at, rows_per_file) for at in range(0, rows.num_rows, rows_per_file)]
+    written = _write(root, group[0].table, parts, names, disk)
     for file in group:
-        file.path.unlink(missing_ok=True)
+        disk.remove(file.path)
     return (
         len(group),
         len(written),
@@ -233,22 +262,18 @@ def _replace(
 
 
 def _write(
-    root: Path, table: str, rows: Any, replaced: Sequence[str], rows_per_file: int
+    root: Path, table: str, parts: Sequence[Any], replaced: Sequence[str], disk: Disk
 ) -> list[Path]:
     """Write the parts, the one that replaces the old files last: until then readers ignore them."""
-    parts = [rows.slice(at, rows_per_file) for at in range(0, rows.num_rows, rows_per_file)]
-    source = Source(service="", instance=f"compact.{secrets.token_hex(6)}")
+    source = Source(service="", instance=f"{_OURS}{secrets.token_hex(6)}")
     if not parts:
         return []
     last = name_of(table, parts[-1], source, len(parts) - 1)
+    publish_part = partial(publish_table, root, table, disk=disk, level=_LEVEL, sought=_SOUGHT)
     written = []
     for sequence, part in enumerate(parts):
         extra = {"recourse.part_of": str(last), "recourse.replaces": json.dumps([])}
         if sequence == len(parts) - 1:
             extra = {"recourse.replaces": json.dumps(replaced)}
-        written.append(
-            publish_table(
-                root, table, part, source, sequence, level=_LEVEL, sought=_SOUGHT, extra=extra
-            )
-        )
+        written.append(publish_part(part, source, sequence, extra=extra))
     return written

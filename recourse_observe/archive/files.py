@@ -1,7 +1,6 @@
 """How a file appears in an archive: whole, or not at all."""
 
 import json
-import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recourse_observe.archive import asides
 from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.names import MARKER, FileName, instant
 from recourse_observe.archive.schema import (
@@ -77,13 +77,13 @@ def publish(
         OSError: It could not be written; nothing appears at ``path``.
     """
     disk.folder(path.parent, durable=durable)
-    # Processes that begin an archive together write the same files: each has its own aside.
-    aside = path.with_name(f"_{path.name}.{secrets.token_hex(4)}.tmp")
+    aside = asides.place(path)
     try:
-        disk.write(aside, write)
-        if durable:
-            disk.sync_path(aside)
-        disk.rename(aside, path)
+        with asides.begun(aside):
+            disk.write(aside, write)
+            if durable:
+                disk.sync_path(aside)
+            disk.rename(aside, path)
     except BaseException:
         with suppress(OSError):  # what went wrong is what matters
             disk.remove(aside)

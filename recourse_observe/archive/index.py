@@ -14,6 +14,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.foreign import parsed
 from recourse_observe.archive.names import FileName
 from recourse_observe.archive.schema import TABLES
@@ -42,7 +43,7 @@ _SCHEMA: Final = pa.schema(
 )
 
 
-def write_index(root: Path, files: Iterable[FoundFile]) -> Path:
+def write_index(root: Path, files: Iterable[FoundFile], disk: Disk = DISK) -> Path:
     """Write what is known of an archive's files.
 
     Raises:
@@ -54,7 +55,7 @@ def write_index(root: Path, files: Iterable[FoundFile]) -> Path:
     arrays = [pa.array([entry[f.name] for entry in entries], type=f.type) for f in _SCHEMA]
     table = pa.Table.from_arrays(arrays, schema=_SCHEMA)
     path = root / INDEX
-    publish(path, lambda aside: pq.write_table(table, str(aside), compression="zstd"))
+    publish(path, lambda aside: pq.write_table(table, str(aside), compression="zstd"), disk=disk)
     return path
 
 

@@ -76,6 +76,12 @@ class Lock:
             os.close(self._descriptor)
             raise
 
+    def copy(self) -> "Lock":
+        """The same lock once more: it is let go when both are."""
+        twin = Lock.__new__(Lock)
+        twin._descriptor = os.dup(self._descriptor)  # noqa: SLF001  # one of us
+        return twin
+
     def release(self) -> None:
         """Let it go. In a forked child this closes the copy only: the parent holds on."""
         os.close(self._descriptor)

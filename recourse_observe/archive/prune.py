@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recourse_observe.archive.compact import alone
+from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.index import INDEX, write_index
 from recourse_observe.archive.instance import segment_name
 from recourse_observe.archive.names import LIVE
@@ -35,7 +36,9 @@ class Pruned:
     kept: int
 
 
-def prune(path: str | os.PathLike[str], before: datetime, *, dry_run: bool = False) -> Pruned:
+def prune(
+    path: str | os.PathLike[str], before: datetime, *, dry_run: bool = False, disk: Disk = DISK
+) -> Pruned:
     """Remove files whose last row ended before a moment.
 
     A file goes whole or stays whole, so up to a file's span more is kept than was asked for. What a
@@ -45,17 +48,18 @@ def prune(path: str | os.PathLike[str], before: datetime, *, dry_run: bool = Fal
         path: An archive's directory.
         before: What ended earlier goes; without a zone it is UTC.
         dry_run: Only say what would be removed.
+        disk: The file operations.
 
     Raises:
         ArchiveError: It cannot be read, or somebody compacts it.
     """
     root = Path(path)
     moment = before if before.tzinfo is not None else before.replace(tzinfo=UTC)
-    with nullcontext() if dry_run else alone(root):
+    with nullcontext() if dry_run else alone(root, disk):
         found = survey(root)
         old = _over(root, list(found.paths.values()), moment)
         if not dry_run and old:
-            _remove(root, old)
+            _remove(root, old, disk)
     return Pruned(
         files=len(old),
         rows=sum(file.rows for file in old),
@@ -83,15 +87,22 @@ def _is_over(root: Path, file: FoundFile, moment: datetime) -> bool:
     return not (root / LIVE / file.name.instance / segment_name(file.name.sequence)).exists()
 
 
-def _remove(root: Path, old: Sequence[FoundFile]) -> None:
-    # calls last: a reader that looks meanwhile may find calls without attempts, never the reverse.
-    for file in sorted(old, key=lambda file: file.table == "calls"):
-        file.path.unlink(missing_ok=True)
+def _remove(root: Path, old: Sequence[FoundFile], disk: Disk) -> None:
+    for file in sorted(old, key=_turn):
+        disk.remove(file.path)
         for folder in (file.path.parent, file.path.parent.parent):
             if folder.name.startswith(("hour=", "date=")) and not any(folder.iterdir()):
-                folder.rmdir()
-    write_sql(root)
+                disk.remove_folder(folder)
+    write_sql(root, disk)
     if (root / INDEX).exists():
         gone = {file.path for file in old}
         kept = [file for path, file in survey(root).paths.items() if path not in gone]
-        write_index(root, kept)
+        write_index(root, kept, disk)
+
+
+def _turn(file: FoundFile) -> tuple[bool, bool]:
+    """Calls last: a reader that looks meanwhile may find calls without attempts, never the reverse.
+
+    Of an hour's parts the one that vouches for the others goes last, so that they are found again.
+    """
+    return file.table == "calls", "recourse.part_of" not in file.metadata

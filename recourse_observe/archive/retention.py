@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from recourse_observe.archive.asides import asides_of, forget
 from recourse_observe.archive.disk import DISK, Disk
 from recourse_observe.archive.instance import (
     CHANGING,
@@ -58,6 +59,7 @@ def expire(
             for table in _ORDER
             for hour in _hours(root / table)
         )
+        forget(asides_of(root), disk)
         return removed + _forget_the_dead(root, before_us, disk)
     finally:
         lock.release()

@@ -54,6 +54,14 @@ def test_every_kind_of_server_leaves_all_its_finished_calls(kind: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_commands_that_get_a_signal_lose_nothing_and_leave_nothing() -> None:
+    said = ran("interrupt.py", "--rounds", "1", "--commands", "compact", "prune")
+
+    assert said.endswith(": 0 wrong\n")
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_every_event_is_accounted_for_whatever_the_disk_does() -> None:
     said = ran("back_pressure.py", "--seconds", "0.4", "--rounds", "1", "--queue", "2000")

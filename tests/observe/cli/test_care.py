@@ -139,10 +139,10 @@ def hedge(number: int) -> dict[str, Any]:
 def test_dead_writers_are_published_by_compaction(
     archive: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recourse_observe.archive.compact.recover", lambda _: {"web": 7})
+    monkeypatch.setattr("recourse_observe.archive.compact.recover", lambda *_: {"web": 7})
 
     assert "; 7 rows of dead writers first" in run(capsys, "compact", archive)[1]
-    monkeypatch.setattr("recourse_observe.archive.check.recover", lambda _: {"web": 7})
+    monkeypatch.setattr("recourse_observe.archive.check.recover", lambda *_: {"web": 7})
     assert "7 rows of dead writers published" in run(capsys, "check", archive, "--repair")[1]
 
 
