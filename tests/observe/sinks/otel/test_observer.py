@@ -359,6 +359,19 @@ def test_log_events_tell_of_retries_that_are_planned(telemetry: Any, scenarios: 
     assert {record.severity_text for record in planned} == {"WARN"}
 
 
+def test_log_events_are_as_loud_as_lines(telemetry: Any, scenarios: Any) -> None:
+    observer = telemetry.observer(mode="log-events", every_budget_decision=True)
+
+    scenarios["budget_denial"](observer)
+    scenarios["circuit_open"](observer)
+
+    decisions = telemetry.logs("recourse.budget.decision")
+    assert [record.severity_text for record in decisions] == ["DEBUG", "WARN"]
+    [opened] = telemetry.logs("recourse.circuit.transition")
+    assert opened.severity_text == "WARN"
+    assert {record.severity_text for record in telemetry.logs("recourse.attempt")} == {"DEBUG"}
+
+
 def test_the_kind_of_the_span_can_be_client(telemetry: Any) -> None:
     executor_with(telemetry.observer(span_kind=SpanKind.CLIENT)).call(KEY, lambda: 1)
 
