@@ -22,19 +22,14 @@ from recourse.budget.protocol import Budget
 from recourse.circuit.registry import Circuits
 from recourse.classify.protocol import Classifier
 from recourse.clock import Clock, SystemClock
-from recourse.drivers.aio import aplanned
 from recourse.drivers.closing import aclose_runtime, close_runtime
-from recourse.drivers.misuse import check_acall, check_call, check_stream
-from recourse.drivers.short import ShortWays
-from recourse.drivers.streams import adrive_stream, drive_stream
-from recourse.drivers.threads import planned
+from recourse.drivers.misuse import check_stream
+from recourse.drivers.ways import Ways
 from recourse.drivers.wrapping import guarded
 from recourse.duration import seconds
 from recourse.hedge.protocol import Trigger
 from recourse.key import PolicyKey
 from recourse.observer import Observer
-from recourse.plan.call import Call
-from recourse.plan.govern import govern
 from recourse.policy.model import Policy
 from recourse.wiring import Options, OwnChance, resolver_of, runtime_of
 
@@ -135,10 +130,9 @@ class Executor:
         )
         self._runtime = runtime_of(options)
         self._resolver = resolver_of(options, self._runtime)
-        self._bind = self._resolver.bind
-        self._short = ShortWays(self._runtime, self._resolver)
-        self._calls = self._short.calls
-        self._acalls = self._short.acalls
+        self._ways = Ways(self._runtime, self._resolver)
+        self._calls = self._ways.calls
+        self._acalls = self._ways.acalls
 
     @property
     def clock(self) -> Clock:
@@ -170,7 +164,7 @@ class Executor:
         """
         calls = self._calls.get(key)
         if calls is None:
-            return self.carry(key, op, args, kwargs)
+            return self._ways.carry(key, op, args, kwargs)
         return calls.call(op, args, kwargs)
 
     def acall(
@@ -188,7 +182,7 @@ class Executor:
         """
         calls = self._acalls.get(key)
         if calls is None:
-            return self.acarry(key, op, args, kwargs)
+            return self._ways.acarry(key, op, args, kwargs)
         return calls.acall(op, args, kwargs)
 
     def carry(
@@ -199,12 +193,10 @@ class Executor:
         kwargs: dict[str, Any],
     ) -> T:
         """As :meth:`call`, for those who have the arguments in hand."""
-        calls = self._calls.get(key) or self._short.opened(key)
-        if calls is not None:
-            return calls.call(op, args, kwargs)
-        check_call(op)
-        value: T = planned(self._new_call(key, partial(op, *args, **kwargs)), self._bind)
-        return value
+        calls = self._calls.get(key)
+        if calls is None:
+            return self._ways.carry(key, op, args, kwargs)
+        return calls.call(op, args, kwargs)
 
     def acarry(
         self,
@@ -214,21 +206,10 @@ class Executor:
         kwargs: dict[str, Any],
     ) -> Coroutine[Any, Any, T]:
         """As :meth:`acall`, for those who have the arguments in hand."""
-        calls = self._acalls.get(key) or self._short.aopened(key)
-        if calls is not None:
-            return calls.acall(op, args, kwargs)
-        return self._aplanned(key, op, args, kwargs)
-
-    async def _aplanned(
-        self,
-        key: str | PolicyKey,
-        op: Callable[..., Awaitable[T]],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> T:
-        check_acall(op)
-        value: T = await aplanned(self._new_call(key, partial(op, *args, **kwargs)), self._bind)
-        return value
+        calls = self._acalls.get(key)
+        if calls is None:
+            return self._ways.acarry(key, op, args, kwargs)
+        return calls.acall(op, args, kwargs)
 
     def stream(
         self,
@@ -243,9 +224,7 @@ class Executor:
         Nothing runs before the first item is asked for.
         """
         check_stream(op)
-        call = self._new_call(key, partial(op, *args, **kwargs))
-        call.is_stream = True
-        return drive_stream(call, govern(call, self._bind))
+        return self._ways.stream(key, partial(op, *args, **kwargs))
 
     def astream(
         self,
@@ -257,9 +236,7 @@ class Executor:
     ) -> AsyncIterator[T]:
         """Iterate asynchronously over ``op(*args, **kwargs)``, retried until its first item."""
         check_stream(op)
-        call = self._new_call(key, partial(op, *args, **kwargs))
-        call.is_async = call.is_stream = True
-        return adrive_stream(call, govern(call, self._bind))
+        return self._ways.astream(key, partial(op, *args, **kwargs))
 
     def guard(self, key: str | PolicyKey) -> Callable[[F], F]:
         """Decorate a function, coroutine function or generator function: every call is governed."""
@@ -269,10 +246,6 @@ class Executor:
             return wrapped
 
         return decorate
-
-    def _new_call(self, key: str | PolicyKey, operation: Callable[[], Any]) -> Call:
-        text = key if isinstance(key, str) and key else PolicyKey.parse(key).text
-        return Call.begun(self._runtime, text, operation)
 
     def close(self, grace_s: float | timedelta = 5.0) -> None:
         """Stop: sleeping calls wake with ``ExecutorClosed``, what runs has ``grace_s`` to end."""
@@ -287,7 +260,7 @@ class Executor:
     def _shut(self) -> None:
         # In this order: a key that is resolved in between finds the executor closed.
         self._runtime.closed = True
-        self._short.shut()
+        self._ways.shut()
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ import threading
 from typing import Any, Final
 
 from recourse.clock import wake_up
-from recourse.drivers.aio import soon
+from recourse.drivers.awaited import soon
 from recourse.errors import ExecutorClosed
 from recourse.plan.bound import Runtime
 

@@ -15,7 +15,8 @@ from recourse.attempt import AttemptInfo, FirstAttempt
 from recourse.circuit.protocol import Admission
 from recourse.clock import wake_up
 from recourse.context import Ambient, enter
-from recourse.drivers.aio import AsyncHands, adrive, quietly, soon
+from recourse.drivers.aio import AsyncHands, adrive
+from recourse.drivers.awaited import quietly, soon
 from recourse.drivers.lanes import Lanes
 from recourse.drivers.misuse import check_acall, is_plain, misused, plain_in_acall
 from recourse.errors import ExecutorClosed

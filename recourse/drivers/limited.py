@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar, cast
 from recourse.attempt import AttemptInfo, FirstAttempt
 from recourse.circuit.protocol import Admission
 from recourse.context import Ambient, enter, leave
-from recourse.drivers.aio import ago_on, cut_off
+from recourse.drivers.aio import ago_on
+from recourse.drivers.awaited import cut_off
 from recourse.drivers.lanes import Lanes
 from recourse.drivers.misuse import check_acall, is_plain, misused, plain_in_acall
 from recourse.drivers.threads import inner_cancelled

@@ -15,7 +15,8 @@ from types import TracebackType, coroutine
 from typing import Any, Final, Self
 
 from recourse.context import AMBIENT
-from recourse.drivers.aio import AsyncHands, arun_inline
+from recourse.drivers.aio import AsyncHands
+from recourse.drivers.awaited import arun_inline
 from recourse.drivers.misuse import misused, not_for_astream, not_for_stream
 from recourse.drivers.threads import Hands, inner_cancelled
 from recourse.outcome import SUCCESS, Outcome, OutcomeKind
