@@ -68,10 +68,14 @@ def fit(record: Record, rules: Rules, run: Runner) -> Fitted:
 
 
 def _quotas(seen: Seen) -> list[Guess]:
-    """A quota is read off the stretches in which it held, and not all of those were full."""
+    """A quota is read off the stretches in which it held, and not all of those were full.
+
+    Whether it keeps what was not asked for shows only when less is asked: both are kept.
+    """
     if seen.base.quota_per_s is None:
         return [Guess()]
-    return [Guess(quota=scale) for scale in (1.0, 0.8, 0.86, 0.92, 0.96, 1.04, 1.1)]
+    scales = (1.0, 0.8, 0.88, 0.94, 1.08)
+    return [Guess(quota=scale, spare_s=spare_s) for scale in scales for spare_s in (1.0, 0.2)]
 
 
 def _unseen_limits(seen: Seen) -> list[Guess]:

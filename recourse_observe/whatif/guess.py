@@ -23,9 +23,11 @@ class Guess(NamedTuple):
         queue_s: Seconds of work that may wait; infinite: without limit.
         slowdown: Of service times, between ``from_s`` and ``to_s``.
         quota: What the quota that was read off is multiplied with.
+        spare_s: For how long the quota keeps what was not asked for.
         instances: Among how many the requests are divided at random.
         working: The part of the workers that is there between ``from_s`` and ``to_s``.
         abandons: Whether work is dropped that nobody waits for.
+        shares: Whether all requests are worked on at once, each at its part of the workers.
     """
 
     capacity_per_s: float = 0.0
@@ -37,6 +39,8 @@ class Guess(NamedTuple):
     instances: int = 1
     working: float = 1.0
     abandons: bool = False
+    shares: bool = False
+    spare_s: float = 1.0
 
 
 def dependency_of(record: Record, seen: Seen, guess: Guess) -> Dependency:
@@ -59,7 +63,9 @@ def dependency_of(record: Record, seen: Seen, guess: Guess) -> Dependency:
         instances=instances,
         queue=None if endless else max(1, round(waiting)),
         abandons=guess.abandons,
+        shares=guess.shares,
         quota_per_s=None if rate is None else rate * guess.quota,
+        quota_spare_s=guess.spare_s,
         faults=_troubled(seen.base.faults, guess, record.length_s),
     )
 
@@ -106,7 +112,10 @@ def told(onset_s: float, guess: Guess) -> list[str]:
         among = f", divided among {guess.instances} instances" if guess.instances > 1 else ""
         found.append(f"it can take about {guess.capacity_per_s:.3g} requests per second{among}")
         if not math.isinf(guess.queue_s):
-            found.append(f"its queue holds about {guess.queue_s:.2g} s of work")
+            holds = "it takes in" if guess.shares else "its queue holds"
+            found.append(f"{holds} about {guess.queue_s:.2g} s of work")
+        if guess.shares:
+            found.append("all requests are worked on at once, and slow each other down")
         if guess.abandons:
             found.append("it drops what nobody waits for any more")
     return found

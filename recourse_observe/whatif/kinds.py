@@ -31,12 +31,14 @@ class Kind(NamedTuple):
         trouble: ``slow``, ``lost`` (workers) or ``none``.
         short: The trouble lasted a part of the incident only, and retries did the rest.
         divided: Requests are divided among instances.
+        shared: Requests are worked on at once, and slow each other down.
         steep: How often the trouble doubles what it hits.
     """
 
     trouble: str
     short: bool
     divided: bool
+    shared: bool
     steep: int
 
 
@@ -47,7 +49,7 @@ def kind_of(guess: Guess, edges: tuple[float, float]) -> Kind:
         trouble = "none"
     short = guess.to_s - guess.from_s < _SHORT * (edges[1] - edges[0])
     steep = round(log2(guess.slowdown / guess.working))
-    return Kind(trouble, trouble == "none" or short, guess.instances > 1, steep)
+    return Kind(trouble, trouble == "none" or short, guess.instances > 1, guess.shares, steep)
 
 
 def unlike(fittings: Iterable[Fitting]) -> list[Fitting]:
@@ -55,7 +57,13 @@ def unlike(fittings: Iterable[Fitting]) -> list[Fitting]:
     found: dict[tuple[object, ...], Fitting] = {}
     for one in fittings:
         guess = one.guess
-        alike = (guess.capacity_per_s, guess.queue_s, guess.to_s, guess.instances)
+        alike = (
+            guess.capacity_per_s,
+            guess.queue_s,
+            guess.to_s,
+            guess.instances,
+            guess.shares,
+        )
         found.setdefault(alike, one)
     return list(found.values())
 

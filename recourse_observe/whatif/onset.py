@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from math import erfc, log, sqrt
 from operator import add
+from statistics import mean, pvariance
 from typing import Final, NamedTuple
 
 from recourse_observe.whatif.record import Record, Tried
@@ -30,9 +31,10 @@ _EARLIER_S: Final = 6.0
 _LATER_S: Final = 4.0
 _EVERY_S: Final = 0.5
 _LASTS_S: Final = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+_WHILE_S: Final = 2.0
 _FEW: Final = 5
 _MOST: Final = 4_000
-# How much likelier, as a logarithm, two steps must be than one.
+# How much likelier, as a logarithm, two steps must be than one when attempts are independent.
 _GAIN: Final = 4.0
 # What no distribution explains counts no more than this.
 _UNLIKELY: Final = -8.0
@@ -63,7 +65,8 @@ def first_step(record: Record, service: Sequence[float], edges: tuple[float, flo
     two = max((two for at_s in begins for two in likely.two_steps(at_s)), default=None)
     if one is None:
         return None
-    return two[1] if two is not None and two[0] > one[0] + _GAIN else one[1]
+    gain = _GAIN * _alike(_worked(record, 0.0, early_s))
+    return two[1] if two is not None and two[0] > one[0] + gain else one[1]
 
 
 def _worked(record: Record, from_s: float, to_s: float) -> list[Tried]:
@@ -78,6 +81,24 @@ def _worked(record: Record, from_s: float, to_s: float) -> list[Tried]:
     ]
     worked.sort(key=lambda tried: tried.at_s)
     return worked[:: 1 + len(worked) // _MOST]
+
+
+def _alike(attempts: Sequence[Tried]) -> float:
+    """How much more short whiles of quiet differ than if attempts were independent; 1 when no more.
+
+    Attempts of the same moment meet the same others, so what many of them tell is not told often.
+    """
+    whiles: dict[int, list[float]] = {}
+    for one in attempts:
+        if one.outcome == "success":
+            whiles.setdefault(int(one.at_s // _WHILE_S), []).append(log(max(one.duration_s, 1e-4)))
+    logarithms = [one for found in whiles.values() for one in found]
+    if len(whiles) < _FEW:
+        return 1.0
+    middle = mean(logarithms)
+    between = sum(len(found) * (mean(found) - middle) ** 2 for found in whiles.values())
+    spread = pvariance(logarithms, middle)
+    return max(1.0, between / (len(whiles) - 1) / spread) if spread else 1.0
 
 
 class _Likely:

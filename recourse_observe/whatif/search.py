@@ -13,7 +13,7 @@ from recourse_observe.whatif.record import Record
 from recourse_observe.whatif.runs import Runner, Task
 from recourse_observe.whatif.seen import Seen
 from recourse_observe.whatif.series import Series, distance
-from recourse_observe.whatif.starts import drawn, filled, least_per_s, near, plain_slowdown
+from recourse_observe.whatif.starts import drawn, filled, least_per_s, near, plain_slowdown, turned
 
 __all__ = ["HEAVY", "SEED", "Bench"]
 
@@ -37,12 +37,14 @@ class Room(NamedTuple):
         much: 0: as much as you like.
         loses: Its trouble is that workers are lost, not that they are slow.
         lasts: The part of the time of trouble for which that is so; retries do the rest.
+        shares: Whether all requests are worked on at once.
     """
 
     much: float
     instances: int = 1
     loses: bool = False
     lasts: float = 1.0
+    shares: bool = False
 
 
 _ROOMS: Final = (
@@ -56,6 +58,9 @@ _ROOMS: Final = (
     Room(2.2, instances=3, loses=True),
     Room(1.1, lasts=0.4),
     Room(1.4, instances=3, lasts=0.4),
+    Room(1.2, shares=True),
+    Room(2.0, shares=True),
+    Room(1.2, lasts=0.4, shares=True),
 )
 
 
@@ -82,10 +87,11 @@ class Bench:
         """What was found that may stand behind the record, the best first."""
         record, seen = self.record, self.seen
         rng = random.Random(7)  # noqa: S311  # a search, no secret
-        draws = max(3, min(14, _DRAWS // (1 + self.per_run)))
-        steps = max(2, min(10, _STEPS // (1 + self.per_run)))
+        draws = max(3, min(10, _DRAWS // (1 + self.per_run)))
+        steps = max(2, min(9, _STEPS // (1 + self.per_run)))
         found = self._levelled() if seen.full is None else self.scored(filled(seen))
         found += self.scored([drawn(record, seen, rng) for _ in range(draws)])
+        found += self.scored(turned(self._parents(found)[0].guess))
         for width in _WIDTHS:
             parents = self._parents(found)
             turns = [parents[turn % len(parents)].guess for turn in range(steps)]
@@ -145,6 +151,7 @@ class Bench:
             from_s + room.lasts * (to_s - from_s),
             instances=room.instances,
             working=math.exp(-trouble) if room.loses else 1.0,
+            shares=room.shares,
         )
 
     def _tried(self, guesses: Sequence[Guess]) -> tuple[list[Fitting], list[float]]:

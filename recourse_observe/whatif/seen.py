@@ -31,6 +31,8 @@ _ILL: Final = 0.1
 _STEP: Final = 4.0
 _FASTER: Final = 1.25
 _STILL_S: Final = 10.0
+# How much a number may differ and be the same.
+_SAME: Final = 0.07
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Full:
             take when it is well; 0 when it did not last.
         slow_rate: Requests per second that were taken at first, when that was less; else 0.
         slow_to_s: Until when.
+        held: How many were under way each time that one was turned away; 0 when that was not the same.
     """
 
     rate: float
@@ -55,6 +58,7 @@ class Full:
     held_per_s: float
     slow_rate: float = 0.0
     slow_to_s: float = 0.0
+    held: int = 0
 
     def waiting(self, rate: float) -> float:
         """How many the queue holds, when so many per second were worked off while it filled."""
@@ -193,7 +197,22 @@ def _full(record: Record, shed: frozenset[str], edges: tuple[float, float]) -> F
         held_per_s=after / (to_s - last_s) if to_s - last_s > _LASTING_S else 0.0,
         slow_rate=slow,
         slow_to_s=slow_to_s,
+        held=_held(record, shed, refused),
     )
+
+
+def _held(record: Record, shed: frozenset[str], refused: Sequence[float]) -> int:
+    """How many were under way each time that one was turned away; 0 when that was not the same.
+
+    A client sees those that it waits for. Always as many is the bound itself, and says that the others,
+    which it has given up, are not there any more.
+    """
+    under_way = [t for t in record.attempts if t.ran and t.reason not in shed]
+    starts = sorted(t.at_s for t in under_way)
+    ends = sorted(t.at_s + t.duration_s for t in under_way)
+    beside = sorted(bisect_left(starts, at_s) - bisect_right(ends, at_s) for at_s in refused)
+    low, middle, high = (beside[int(share * len(beside))] for share in (0.1, 0.5, 0.9))
+    return middle if high - low <= _SAME * middle else 0
 
 
 def _slow_at_first(full: Sequence[tuple[int, int]]) -> tuple[float, float]:

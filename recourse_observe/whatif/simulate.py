@@ -15,8 +15,9 @@ from recourse.outcome import Outcome, OutcomeKind
 from recourse.plan.call import Call, Run
 from recourse.plan.govern import Plan, govern
 from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep
-from recourse_observe.whatif.dependency import Dependency, Reply, Server
+from recourse_observe.whatif.dependency import Dependency, Reply
 from recourse_observe.whatif.process import Arrival, Failed, Process, Rules, SetClock
+from recourse_observe.whatif.server import Server
 from recourse_observe.whatif.trace import Ending, Trace
 
 __all__ = ["simulate"]
@@ -115,6 +116,7 @@ class _Flight:
         if request.left:
             return
         request.left = True
+        self.world.server.leave(now_s, request)
         request.run.expired = True
         request.run.ended_s = now_s
         self.world.trace.finished(request.place, now_s, Ending.CUT_OFF)
@@ -144,6 +146,7 @@ class _Flight:
             return False
         request.left = True
         now_s = self.world.clock.now_s
+        self.world.server.leave(now_s, request)
         self.world.trace.finished(request.place, now_s, Ending.CUT_OFF)
         return True
 

@@ -10,7 +10,7 @@ from recourse_observe.whatif.seen import Full, Seen
 from recourse_observe.whatif.series import ending_of
 from recourse_observe.whatif.trace import Ending
 
-__all__ = ["drawn", "filled", "least_per_s", "near", "plain_slowdown"]
+__all__ = ["drawn", "filled", "least_per_s", "near", "plain_slowdown", "turned"]
 
 _AMONG: Final = (1, 1, 2, 3, 4)
 _STEEPEST: Final = 10.0
@@ -22,12 +22,16 @@ _NO_SLOWDOWN: Final = 0.15
 _LOST_WORKERS: Final = 0.25
 _NO_BOUND: Final = 0.3
 _DROPS: Final = 0.15
+_SHARES: Final = 0.3
 _STILL_SLOW: Final = 0.5
+# The part of the time of trouble that a trigger lasts.
+_SHORT: Final = 0.4
 # How often a step changes this, and nothing else.
 _OTHER_INSTANCES: Final = 0.15
 _OTHER_TROUBLE: Final = 0.25
 _OTHER_CARE: Final = 0.32
-_OTHER_END: Final = 0.5
+_OTHER_SHARING: Final = 0.4
+_OTHER_END: Final = 0.55
 
 
 def least_per_s(seen: Seen) -> float:
@@ -96,7 +100,35 @@ def filled(seen: Seen) -> list[Guess]:
             (1.0, 2.5, 3),
         )
     ]
-    return [*none, *slow, *lasted, *short, *_seen_short(full, from_s), *map(_of_workers, lost)]
+    found = [*none, *slow, *lasted, *short, *_seen_short(full, from_s)]
+    if full.held:
+        shared = _bounded(seen, full)
+    else:
+        shared = [one._replace(shares=True) for one in found if one.instances == 1]
+    return [*found, *map(_of_workers, lost), *shared]
+
+
+def _bounded(seen: Seen, full: Full) -> list[Guess]:
+    """It works on so many at once and no more, and what is given up makes room for another.
+
+    So it took more than it worked off, and only successes tell how much it can take.
+    """
+    (from_s, to_s), most = seen.edges, min(_STEEPEST, seen.most_slowdown)
+    short_s = min(to_s, max(from_s + full.filling_s, from_s + _SHORT * (to_s - from_s)))
+    return [
+        Guess(
+            much * least_per_s(seen),
+            max(1.0, full.held - much * least_per_s(seen) * seen.mean_s)
+            / (much * least_per_s(seen)),
+            most**part,
+            from_s,
+            over_s,
+            abandons=True,
+            shares=True,
+        )
+        for much in (1.0, 1.3, 1.8)
+        for part, over_s in ((0.0, from_s), (0.4, to_s), (0.8, to_s), (0.6, short_s))
+    ]
 
 
 def _seen_short(full: Full, from_s: float) -> list[Guess]:
@@ -142,6 +174,7 @@ def drawn(record: Record, seen: Seen, rng: random.Random) -> Guess:
         instances=rng.choice(_AMONG),
         working=working,
         abandons=rng.random() < _DROPS,
+        shares=rng.random() < _SHARES,
     )
 
 
@@ -157,6 +190,16 @@ def _drawn_room(seen: Seen, rng: random.Random, trouble: float) -> tuple[float, 
     return capacity, full.waiting(rate) / capacity * math.exp(rng.gauss(0.0, 0.2))
 
 
+def turned(guess: Guess) -> list[Guess]:
+    """The same numbers at a dependency that works in another way."""
+    return [
+        guess._replace(shares=not guess.shares),
+        guess._replace(shares=not guess.shares, abandons=not guess.abandons),
+        guess._replace(abandons=not guess.abandons),
+        guess._replace(shares=True, slowdown=1.0 / guess.working, working=1.0 / guess.slowdown),
+    ]
+
+
 def near(record: Record, guess: Guess, rng: random.Random, width: float) -> Guess:
     """A guess like another one: a little different in size, or in one thing of kind."""
     kind = rng.random()
@@ -168,6 +211,8 @@ def near(record: Record, guess: Guess, rng: random.Random, width: float) -> Gues
         return guess._replace(slowdown=1.0 / guess.working, working=1.0 / guess.slowdown)
     if kind < _OTHER_CARE:
         return guess._replace(abandons=not guess.abandons)
+    if kind < _OTHER_SHARING:
+        return guess._replace(shares=not guess.shares)
     if kind < _OTHER_END:
         return guess._replace(to_s=_other_end(record, guess, rng, width))
     return guess._replace(

@@ -3,9 +3,11 @@
 import heapq
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from recourse_observe.whatif.dependency import Dependency, Failing, Fault, Reply, Server, draw
+from recourse_observe.whatif.dependency import Dependency, Failing, Fault, Reply, draw
+from recourse_observe.whatif.server import Server
 
 SECOND = (1.0,)
 
@@ -40,6 +42,8 @@ def served(
     def submit(one: Asked, now_s: float) -> None:
         server.submit(now_s, one)
         one.left = one.call in left
+        if one.left:
+            server.leave(now_s, one)
 
     for one, at_s in zip(asked, moments, strict=True):
         later(at_s, submit, one)
@@ -77,12 +81,63 @@ def test_work_that_nobody_waits_for_is_done_or_dropped() -> None:
     assert dropped[1] is None
 
 
+def test_shared_workers_slow_each_other_down_when_more_comes_than_they_are() -> None:
+    spec = Dependency(service_s=SECOND, workers=2, shares=True)
+
+    assert served(spec, [0.0, 0.0]) == [("", 1.0)] * 2
+    assert served(spec, [0.0] * 4) == [("", 2.0)] * 4
+    # The first has done a half when the second comes, and both go on at half the pace.
+    one = Dependency(service_s=SECOND, workers=1, shares=True)
+    assert served(one, [0.0, 0.5]) == [("", 1.5), ("", 2.0)]
+
+
+def test_shared_workers_take_so_many_and_no_more() -> None:
+    spec = Dependency(service_s=SECOND, workers=1, queue=1, shares=True)
+
+    assert served(spec, [0.0, 0.0, 0.0]) == [("", 2.0), ("", 2.0), ("shed", 0.002)]
+
+
+def test_what_is_given_up_slows_the_others_or_is_dropped_at_once() -> None:
+    moments, left = [0.0, 0.0], frozenset({0})
+    spec = Dependency(service_s=SECOND, workers=1, shares=True)
+
+    done = served(spec, moments, left=left)
+    dropped = served(replace(spec, abandons=True), moments, left=left)
+
+    assert done == [("", 2.0), ("", 2.0)]
+    assert dropped == [None, ("", 1.0)]
+
+
+def test_shared_workers_are_slow_or_lost_for_their_time_only() -> None:
+    slow = Fault(start_s=0.5, end_s=1.5, slowdown=2.0)
+    lost = Fault(start_s=0.0, end_s=1.0, working=0.5)
+    spec = Dependency(service_s=SECOND, workers=2, shares=True)
+
+    # Half is done before, half of the rest meanwhile.
+    assert served(replace(spec, faults=(slow,)), [0.0]) == [("", 1.5)]
+    assert served(replace(spec, faults=(lost,)), [0.0, 0.0]) == [("", 1.5)] * 2
+
+
+def test_shared_workers_without_a_limit_are_as_many_as_are_asked() -> None:
+    assert served(Dependency(service_s=SECOND, shares=True), [0.0] * 3) == [("", 1.0)] * 3
+
+
 def test_a_quota_holds_while_it_is_in_force() -> None:
     spec = Dependency(service_s=SECOND, quota_per_s=1.0, quota_from_s=10.0, quota_to_s=20.0)
 
     answers = served(spec, [0.0, 0.0, 10.0, 10.1, 10.2, 20.0])
 
     assert [reason for reason, _ in answers] == ["", "", "", "http_429", "http_429", ""]
+
+
+def test_a_quota_lets_through_at_once_what_it_has_kept() -> None:
+    keeps = Dependency(service_s=SECOND, quota_per_s=4.0)
+
+    def accepted(spec: Dependency) -> int:
+        return sum(not reason for reason, _ in served(spec, [10.0] * 6))
+
+    assert accepted(keeps) == 4
+    assert accepted(replace(keeps, quota_spare_s=0.5)) == 2
 
 
 def test_a_slowdown_and_errors_come_at_their_time_only() -> None:

@@ -14,7 +14,7 @@ from recourse_observe.whatif.record import Record, Tried, recorded_measures
 from recourse_observe.whatif.runs import LOAD_BINS, Outcome
 from recourse_observe.whatif.seen import Full, Seen, look
 from recourse_observe.whatif.series import recorded_series
-from recourse_observe.whatif.starts import drawn, filled, least_per_s, near, plain_slowdown
+from recourse_observe.whatif.starts import drawn, filled, least_per_s, near, plain_slowdown, turned
 
 Maker = Callable[..., Tried]
 Recorder = Callable[..., Record]
@@ -99,10 +99,12 @@ def test_a_guess_is_told_in_sentences() -> None:
 def test_a_guess_blames_the_outside_for_all_of_it_or_for_a_part() -> None:
     whole = Guess(slowdown=2.0, from_s=20.0, to_s=40.0)
 
-    assert kind_of(whole, EDGES) == Kind("slow", short=False, divided=False, steep=1)
+    assert kind_of(whole, EDGES) == Kind("slow", short=False, divided=False, shared=False, steep=1)
     assert kind_of(whole._replace(to_s=25.0), EDGES).short
     assert kind_of(whole._replace(slowdown=1.0, working=0.5), EDGES).trouble == "lost"
-    assert kind_of(Guess(instances=3), EDGES) == Kind("none", short=True, divided=True, steep=0)
+    assert kind_of(Guess(instances=3), EDGES) == Kind(
+        "none", short=True, divided=True, shared=False, steep=0
+    )
 
 
 RECORD = Record(key="k", start_us=0, length_s=1.0, onset_s=0.0, end_s=0.0, calls=(), attempts=())
@@ -158,12 +160,41 @@ def test_a_full_queue_suggests_slowness_a_short_trigger_and_lost_workers(seen: S
     held = filled(with_full(seen, full(held_per_s=30.0)))
     stepped = filled(with_full(seen, full(slow_rate=5.0, slow_to_s=30.0)))
 
-    assert len(held) == len(plain) + 4
+    assert len(held) == len(plain) + 6
     seen_short = next(one for one in stepped if one.to_s == 30.0)
     assert (seen_short.capacity_per_s, seen_short.slowdown) == (20.0, 4.0)
     # 100 requests came in 4 s, of which 5 a second were worked off: 80 waited, 4 s of work.
     assert seen_short.queue_s == pytest.approx(4.0)
     assert any(one.working < 1.0 for one in plain)
+
+
+def test_a_bound_that_was_seen_suggests_shared_workers_that_drop_what_is_given_up(
+    seen: Seen,
+) -> None:
+    plain = filled(with_full(seen, full()))
+    bound = filled(with_full(seen, full(held=40)))
+
+    assert not any(one.abandons for one in plain)
+    shared = [one for one in bound if one.shares]
+    assert shared == [one for one in bound if one.abandons]
+    # Those that are worked on and those that wait are the forty that were seen.
+    for one in shared:
+        wait = one.queue_s * one.capacity_per_s
+        assert wait + one.capacity_per_s * seen.mean_s == pytest.approx(40.0)
+
+
+def test_a_guess_is_turned_into_one_that_works_in_another_way() -> None:
+    guess = Guess(capacity_per_s=20.0, slowdown=2.0, from_s=20.0, to_s=40.0)
+
+    turns = turned(guess)
+
+    assert {(one.shares, one.abandons) for one in turns} == {
+        (True, False),
+        (True, True),
+        (False, True),
+    }
+    assert turns[-1].working == 0.5
+    assert "all requests are worked on at once, and slow each other down" in told(20.0, turns[0])
 
 
 def test_draws_and_steps_stay_within_what_the_record_allows(record: Record, seen: Seen) -> None:

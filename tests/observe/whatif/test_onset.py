@@ -53,6 +53,23 @@ def test_what_gets_worse_after_some_seconds_is_not_what_came_from_outside(
     assert step.slowdown == pytest.approx(2.0, rel=0.25)
 
 
+def test_where_quiet_goes_up_and_down_a_slight_step_is_none(
+    slowed: Callable[..., Record],
+) -> None:
+    def calm(at_s: float) -> float:
+        return 5.0 if at_s >= 20 else 2.2 if at_s >= 17 else 1.0
+
+    def wavering(at_s: float) -> float:
+        return calm(at_s) if at_s >= 17 else 1.0 if at_s % 4 < 2 else 2.2
+
+    of_calm = first_step(slowed(calm), SERVICE, EDGES)
+    of_wavering = first_step(slowed(wavering), SERVICE, EDGES)
+
+    assert of_calm is not None
+    assert of_wavering is not None
+    assert of_calm.at_s < 19 < of_wavering.at_s
+
+
 def test_trouble_that_was_slight_for_long_is_looked_for_where_the_incident_begins(
     slowed: Callable[..., Record],
 ) -> None:

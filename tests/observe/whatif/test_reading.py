@@ -85,6 +85,7 @@ def test_answers_beside_slow_ones_are_those_of_a_full_queue(
     assert seen is not None
     assert seen.rate == pytest.approx(10.0)
     assert seen.waiting(10.0) == 2.0
+    assert seen.held == 5
 
 
 def test_a_quota_is_the_rate_that_it_lets_pass(tried: Maker, recorded: Recorder) -> None:

@@ -51,10 +51,10 @@ def test_without_a_full_queue_trouble_is_levelled_until_as_many_attempts_are_cut
 
     found = bench.search()
 
-    # As many were cut off as something that is twelve times as slow would cut off.
+    # About as many were cut off as something that is twelve times as slow would cut off.
     best = found[0].guess
     assert seen.full is None
-    assert 8.0 < best.slowdown / best.working < 18.0
+    assert 6.0 < best.slowdown / best.working < 18.0
     assert found == sorted(found, key=lambda one: one.distance)
 
 
@@ -66,6 +66,8 @@ def test_a_quota_is_searched_around_what_was_read_off(tried: Maker, recorded: Re
     fitted = fit(record, RULES, knowing(record, lambda _: 1.0))
 
     quotas = {one.dependency.quota_per_s for one in fitted.fittings}
-    assert len(quotas) == 7
+    assert len(quotas) == 5
     assert min(q for q in quotas if q) < 5.0 < max(q for q in quotas if q)
+    # Whether it keeps what was not asked for, nobody has seen.
+    assert {one.dependency.quota_spare_s for one in fitted.fittings} == {1.0, 0.2}
     assert any("a quota of" in one for one in fitted.mechanisms)
