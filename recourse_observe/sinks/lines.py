@@ -9,6 +9,7 @@ from recourse.events import CallInfo, Event
 from recourse.outcome import OutcomeKind
 from recourse.reasons import BreakerState, Disposition, PolicyMode
 from recourse_observe import attributes
+from recourse_observe.sinks.clamped import Clamped
 
 __all__ = ["Lines", "Log"]
 
@@ -62,6 +63,7 @@ class Lines:
         self._levels = {name: _level(name, level) for name, level in (levels or {}).items()}
         self._failed: dict[CallInfo, events.AttemptEnd] = {}
         self._policies: dict[str, tuple[str, str, str]] = {}
+        self._clamped = Clamped()
         self.handlers: Final[dict[type[Event], Callable[[Any], None]]] = {
             events.AttemptEnd: self._attempt,
             events.CallEnd: self._end,
@@ -122,7 +124,7 @@ class Lines:
 
     def _policy(self, event: events.PolicyResolved) -> None:
         """What is unusual about a policy, once and again when it changes."""
-        clamped = () if event.policy is None else event.policy.normalization.clamped
+        clamped = self._clamped.of(event.policy)
         usual = event.failure is None and event.mode == _STANDARD
         label = event.call.label
         if usual and not clamped and label not in self._policies:

@@ -24,6 +24,7 @@ from recourse import events
 from recourse.events import CallInfo, Event
 from recourse.reasons import PolicyMode
 from recourse_observe import attributes
+from recourse_observe.sinks.clamped import Clamped
 from recourse_observe.sinks.otel import values
 from recourse_observe.sinks.otel.attached import Attached
 from recourse_observe.sinks.otel.call_span import CallSpan, Facts
@@ -104,6 +105,7 @@ class OTelObserver:
         meter = get_meter(_SCOPE, release, meter_provider, _SCHEMA_URL)
         self._metrics = Metrics(meter, key_limit) if metrics else None
         self._calls: dict[CallInfo, CallSpan] = {}
+        self._clamped = Clamped()
         self._handlers: Final[dict[type, Callable[[Any], None]]] = {
             events.CallStart: self._call_start,
             events.PolicyResolved: self._policy_resolved,
@@ -268,7 +270,8 @@ class OTelObserver:
                 self._moments.finish(call)
             if self._children is not None:
                 self._children.finish(call, end_ns)
-            facts = values.call_end(event, call.waited_s)
+            clamped = self._clamped.of(event.call.policy)
+            facts = values.call_end(event, call.waited_s, clamped)
             if failed:
                 facts["error.type"] = values.call_error(event)
                 span.set_status(Status(StatusCode.ERROR, event.error_message))

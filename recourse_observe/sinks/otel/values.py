@@ -61,7 +61,7 @@ def error_type(reason: str, error: BaseException | None) -> str:
     return reason if error is None else events.name_of(type(error))
 
 
-def call_end(event: events.CallEnd, waited_s: float) -> dict[str, Any]:
+def call_end(event: events.CallEnd, waited_s: float, clamped: tuple[str, ...]) -> dict[str, Any]:
     """What is known of a call at its end, but for the type of its error."""
     call, policy = event.call, event.call.policy
     facts: dict[str, Any] = {
@@ -76,9 +76,8 @@ def call_end(event: events.CallEnd, waited_s: float) -> dict[str, Any]:
     }
     if policy is not None:
         facts["recourse.policy.id"] = policy.id
-        clamped = policy.normalization.clamped
-        if clamped:
-            facts["recourse.policy.clamped"] = clamped
+    if clamped:
+        facts["recourse.policy.clamped"] = clamped
     return facts
 
 
