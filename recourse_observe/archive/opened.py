@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from recourse_observe.archive.answers import Answer, of_table
+from recourse_observe.archive.claims import Claims, index_problem
+from recourse_observe.archive.index import INDEX
 from recourse_observe.archive.pages import page_problem
 from recourse_observe.archive.reader import Survey, survey, views_of
 from recourse_observe.archive.remembered import Remembered, recall, written
@@ -49,6 +51,7 @@ class LocalStore(Store):
         self._avoid = dict(avoid or {})
         self._looking = looking
         self._looked = threading.Lock()
+        self._misstated: dict[Path, str] = {}
         known = Remembered() if careful else recall(path)
         self.found = survey(
             path, remembered=known.files, avoid=self._avoid, looking=looking, indexed=not careful
@@ -108,6 +111,7 @@ class LocalStore(Store):
             "rows": found.rows,
             "size_bytes": found.size_bytes,
             "damaged": {os.fspath(path): why for path, why in damaged.items()},
+            "misstated": {os.fspath(path): why for path, why in self._misstated.items()},
             "undecided": sorted(map(os.fspath, {*found.undecided, *segments})),
             "warnings": list(found.warnings),
             "alive": sorted({one.instance for one in found.segments if one.is_alive}),
@@ -149,11 +153,17 @@ class LocalStore(Store):
     def _leave_out_damaged(self) -> bool:
         """Read every page that has not been read yet; whether a file had to go."""
         with self._looked:
+            index = Path(self._path) / INDEX
+            if problem := index_problem(index.parent, self.found.paths):
+                self._misstated[index] = problem
             before = len(self._avoid)
             for file in self.found.paths.values():
                 self._looking(file.path)
-                if problem := page_problem(file):
+                claims = Claims()
+                if problem := page_problem(file, claims.hear):
                     self._avoid[file.path] = problem
+                elif claims.problem:
+                    self._misstated[file.path] = claims.problem
             if len(self._avoid) == before:
                 return False
             self.found = survey(self._path, known=self.found, avoid=self._avoid)
