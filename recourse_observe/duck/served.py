@@ -1,11 +1,11 @@
 """Files that pyarrow reads for a database: what cannot hold an answer is passed over unread.
 
 First whole files, by the bounds that are known of them; then, where few files are left, row groups:
-by their statistics, and by their Bloom filters where a question asks for one text.
+by their statistics, and by their Bloom filters where a question asks for one text. Who reads more than
+a little leaves it in memory for the next.
 """
 
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,14 +17,11 @@ from pyarrow import fs
 
 from recourse_observe.duck.bloom import may_hold, xxh64
 from recourse_observe.duck.errors import DamagedError
+from recourse_observe.duck.held import FEW, Held
 from recourse_observe.duck.views import Files
 
 __all__ = ["Served"]
 
-_FEW: Final = 64
-"""In more files than this row groups are not looked at: that takes longer than it saves."""
-_KEPT_ROWS: Final = 200_000
-"""So many rows of more files than a few are kept once a question has opened all: that is what costs."""
 _NEIGHBOURS: Final = 32
 _FIRST_BOUND: Final = "started_at"
 _EQUAL: Final = re.compile(r'\b(\w+) == "([^"\\]*)"')
@@ -47,9 +44,8 @@ class Served(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no type
         self._form = _form(words)
         self._fragments = {str(path): _fragment(self._form, path) for path in files.paths}
         self._twin = _known(files, plain)
-        self._is_kept = len(files.paths) > _FEW and files.rows <= _KEPT_ROWS
-        self._reading = threading.Lock()
-        self._kept: Any = None
+        self._words = schema
+        self._held = Held(self._of(list(self._fragments.values())), files.rows)
         super().__init__(list(self._fragments.values()), schema, self._form, _DISK)
 
     def scanner(self, columns: Any = None, filter: Any = None, **options: Any) -> Any:  # noqa: A002  # pyarrow's word
@@ -61,29 +57,30 @@ class Served(ds.FileSystemDataset):  # type: ignore[misc]  # pyarrow has no type
             options: As pyarrow takes them.
         """
         given = {"columns": columns, "filter": filter, **options}
-        if self._kept is None and filter is not None:
+        fragments = None
+        if filter is not None and not self._held.is_whole:
             fragments = list(self._chosen(filter))
-            if not self._is_kept or len(fragments) <= _FEW:
-                chosen = ds.FileSystemDataset(fragments, self.schema, self._form, _DISK)
-                return chosen.scanner(**given)
-        rows = self._all() if self._is_kept else None
-        return super().scanner(**given) if rows is None else rows.scanner(**given)
+        rows = self._held.rows(self._needed(columns, filter), fragments)
+        if rows is not None:
+            return ds.InMemoryDataset(rows).scanner(**given)
+        return (
+            super().scanner(**given) if fragments is None else self._of(fragments).scanner(**given)
+        )
 
-    def _all(self) -> Any:
-        """All rows, read once; ``None`` where that is too much, or more than can be read."""
-        with self._reading:
-            if self._kept is None:
-                try:
-                    rows = super().scanner().to_table().unify_dictionaries().combine_chunks()
-                except (MemoryError, OSError, pa.ArrowException):
-                    self._is_kept = False  # whoever reads file by file may have less to do with it
-                    return None
-                self._kept = ds.dataset(rows)
-            return self._kept
+    def _of(self, fragments: Sequence[Any]) -> Any:
+        """Fragments as a dataset of pyarrow's own."""
+        return ds.FileSystemDataset(fragments, self._words, self._form, _DISK)
+
+    def _needed(self, columns: Sequence[str] | None, condition: Any) -> list[str]:
+        """The names of columns, and of all others that a condition may be about."""
+        if columns is None:
+            return list(self._words.names)
+        said = str(condition)
+        return [name for name in self._words.names if name in columns or name in said]
 
     def _chosen(self, condition: Any) -> Iterator[Any]:
         files = list(self._twin.get_fragments(filter=condition))
-        if len(files) > _FEW:
+        if len(files) > FEW:
             yield from (self._fragments[file.path] for file in files)
             return
         found = [(file.path, file.split_by_row_group(condition)) for file in files]

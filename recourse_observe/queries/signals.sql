@@ -11,24 +11,35 @@ WITH limits AS (
         unnest($slow_us::BIGINT[]) AS slow_us
 ),
 
--- Few attempts fail or are slow: the others are left out before anything is looked up.
+-- Few attempts fail or are slow. Each kind is looked for by itself, so that others are not even read.
 tried AS (
     SELECT
-        a.call_id,
-        bool_or(a.outcome <> 'success') AS failed,
-        bool_or(a.outcome = 'success') AS slow
-    FROM attempts AS a
-    LEFT JOIN limits AS l ON a.key = l.policy_key
-    WHERE
-        a.ran
-        AND (
-            a.outcome IN ('retryable', 'non_retryable', 'abort')
-            OR (a.outcome = 'success' AND a.duration_us > l.slow_us)
-        )
-    GROUP BY a.call_id
+        call_id,
+        bool_or(failed) AS failed,
+        bool_or(NOT failed) AS slow
+    FROM (
+        SELECT
+            call_id,
+            true AS failed
+        FROM attempts
+        WHERE ran AND outcome IN ('retryable', 'non_retryable', 'abort')
+        UNION ALL
+        SELECT
+            a.call_id,
+            false AS failed
+        FROM attempts AS a
+        INNER JOIN limits AS l ON a.key = l.policy_key
+        WHERE
+            a.ran
+            AND a.outcome = 'success'
+            AND a.duration_us > l.slow_us
+            AND a.duration_us > list_min($slow_us::BIGINT[])
+    ) AS either
+    GROUP BY call_id
 ),
 
-made AS (
+-- Of most calls there is nothing to tell but that they were made.
+odd AS (
     SELECT
         call_id,
         key,
@@ -40,21 +51,52 @@ made AS (
         disposition IN ('budget_denied', 'cancelled', 'policy_denied') AS given_up,
         hedges > 0 AS hedged
     FROM calls
+    WHERE
+        NOT success
+        OR disposition <> 'success'
+        OR retries > 0
+        OR hedges > 0
+        OR call_id IN (SELECT call_id FROM tried)
+),
+
+told AS (
+    SELECT
+        o.key,
+        o.bin,
+        count(*) FILTER (WHERE o.lost) AS lost,
+        count(*) FILTER (WHERE o.lost OR coalesce(t.failed, false)) AS hurt,
+        count(*) FILTER (WHERE o.stopped) AS stopped,
+        count(*) FILTER (WHERE coalesce(t.slow, false)) AS slow,
+        count(*) FILTER (WHERE o.hedged) AS hedged,
+        count(*) FILTER (WHERE o.given_up) AS given_up,
+        coalesce(sum(o.weight) FILTER (WHERE o.lost), 0)::BIGINT AS lost_calls,
+        coalesce(sum(o.weight) FILTER (WHERE o.rescued), 0)::BIGINT AS rescued
+    FROM odd AS o
+    LEFT JOIN tried AS t ON o.call_id = t.call_id
+    GROUP BY o.key, o.bin
+),
+
+made AS (
+    SELECT
+        key,
+        epoch_us(started_at) // $bin_us AS bin,
+        sum(coalesce(sample_weight, 1))::BIGINT AS calls
+    FROM calls
+    GROUP BY ALL
 )
 
 SELECT
     m.key,
     m.bin,
-    sum(m.weight)::BIGINT AS calls,
-    count(*) FILTER (WHERE m.lost) AS lost,
-    count(*) FILTER (WHERE m.lost OR coalesce(t.failed, false)) AS hurt,
-    count(*) FILTER (WHERE m.stopped) AS stopped,
-    count(*) FILTER (WHERE coalesce(t.slow, false)) AS slow,
-    count(*) FILTER (WHERE m.hedged) AS hedged,
-    count(*) FILTER (WHERE m.given_up) AS given_up,
-    coalesce(sum(m.weight) FILTER (WHERE m.lost), 0)::BIGINT AS lost_calls,
-    coalesce(sum(m.weight) FILTER (WHERE m.rescued), 0)::BIGINT AS rescued
+    m.calls,
+    coalesce(t.lost, 0) AS lost,
+    coalesce(t.hurt, 0) AS hurt,
+    coalesce(t.stopped, 0) AS stopped,
+    coalesce(t.slow, 0) AS slow,
+    coalesce(t.hedged, 0) AS hedged,
+    coalesce(t.given_up, 0) AS given_up,
+    coalesce(t.lost_calls, 0) AS lost_calls,
+    coalesce(t.rescued, 0) AS rescued
 FROM made AS m
-LEFT JOIN tried AS t ON m.call_id = t.call_id
-GROUP BY m.key, m.bin
+LEFT JOIN told AS t ON m.key = t.key AND m.bin = t.bin
 ORDER BY m.key, m.bin

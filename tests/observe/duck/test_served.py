@@ -80,7 +80,7 @@ def test_only_row_groups_that_may_hold_an_answer_are_read(files: Files) -> None:
 def test_in_many_files_row_groups_are_not_looked_at(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recourse_observe.duck.served._FEW", 1)
+    monkeypatch.setattr("recourse_observe.duck.served.FEW", 1)
     served = Served(files)
 
     assert len(list(served._chosen(ds.field("key") == "b"))) == 3
@@ -121,14 +121,14 @@ def test_a_filter_that_leaves_nothing_is_not_believed(files: Files) -> None:
 def test_few_rows_of_many_files_are_read_once(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recourse_observe.duck.served._FEW", 2)
+    monkeypatch.setattr("recourse_observe.duck.held.FEW", 2)
     served = Served(files)
     con = duckdb.connect()
     con.register("served", served)
     in_one = "SELECT count(*) FROM served WHERE started_at = 100"
 
     assert con.sql(in_one).fetchall() == [(1,)]
-    assert served._kept is None
+    assert not served._held.is_whole
     assert con.sql("SELECT count(*) FROM served WHERE key = 'b'").fetchall() == [(300,)]
     for path in files.paths:
         path.unlink()
@@ -139,7 +139,7 @@ def test_few_rows_of_many_files_are_read_once(
 def test_many_files_that_cannot_be_kept_are_read_as_far_as_is_asked(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recourse_observe.duck.served._FEW", 2)
+    monkeypatch.setattr("recourse_observe.duck.held.FEW", 2)
     served = Served(files)
     path = files.paths[2]
     data = bytearray(path.read_bytes())
@@ -151,6 +151,36 @@ def test_many_files_that_cannot_be_kept_are_read_as_far_as_is_asked(
 
     for _ in range(2):
         assert con.sql("SELECT count(DISTINCT id) FROM served").fetchall() == [(1_200,)]
-    assert served._kept is None
+    assert not served._held.is_whole
     with pytest.raises(duckdb.Error):
         con.sql("SELECT max(odd) FROM served").fetchall()
+
+
+def test_who_reads_much_of_few_files_leaves_the_columns_in_memory(files: Files) -> None:
+    served = Served(files)
+    con = duckdb.connect()
+    con.register("served", served)
+    of_b = "SELECT count(*), max(started_at) FROM served WHERE key = 'b'"
+
+    assert con.sql("SELECT odd FROM served WHERE id = '1-00102'").fetchall() == [("w0",)]
+    assert served._held.rows(["odd"], []) is None  # too little was read
+    assert con.sql(of_b).fetchall() == [(300, 2_199)]
+    for path in files.paths:
+        path.unlink()
+    assert con.sql(of_b).fetchall() == [(300, 2_199)]
+    assert con.sql("SELECT count(*) FROM served WHERE started_at < 0").fetchall() == [(0,)]
+    with pytest.raises(duckdb.Error):
+        con.sql("SELECT max(odd) FROM served").fetchall()
+    assert con.sql(of_b).fetchall() == [(300, 2_199)]
+
+
+@pytest.mark.parametrize("limit", ["_MOST_ROWS", "_MOST_BYTES"])
+def test_what_would_take_too_much_memory_is_read_each_time(
+    files: Files, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(f"recourse_observe.duck.held.{limit}", 1_000)
+    served = Served(files)
+
+    for _ in range(2):
+        assert served.to_table(columns=["id"]).num_rows == 1_200
+        assert served._held.rows(["id"]) is None
