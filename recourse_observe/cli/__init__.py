@@ -3,6 +3,7 @@
 import sys
 
 from recourse_observe.cli.front_page import show_front_page
+from recourse_observe.cli.streams import ready_streams
 
 # As ``typing`` says it; importing that would cost as much as starting Python does.
 TYPE_CHECKING = False
@@ -19,6 +20,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         argv: The arguments without the program's name; those of the process when left out.
     """
     arguments = sys.argv[1:] if argv is None else argv
+    ready_streams()
     if show_front_page(arguments):
         return 0
     try:

@@ -11,9 +11,9 @@ from recourse_observe.cli.output import FORMATS, write_json, write_lines, write_
 from recourse_observe.text import clock, count, duration, percent, printable, table
 
 if TYPE_CHECKING:
-    from recourse_observe.queries.archive import Archive
-    from recourse_observe.queries.rows import CallPage
-    from recourse_observe.scope import Scope
+    from collections.abc import Sequence
+
+    from recourse_observe.queries.rows import CallPage, ShapeRow
 
 __all__ = ["calls"]
 
@@ -29,9 +29,22 @@ __all__ = ["calls"]
     show_default=True,
     help="All but start are sorted greatest first.",
 )
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=50,
+    show_default=True,
+    help="Rows at most.",
+)
 @click.option("--shapes", is_flag=True, help="Group calls by what happened in them.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="How they are written.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 def calls(  # noqa: PLR0913  # one argument per option
@@ -53,7 +66,10 @@ def calls(  # noqa: PLR0913  # one argument per option
     with opened(the_archive(archive, other), timeout) as found:
         scope = chosen.scope(found)
         if shapes:
-            _show_shapes(found, scope, limit, as_json=as_json)
+            shown = found.shapes(scope, limit=limit)
+            if explained:
+                explain(literal("shapes", scope, limit=limit))
+            _show_shapes(shown, form, as_json=as_json)
             return Exit.OK
         descending = sort != "start"
         page = found.calls(scope, sort=sort, descending=descending, limit=limit)
@@ -93,23 +109,26 @@ def _show(page: "CallPage", form: str, *, as_json: bool) -> None:
         write_lines(table(head, cells, right="llllrrll"))
 
 
-def _show_shapes(archive: "Archive", scope: "Scope", limit: int, *, as_json: bool) -> None:
-    rows = archive.shapes(scope, limit=limit)
+def _show_shapes(rows: "Sequence[ShapeRow]", form: str, *, as_json: bool) -> None:
+    content = [asdict(row) for row in rows]
     if as_json:
-        write_json("recourse.shapes/1", {"shapes": [asdict(row) for row in rows]})
-        return
-    cells = [
-        (
-            count(row.calls),
-            percent(row.calls / row.of_calls),
-            duration(row.p50_us),
-            row.disposition,
-            printable(row.example),
-            printable(row.shape),
-        )
-        for row in rows
-    ]
-    head = ("CALLS", "SHARE", "P50", "OUTCOME", "EXAMPLE", "SHAPE")
-    write_lines(table(head, cells, right="rrrlll"))
+        write_json("recourse.shapes/1", {"shapes": content})
+    elif form != "table":
+        names = list(content[0]) if content else ["shape"]
+        write_rows(names, [list(row.values()) for row in content], form)
+    else:
+        head = ("CALLS", "SHARE", "P50", "OUTCOME", "EXAMPLE", "SHAPE")
+        write_lines(table(head, [_cells(row) for row in rows], right="rrrlll"))
     if rows and rows[0].shapes > len(rows):
         warn(f"{count(len(rows))} of {count(rows[0].shapes)} shapes shown; raise --limit for more")
+
+
+def _cells(row: "ShapeRow") -> tuple[str, ...]:
+    return (
+        count(row.calls),
+        percent(row.calls / row.of_calls),
+        duration(row.p50_us),
+        row.disposition,
+        printable(row.example),
+        printable(row.shape),
+    )

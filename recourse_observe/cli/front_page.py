@@ -3,12 +3,14 @@
 import os
 import sys
 
+from recourse_observe.cli.streams import silence_stdout
+
 # As ``typing`` says it; importing that would cost as much as starting Python does.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["FRONT_PAGE", "show_front_page", "silence_stdout"]
+__all__ = ["FRONT_PAGE", "show_front_page"]
 
 FRONT_PAGE = os.path.join(os.path.dirname(__file__), "front_page.txt")  # noqa: PTH118, PTH120  # pathlib costs what the whole page costs
 """What ``recourse --help`` says where 80 columns fit; a test compares it with what click says."""
@@ -27,13 +29,6 @@ def show_front_page(arguments: "Sequence[str]") -> bool:
     except BrokenPipeError:
         silence_stdout()
     return True
-
-
-def silence_stdout() -> None:
-    """Let the interpreter flush what nobody reads any more."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 def _fits() -> bool:

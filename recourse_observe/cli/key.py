@@ -32,8 +32,21 @@ _SECOND_US = 1_000_000
 @click.argument("arguments", nargs=-1, metavar="[ARCHIVE] KEY")
 @common
 @scoped
-@click.option("--buckets", type=click.IntRange(1, 100_000), default=30, show_default=True)
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option(
+    "--buckets",
+    type=click.IntRange(1, 100_000),
+    default=30,
+    show_default=True,
+    help="Rows at most.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="How they are written.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 def key(  # noqa: PLR0913  # one argument per option

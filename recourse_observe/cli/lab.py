@@ -44,9 +44,15 @@ def list_scenarios(*, as_json: bool) -> int:
     return Exit.OK
 
 
-@lab.command("run")
+@lab.command("run", short_help="Make one scenario's archive.")
 @click.argument("scenario", metavar="SCENARIO")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Another seed is other luck.",
+)
 @click.option("--out", type=_NEW_DIRECTORY, required=True, metavar="DIR", help="A new directory.")
 @click.option(
     "--policy",
@@ -83,7 +89,7 @@ def run_scenario(*, scenario: str, seed: int, out: Path, policy_file: str | None
     return Exit.OK
 
 
-@lab.command("set")
+@lab.command("set", short_help="Make labelled archives of all kinds.")
 @click.option(
     "--split",
     type=click.Choice(["development", "held_out"]),
@@ -91,8 +97,21 @@ def run_scenario(*, scenario: str, seed: int, out: Path, policy_file: str | None
     show_default=True,
     help="Which half of the seeds; nothing is ever tuned on the second.",
 )
-@click.option("--count", "how_many", type=click.IntRange(min=1), default=40, show_default=True)
-@click.option("--seed", type=click.IntRange(min=0, max=99_999), default=1, show_default=True)
+@click.option(
+    "--count",
+    "how_many",
+    type=click.IntRange(min=1),
+    default=40,
+    show_default=True,
+    help="How many archives.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0, max=99_999),
+    default=1,
+    show_default=True,
+    help="Another seed is other luck.",
+)
 @click.option("--out", type=_NEW_DIRECTORY, required=True, metavar="DIR", help="A new directory.")
 @click.option(
     "--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="How many processes."

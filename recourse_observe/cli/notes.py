@@ -8,7 +8,7 @@ import click
 
 from recourse.clock import SystemClock
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import opened, the_archive, warn
+from recourse_observe.cli.options import must_exist, opened, the_archive, warn
 from recourse_observe.cli.output import write_json, write_lines
 from recourse_observe.notes import (
     Kept,
@@ -36,6 +36,8 @@ def notes(
 ) -> int:
     """Show bookmarks, notes and queries kept beside ARCHIVE."""
     path = the_archive(archive, other)
+    _refuse_nonsense(text, at)
+    must_exist(path)
     try:
         place = notes_path(path)
         if text is not None:
@@ -53,6 +55,16 @@ def notes(
     if kept.is_cut:
         warn(f"{place.name} is too long; only its first {count(len(kept.notes))} notes are shown")
     return Exit.OK
+
+
+def _refuse_nonsense(text: str | None, at: str | None) -> None:
+    message = ""
+    if text is None and at is not None:
+        message = "--at is the moment of a new note; give its text with --add"
+    elif text is not None and not text.strip():
+        message = f"note {text!r} says nothing; give its text"
+    if message:
+        raise click.UsageError(message, click.get_current_context())
 
 
 def _new(path: str, text: str, at: str | None) -> Note:

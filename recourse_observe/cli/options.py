@@ -28,6 +28,7 @@ __all__ = [
     "directory",
     "explain",
     "is_trusted",
+    "must_exist",
     "opened",
     "scoped",
     "the_archive",
@@ -68,9 +69,13 @@ class Chosen:
     def scope(self, archive: "Archive") -> Scope:
         """The scope, now that the archive's first moment is known."""
         first = archive.coverage().first_unix_us if self.since or self.until else 0
+        start = _moment(self.since, EVERYTHING.start_unix_us, first)
+        end = _moment(self.until, EVERYTHING.end_unix_us, first)
+        if end <= start:
+            warn(f"--until {self.until} is not after --since {self.since}: nothing lies between")
         return Scope(
-            start_unix_us=_moment(self.since, EVERYTHING.start_unix_us, first),
-            end_unix_us=_moment(self.until, EVERYTHING.end_unix_us, first),
+            start_unix_us=start,
+            end_unix_us=end,
             key=self.key,
             where=self.where,
             baseline=self.baseline,
@@ -84,8 +89,6 @@ def _moment(text: str | None, otherwise: int, first_unix_us: int) -> int:
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that reads an archive."""
     for decorate in (
-        click.option("-a", "--archive", "other", metavar="PATH", help="The archive, as an option."),
-        click.option("--timeout", type=SECONDS, metavar="SECONDS"),
         click.option(
             "--trust",
             is_flag=True,
@@ -94,6 +97,8 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
             callback=_trusted,
             help="The archive is our own: read it in this process.",
         ),
+        click.option("--timeout", type=SECONDS, metavar="SECONDS", help="Stop after so long."),
+        click.option("-a", "--archive", "other", metavar="PATH", help="The archive, as an option."),
     ):
         command = decorate(command)
     return command
@@ -120,8 +125,14 @@ def scoped(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*args, chosen=chosen, **kwargs)
 
     for decorate in (
-        click.option("--baseline", metavar="WHAT", help="before, others, or T1..T2."),
-        click.option("--where", default="", metavar="TERMS", help="For example: lost attempts>2"),
+        click.option(
+            "--baseline",
+            metavar="WHAT",
+            help="before, yesterday, others, successes, or T1..T2.",
+        ),
+        click.option(
+            "--where", default="", metavar="TERMS", help="Only such calls: lost attempts>2"
+        ),
         click.option("-k", "--key", "only", metavar="KEY", help="Only this policy key."),
         click.option("--until", metavar="TIME", help="First moment outside, UTC."),
         click.option("--since", metavar="TIME", help="First moment inside: ISO, 10:02 or +30s."),
@@ -170,6 +181,19 @@ def the_archive(given: str | None, other: str | None) -> str:
         message = "give an archive, or name it with -a or RECOURSE_ARCHIVE"
         raise click.UsageError(message, click.get_current_context())
     return archive
+
+
+def must_exist(path: str) -> None:
+    """Refuse what is not there, in a command that would not open it at once.
+
+    Raises:
+        ArchiveMissingError: There is nothing at the path, nor is it a pattern.
+    """
+    if any(sign in path for sign in "*?[") or Path(path).exists():
+        return
+    from recourse_observe.archive.errors import ArchiveMissingError
+
+    raise ArchiveMissingError(path, "does not exist; give a directory or a Parquet file")
 
 
 def _environment() -> str | None:

@@ -42,7 +42,7 @@ def policy() -> None:
 # ---------------------------------------------------------------- lint
 
 
-@policy.command()
+@policy.command(short_help="Mistakes, and what is unwise.")
 @click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE…")
 @click.option("--strict", is_flag=True, help="Take what is unwise for a mistake.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when anything was found.")
@@ -94,7 +94,7 @@ def _as_data(level: str, problem: Problem) -> dict[str, Any]:
 # ---------------------------------------------------------------- explain
 
 
-@policy.command()
+@policy.command(short_help="What calls of a key follow, and why.")
 @click.argument("key")
 @click.argument("file", required=False, type=_FILE)
 @_AS_JSON
@@ -168,7 +168,7 @@ class _Changed:
     after: Any
 
 
-@policy.command()
+@policy.command(short_help="What differs under another file.")
 @click.argument("old", type=_FILE)
 @click.argument("new", type=_FILE)
 @click.option("-k", "--key", "only", metavar="KEY", help="Only what calls of this key follow.")
@@ -238,7 +238,7 @@ def _between(
 # ---------------------------------------------------------------- schema
 
 
-@policy.command()
+@policy.command(short_help="The JSON Schema of a policy file.")
 def schema() -> int:
     """Print the JSON Schema of a policy file, for editors."""
     sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from recourse_observe.cli.exits import Exit, explained
-from recourse_observe.cli.front_page import silence_stdout
+from recourse_observe.cli.streams import silence_stdout
 
 __all__ = ["COMMANDS", "LazyGroup", "group", "run"]
 
@@ -56,8 +56,6 @@ class LazyGroup(click.Group):
     def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lazy = lazy
-        # click 8.5 takes its suggestions from here (8.2 makes none); the values are never used.
-        self.commands = dict.fromkeys(lazy)  # type: ignore[assignment]  # names only, see above
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # as click calls it
         """Names of the commands, sorted."""
@@ -80,8 +78,17 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments name; a path alone means its screens, or its story."""
         if args and args[0] not in self._lazy and _is_path(args[0]):
-            args = ["tui" if sys.stdout.isatty() else "story", *args]
+            args = ["tui" if sys.stdout.isatty() and sys.stdin.isatty() else "story", *args]
+        elif args and args[0] not in self._lazy and not args[0].startswith("-"):
+            ctx.fail(self._unknown(args[0]))
         return super().resolve_command(ctx, args)
+
+    def _unknown(self, name: str) -> str:
+        from difflib import get_close_matches  # a mistake may take longer
+
+        close = get_close_matches(name, self._lazy, n=1)
+        then = f"did you mean {close[0]!r}?" if close else "see `recourse --help`"
+        return f"command {name!r} is not known, and no archive has that name; {then}"
 
     def make_context(
         self,
@@ -139,6 +146,7 @@ def group() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command; every error becomes one line on stderr and an exit code."""
     try:
+        _refuse_other_encodings(argv)
         code = group.main(args=list(argv), prog_name="recourse", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as left:
@@ -159,6 +167,20 @@ def run(argv: Sequence[str]) -> int:
         _flush_what_can_be()
         return known.code
     return int(code or Exit.OK)
+
+
+def _refuse_other_encodings(argv: Sequence[str]) -> None:
+    """Neither a database nor a terminal takes what the operating system could not read as text.
+
+    Raises:
+        click.UsageError: An argument has bytes that are no characters.
+    """
+    for argument in argv:
+        if any("\ud800" <= mark <= "\udfff" for mark in argument):
+            message = (
+                f"argument {argument!r} is no text in UTF-8; write it, or rename the file, in UTF-8"
+            )
+            raise click.UsageError(message)
 
 
 def _flush_what_can_be() -> None:

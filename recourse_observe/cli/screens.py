@@ -2,12 +2,13 @@
 
 import importlib
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from recourse_observe.cli.options import Chosen, scoped, the_archive
+from recourse_observe.cli.options import Chosen, must_exist, scoped, the_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,9 @@ def tui(  # noqa: PLR0913  # one argument per option
 ) -> int:
     """Open ARCHIVE on screen."""
     path = the_archive(archive, other)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        message = "screens need a terminal; `recourse story` and `recourse shot` do without one"
+        raise click.UsageError(message, click.get_current_context())
     app = importlib.import_module("recourse_tui.app")
     code: int = app.run(
         path,
@@ -63,11 +67,11 @@ def tui(  # noqa: PLR0913  # one argument per option
 @click.option("-a", "--archive", "other", metavar="PATH", help="The archive, as an option.")
 @_trust
 @scoped
-@click.option("--screen", default="triage", show_default=True, metavar="NAME")
+@click.option("--screen", default="triage", show_default=True, metavar="NAME", help="Which screen.")
 @click.option("--size", default="80x24", show_default=True, metavar="WxH", help="Of the terminal.")
 @click.option("--ascii", "in_ascii", is_flag=True, help="Draw with plain characters.")
 @click.option(
-    "-o", "out", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    "-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help=".svg, .png (with Chromium) or .txt.",
 )  # fmt: skip
 def shot(  # noqa: PLR0913  # one argument per option
@@ -111,6 +115,7 @@ def web(
 ) -> int:
     """Open ARCHIVE in a browser on this machine: only for looking, under a secret link."""
     path = the_archive(archive, other)
+    must_exist(path)
     server = importlib.import_module("recourse_tui.web")
     try:
         code: int = server.serve(path, port=port, screen=screen, trusted=trust)

@@ -34,8 +34,21 @@ _FORMATS = ("table", "json", "ndjson", "csv", "parquet", "arrow")
 @click.argument("arguments", nargs=-1, metavar="[ARCHIVE] [QUERY]")
 @common
 @scoped
-@click.option("--limit", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True)
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000_000),
+    default=10_000,
+    show_default=True,
+    help="Rows at most.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(_FORMATS),
+    default="table",
+    show_default=True,
+    help="How they are written.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--explain", "explained", is_flag=True, help="Show SQL and plan on stderr.")
 def sql(  # noqa: PLR0913  # one argument per option

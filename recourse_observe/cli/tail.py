@@ -46,11 +46,12 @@ _USUAL: Final = ("calls", "circuit_transitions", "policies")
 @click.option("--once", is_flag=True, help="Look once and end.")
 @click.option(
     "--every", type=SECONDS, default=0.5, show_default=True,
-    metavar="SECONDS",
+    metavar="SECONDS", help="How often to look.",
 )  # fmt: skip
 @click.option(
-    "--format", "form", type=click.Choice(["lines", "ndjson"]), default="lines", show_default=True
-)
+    "--format", "form", type=click.Choice(["lines", "ndjson"]), default="lines", show_default=True,
+    help="How they are written.",
+)  # fmt: skip
 def tail(  # noqa: PLR0913  # one argument per option
     *,
     archive: str | None,

@@ -209,7 +209,7 @@ def test_sql_that_would_write_is_refused(
 @pytest.mark.parametrize(
     ("argv", "code", "said"),
     [
-        (("nope",), 2, "No such command 'nope'"),
+        (("nope",), 2, "command 'nope' is not known"),
         (("story",), 2, "give an archive, or name it with -a or RECOURSE_ARCHIVE"),
         (("call", "one"), 2, "give an archive and a call's id"),
         (("story", "/not/there"), 5, "archive '/not/there' does not exist"),
@@ -341,6 +341,8 @@ def test_the_screens_are_opened_by_their_own_package(
 
 
 @pytest.mark.slow
+    for stream in (sys.stdin, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
 def test_a_path_alone_is_its_story_when_nobody_looks(
     outage: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from hypothesis import given, strategies as st
 
 from recourse_observe.cli.calls import calls
 from recourse_observe.cli.options import Chosen
+from recourse_observe.cli.root import group
 from recourse_observe.queries.archive import Archive, open_archive
 from recourse_observe.scope import EVERYTHING, Scope, to_argv
 
@@ -28,7 +30,10 @@ def test_a_link_is_read_back_as_its_scope(
     scope = Scope(start_unix_us=start, end_unix_us=end, key=key, where=where, baseline=baseline)
 
     view, path, *options = to_argv("calls", "dir", scope)
-    given = calls.make_context(view, [path, *options]).params
+    root = click.Context(
+        group, **group.context_settings
+    )  # without it -h would be unknown afterwards
+    given = calls.make_context(view, [path, *options], parent=root).params
     chosen = Chosen(
         since=given["since"],
         until=given["until"],

@@ -1,0 +1,88 @@
+"""What people type by mistake, and what they are told."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from recourse_observe.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _no_archive_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RECOURSE_ARCHIVE", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (
+            "storry {outage}",
+            2,
+            "command 'storry' is not known, and no archive has that name; did you mean 'story'?",
+        ),
+        (
+            "no-archive-yet",
+            2,
+            "command 'no-archive-yet' is not known, and no archive has that name; see `recourse --help`",
+        ),
+        ("notes {outage} --at 10:01", 2, "--at is the moment of a new note; give its text with"),
+        ("notes /not/there", 5, "archive '/not/there' does not exist"),
+        ("web /not/there", 5, "archive '/not/there' does not exist"),
+        ("tui {outage}", 2, "screens need a terminal; `recourse story` and `recourse shot` do"),
+        ("--nope", 2, "No such option '--nope'"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_to_do(
+    argv: str, code: int, said: str, outage: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    got = main([one.replace("{outage}", str(outage)) for one in argv.split()])
+
+    captured = capsys.readouterr()
+    assert (got, captured.out) == (code, "")
+    assert said in captured.err
+
+
+def test_a_window_that_ends_before_it_begins_is_said(
+    outage: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["calls", str(outage), "--since", "10:02", "--until", "10:01"])
+
+    said = capsys.readouterr().err
+    assert said == "recourse: --until 10:01 is not after --since 10:02: nothing lies between\n"
+
+
+def test_a_note_without_words_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["notes", str(tmp_path), "--add", " "]) == 2
+
+    assert "note ' ' says nothing; give its text" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_shapes_are_data_in_every_format_and_explain_themselves(
+    outage: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["calls", str(outage), "--shapes", "--format", "csv", "--limit", "1", "--explain"])
+    rows, said = capsys.readouterr()
+    main(["calls", str(outage), "--shapes", "--format", "ndjson", "--where", "key:none"])
+    nothing, _ = capsys.readouterr()
+    main(["calls", str(outage), "--shapes", "--format", "csv", "--where", "key:none"])
+    head, _ = capsys.readouterr()
+
+    assert rows.splitlines()[0].startswith("shape,")
+    assert len(rows.splitlines()) == 2
+    assert "SELECT" in said
+    assert (nothing, head) == ("", "shape\n")
+
+
+def test_a_path_alone_is_its_story_when_keys_cannot_be_pressed(
+    quiet: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    code = main([str(quiet)])
+
+    assert code == 0
+    assert "No incident." in capsys.readouterr().out
