@@ -663,6 +663,30 @@ def test_r76_threads_and_loops_that_share_budgets_and_breakers_lose_no_update() 
     assert "'failures': 960" in repr(circuits[KEY])
 
 
+def test_r76_executors_that_are_given_nothing_to_share_share_nothing(both: Any) -> None:
+    options = {
+        "retry": RetryPolicy(max_attempts=2, jitter=Jitter.NONE, budget=BudgetRef("b")),
+        "circuit": CircuitPolicy(threshold=3),
+    }
+
+    def executor() -> Any:
+        return both.executor(budgets={"b": TokenBucket(1, 0)}, **options)
+
+    spent, fresh = executor(), executor()
+    for _ in range(2):
+        both([OSError], executor=spent)
+    refused = both(["never"], executor=spent)
+    spent.close()
+    retried = both([OSError, "done"], executor=fresh)
+
+    assert isinstance(refused.error, CircuitOpenError)
+    assert retried.value == "done"
+    assert [record.budget_reason for record in retried.timeline.attempts] == [
+        "first_attempt",
+        "allowed",
+    ]
+
+
 def test_every_denied_attempt_tells_its_end(both: Any) -> None:
     told = both([OSError, "never"], **budgeted(Booked("no")))
 

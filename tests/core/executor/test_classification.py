@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from recourse import (
+    AttemptTimeout,
     ByException,
     ByResult,
     CircuitPolicy,
@@ -16,9 +17,11 @@ from recourse import (
     OutcomeKind,
     ResultRejected,
     RetryPolicy,
+    current_attempt,
 )
 from recourse.policy.model import EffectivePolicy, Jitter
 from recourse.reasons import BreakerState, Disposition
+from recourse.testing import http
 
 KEY = "svc.Op"
 
@@ -170,6 +173,57 @@ def test_a_base_exception_of_a_classifier_propagates(both: Any) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         called()
+
+
+# ------------------------------------------------------------------------------ what errors tell
+def test_r14_an_answer_among_the_causes_of_what_was_raised_decides(both: Any) -> None:
+    wrapped = ValueError("ours")
+    wrapped.__cause__ = http(404)
+
+    told = both([wrapped])
+
+    assert told.error is wrapped
+    assert told.outcomes == [(0, 0, "non_retryable", "http_404")]
+
+
+def test_r14_an_answer_that_was_only_being_handled_decides_nothing(both: Any) -> None:
+    handling = ValueError("ours")
+    handling.__context__ = http(404)
+
+    told = both([handling, "done"])
+
+    assert told.value == "done"
+    assert told.outcomes[0] == (0, 0, "retryable", "retryable_error")
+
+
+def test_r16_a_post_that_timed_out_is_not_made_again(both: Any) -> None:
+    def charge() -> Any:
+        attempt = current_attempt()
+        assert attempt is not None
+        attempt.annotate(method="POST")
+        yield 60.0
+        return "late"
+
+    retry = RetryPolicy(timeout_per_attempt_s=1.0)
+    told = both(charge, retry=retry, sync_timeout="thread")
+
+    assert type(told.error) is AttemptTimeout
+    assert (told.runs, told.took_s) == (1, 1.0)
+    assert told.outcomes == [(0, 0, "non_retryable", "http_non_idempotent")]
+
+
+@pytest.mark.parametrize(("leaf", "runs"), [(OSError(), 3), (http(404), 1)])
+def test_r17_a_group_is_retried_by_its_leaves_and_passes_on_unchanged(
+    both: Any, leaf: Exception, runs: int
+) -> None:
+    leaves = [http(503), leaf]
+    group = ExceptionGroup("two", leaves)
+
+    told = both([group])
+
+    assert told.error is group
+    assert list(group.exceptions) == leaves
+    assert told.runs == runs
 
 
 def test_r15_a_value_that_stays_rejected_is_raised_as_result_rejected(both: Any) -> None:

@@ -371,6 +371,43 @@ def test_r08_a_source_that_got_slow_leaves_the_last_known_good_policy_in_force(b
     assert second.of(PolicyResolved)[0].duration_s <= 0.25
 
 
+class Outage:
+    """A source that knows its policy once, and fails ever after."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def get(self, key: PolicyKey) -> Policy:
+        self.asked += 1
+        if self.asked > 1:
+            raise OSError
+        return TWICE
+
+
+def test_r09_calls_in_an_outage_follow_the_last_policy_and_ask_once_per_error_ttl(
+    both: Any,
+) -> None:
+    source = Outage()
+    remote = RemoteProvider(source, ttl_s=60.0, error_ttl_s=5.0, lkg_ttl_s=600.0, clock=both.clock)
+    executor = both.executor(provider=remote)
+
+    told = [both(["done"], executor=executor)]
+    both.clock.advance(100.0)
+    told += [both(["done"], executor=executor) for _ in range(5)]
+    asked = [source.asked]
+    both.clock.advance(5.0)
+    told += [both(["done"], executor=executor) for _ in range(5)]
+    asked.append(source.asked)
+    both.clock.advance(600.0)
+    after = both(["never"], executor=executor)
+
+    sources = [each.timeline.attributes["policy_source"] for each in told]
+    assert sources == ["remote", *["lkg"] * 10]
+    assert asked == [2, 3]
+    assert isinstance(after.error, NoPolicyError)
+    assert after.runs == 0
+
+
 def test_r08_the_overall_timeout_starts_when_the_policy_is_known(both: Any) -> None:
     timed = Policy(KEY, retry=RetryPolicy(overall_timeout_s=0.3, jitter=Jitter.NONE))
 
