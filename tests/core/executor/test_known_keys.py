@@ -1,0 +1,106 @@
+"""Keys whose policy is known: their calls go a shorter way, and come to what the first one came to."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import pytest
+
+from recourse import (
+    BudgetRef,
+    ByResult,
+    CircuitPolicy,
+    Event,
+    GrpcThrottle,
+    HedgePolicy,
+    RetryPolicy,
+    current_attempt,
+)
+from recourse.policy.model import Jitter
+from recourse.testing import http
+
+TWO: Final = RetryPolicy(max_attempts=2, jitter=Jitter.NONE)
+LIMITED: Final = RetryPolicy(max_attempts=2, jitter=Jitter.NONE, timeout_per_attempt_s=1.0)
+IN_ALL: Final = RetryPolicy(max_attempts=2, jitter=Jitter.NONE, overall_timeout_s=1.5)
+FED: Final = RetryPolicy(max_attempts=2, jitter=Jitter.NONE, budget=BudgetRef("b"))
+
+MOMENTS: Final = {"at_s", "started_s", "ended_s", "deadline_s"}
+
+
+def noting() -> Any:
+    """An operation that takes a second, notes facts, and gives a value."""
+    attempt = current_attempt()
+    assert attempt is not None
+    attempt.annotate(peer="a", status=200)
+    yield 1.0
+    return "done"
+
+
+def noting_and_failing() -> Any:
+    """Likewise, and fails."""
+    yield from noting()
+    raise http(404)
+
+
+CALLS: Final[dict[str, tuple[Callable[[], Any] | Sequence[Any], dict[str, Any]]]] = {
+    "success": (noting, {}),
+    "failure": (noting_and_failing, {}),
+    "success under a breaker": (["done"], {"circuit": CircuitPolicy()}),
+    "retry": ([OSError, (1.0, "done")], {}),
+    "retry under a breaker": ([OSError, "done"], {"circuit": CircuitPolicy()}),
+    "exhausted": ([OSError], {"retry": TWO, "circuit": CircuitPolicy(threshold=9)}),
+    "rejected": (["bad"], {"retry": TWO}),
+    "rejected at first": (["bad", "good"], {"retry": TWO}),
+    "late": ([(2.0, "late"), "done"], {"retry": LIMITED}),
+    "late in all": ([(1.0, OSError), (2.0, "late")], {"retry": IN_ALL}),
+    "limited in a thread": ([(2.0, "late"), "done"], {"retry": LIMITED, "sync_timeout": "thread"}),
+    "hedged": (
+        [(5.0, "slow"), (1.0, "won")],
+        {"hedge": HedgePolicy(hedge_delay_s=0.5), "sync_timeout": "thread"},
+    ),
+    "fed": (["done"], {"retry": FED}),
+}
+
+
+def budgets() -> dict[str, Any]:
+    return {"b": GrpcThrottle(max_tokens=10, token_ratio=0.1)}
+
+
+def facts(event: Event) -> list[Any]:
+    """What an event says, with moments since its call began and errors by type."""
+    return [type(event), *(_fact(event, name) for name in event._fields if name != "call")]
+
+
+def _fact(event: Event, name: str) -> Any:
+    value = getattr(event, name)
+    if isinstance(value, BaseException):
+        return type(value)
+    if isinstance(value, float):
+        return round(value - (event.call.started_s if name in MOMENTS else 0.0), 6)
+    return value
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_r74_a_call_of_a_known_key_comes_to_what_the_first_one_came_to(
+    both: Any, name: str
+) -> None:
+    steps, options = CALLS[name]
+    rejecting = ByResult(lambda value: value == "bad")
+    classified = {"classifiers": {"r": rejecting}, "default_classifier": "r"}
+    options = {**options, **(classified if name.startswith("rejected") else {})}
+    executor = both.executor(budgets=budgets(), **options)
+
+    first, *later = [
+        both(list(steps) if isinstance(steps, list) else steps, executor=executor, settle_s=9.0)
+        for _ in range(3)
+    ]
+
+    for told in later:
+        assert [facts(event) for event in told.events] == [facts(event) for event in first.events]
+        assert (told.value, type(told.error)) == (first.value, type(first.error))
+        assert told.runs == first.runs
+        assert told.sleeps == pytest.approx(first.sleeps)
+        assert told.took_s == pytest.approx(first.took_s)
+        assert told.timeline.shape() == first.timeline.shape()
+        assert [each.annotations for each in told.timeline.attempts] == [
+            each.annotations for each in first.timeline.attempts
+        ]
