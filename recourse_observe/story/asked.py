@@ -1,9 +1,10 @@
 """Asks an archive about an incident: many questions in two statements, so that its calls are looked up twice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from recourse_observe.archive.answers import Answer
 from recourse_observe.queries.archive import Archive
 from recourse_observe.queries.statements import (
     parameters,
@@ -83,23 +84,18 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The answers about one incident: for each question a ``pyarrow.StructArray`` of rows."""
+    """The answers about one incident: for each question its rows."""
 
-    answers: Mapping[str, Any]
+    answers: Mapping[str, Sequence[Mapping[str, Any]]]
 
     def rows(self, row: type[RowT], question: str) -> tuple[RowT, ...]:
         """The answer to a question, as rows of a class with the same names."""
-        answer = self.answers[question]
-        names = [field.name for field in answer.type]
-        columns = [column.to_pylist() for column in answer.flatten()]
-        return tuple(
-            row(**dict(zip(names, line, strict=True))) for line in zip(*columns, strict=True)
-        )
+        return tuple(row(**record) for record in self.answers[question])
 
-    def facts(self) -> dict[str, dict[str, Any] | None]:
+    def facts(self) -> dict[str, Mapping[str, Any] | None]:
         """The row of each kind of fact; ``None`` where there is none."""
         return {
-            question.removeprefix("fact_"): next(iter(answer.to_pylist()), None)
+            question.removeprefix("fact_"): next(iter(answer), None)
             for question, answer in self.answers.items()
             if question.startswith("fact_")
         }
@@ -117,21 +113,21 @@ def asked(archive: Archive, span: Span) -> Asked:
     }
     everyone = together(_OF_ALL, span.scope)
     culprits = together(_OF_CULPRITS, span.scope, of_keys=True)
-    tables = [_ask(archive, sql, span.scope, values) for sql in (everyone, culprits)]
+    told = [_ask(archive, sql, span.scope, values) for sql in (everyone, culprits)]
     return Asked(
         {
-            name: table[name].combine_chunks().flatten()
-            for table in tables
-            for name in table.column_names
+            name: rows or ()
+            for answer in told
+            for name, (rows,) in zip(answer.names, answer.columns, strict=True)
         }
     )
 
 
-def ask_of_keys(archive: Archive, question: str, scope: Scope, **values: object) -> Any:
-    """The answer to a question about ``keys`` alone, as a ``pyarrow.Table``: no other key is read."""
+def ask_of_keys(archive: Archive, question: str, scope: Scope, **values: object) -> Answer:
+    """The answer to a question about ``keys`` alone: no other key is read."""
     return _ask(archive, statement(question, scope, of_keys=True), scope, values)
 
 
-def _ask(archive: Archive, sql: str, scope: Scope, values: Mapping[str, object]) -> Any:
+def _ask(archive: Archive, sql: str, scope: Scope, values: Mapping[str, object]) -> Answer:
     given = {**scope_parameters(scope), **values}
-    return archive.sql(sql, {name: given[name] for name in parameters(sql)})
+    return archive.answer(sql, {name: given[name] for name in parameters(sql)})

@@ -1,5 +1,6 @@
 """The rows that show an incident: a few of each table that matters for its cause."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from recourse_observe.story.asked import Asked
@@ -29,7 +30,7 @@ _POLICIES: Final = 6
 
 def gather(asked: Asked, picture: Picture, cause: Cause) -> tuple[Evidence, ...]:
     """Rows that show the incident, those that show its cause first."""
-    rows = asked.answers["evidence"].to_pylist()
+    rows = list(asked.answers["evidence"])
     wanted = _FIRST.get(cause, _USUAL)
     chosen = [row for what in wanted for row in rows if row["what"] == what]
     if not chosen:
@@ -60,7 +61,7 @@ def _policies(picture: Picture, cause: Cause) -> tuple[Evidence, ...]:
     )
 
 
-def _evidence(row: dict[str, Any]) -> Evidence:
+def _evidence(row: Mapping[str, Any]) -> Evidence:
     named = row["of_table"] != "circuit_transitions"
     return Evidence(
         table=row["of_table"],

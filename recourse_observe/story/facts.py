@@ -62,7 +62,7 @@ class Teller:
     """
 
     archive: Archive
-    known: Mapping[str, dict[str, Any] | None]
+    known: Mapping[str, Mapping[str, Any] | None]
     picture: Picture
     scope: Scope
     cause: Cause
@@ -136,7 +136,7 @@ class Teller:
         return Role.ROOT if kind == root else _ROLES[kind]
 
 
-def looked_at(archive: Archive, known: Mapping[str, dict[str, Any] | None]) -> tuple[Fact, ...]:
+def looked_at(archive: Archive, known: Mapping[str, Mapping[str, Any] | None]) -> tuple[Fact, ...]:
     """What was looked at in an archive as a whole.
 
     Args:
@@ -185,5 +185,5 @@ def _share(part: int | None, whole: int | None) -> float:
 
 
 def _row(archive: Archive, sql: str) -> dict[str, Any] | None:
-    rows = archive.sql(sql).to_pylist()
+    rows = archive.answer(sql).records
     return rows[0] if rows else None

@@ -77,7 +77,7 @@ def _spread(one: Group, members: Mapping[str, tuple[str, ...]]) -> Group:
 
 def _usual(archive: Archive) -> Mapping[str, Usual]:
     blocks: dict[str, list[tuple[int, int, int]]] = {}
-    for row in archive.ask("baselines", block_us=_BLOCK_US).to_pylist():
+    for row in archive.told("baselines", block_us=_BLOCK_US).records:
         blocks.setdefault(row["key"], []).append((row["successes"], row["p50_us"], row["p95_us"]))
     known = {key: usual_latency(values) for key, values in sorted(blocks.items())}
     return {key: one for key, one in known.items() if one is not None}
@@ -93,9 +93,9 @@ def _links(archive: Archive, found: Sequence[KeySpell]) -> Mapping[tuple[str, st
     """Who called whom in vain; asked only when more than one key is in trouble."""
     if len({spell.key for spell in found}) < 2:  # noqa: PLR2004  # nobody to blame but itself
         return {}
-    rows = archive.ask("links").to_pylist()
+    rows = archive.told("links").records
     links = {(row["parent_key"], row["child_key"]): row["calls"] for row in rows}
-    callers = {(row["service"], row["key"]) for row in archive.ask("services").to_pylist()}
+    callers = {(row["service"], row["key"]) for row in archive.told("services").records}
     return _served(found, callers) | links
 
 
@@ -150,7 +150,7 @@ def _fellows(archive: Archive, one: Group) -> list[str]:
     scope = Scope(start_unix_us=max(0, one.start_us - _HISTORY_US), end_unix_us=one.end_us)
     keys = [spell.key for spell in one.spells]
     values = {"keys": keys, "onset_us": one.start_us, "fewest": _LEAST_FELLOWS}
-    return [row["policy_key"] for row in archive.ask("fellows", scope, **values).to_pylist()]
+    return [row["policy_key"] for row in archive.told("fellows", scope, **values).records]
 
 
 def _overlap(one: Group, other: Group) -> bool:
