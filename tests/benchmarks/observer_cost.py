@@ -5,7 +5,9 @@
 Every contender makes the same call, which succeeds at its second attempt, in the same interleaved
 rounds. By hand means a loop with the same SDK calls, names and attributes, and nothing else. For ours,
 three ratios are printed: of the whole call, of what the observer adds to a call that a silent
-observer hears, and of the observer alone, fed with the recorded events of such calls. Nanoseconds are the thread's own CPU time. Spans are sampled and thrown away by a processor that does nothing.
+observer hears, and of the observer alone, fed with the recorded events of such calls. Spans are
+written by hand in such a call, too: what they add to it is a fourth ratio, "in a call". Nanoseconds are
+the thread's own CPU time. Spans are sampled and thrown away by a processor that does nothing.
 """
 
 import argparse
@@ -16,16 +18,13 @@ import logging
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, TypeAlias
 
 import structlog
-from opentelemetry import context as otel_context
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
 import recourse
 from recourse import Executor, Policy, RetryPolicy
@@ -33,11 +32,13 @@ from recourse.clock import SystemClock
 from recourse_observe.sinks.background import BackgroundObserver
 from recourse_observe.sinks.logs import StructlogObserver
 from recourse_observe.sinks.otel import OTelObserver
+from tests.benchmarks import by_hand
+from tests.benchmarks.by_hand import KEY
 
 CALLS = 4  # are timed at once: few, so that the least of many means the same for every number
 SLICES = 25  # in a row, so that all but the first find what they need in the cache
-KEY = "bench.Call"
 SILENT = "recourse, silent observer"
+IN_CALL = ", in a call"
 # Contender: what it is compared with, and an observer of its kind to be fed.
 Pairs: TypeAlias = dict[str, tuple[str, Any]]
 
@@ -67,13 +68,6 @@ class Silent:
         """Take an event."""
 
 
-def flaky(turn: Any) -> int:
-    """Fails at every first of two attempts."""
-    if next(turn) % 2 == 0:
-        raise ConnectionError
-    return 1
-
-
 def fed(observer: Any, rounds: int) -> float:
     """Nanoseconds that an observer takes for the events of one call; the least of several rounds."""
     kept, least = Kept(), float("inf")
@@ -89,124 +83,16 @@ def fed(observer: Any, rounds: int) -> float:
     return least
 
 
+def heard_by(observer: Any) -> Executor:
+    """An executor with one observer."""
+    policy = Policy(KEY, retry=RetryPolicy(initial_backoff_s=0.001, jitter="none"))
+    return Executor(policies=[policy], clock=NoWait(), observers=[observer])
+
+
 def governed(observer: Any) -> Callable[[], Any]:
     """A call of an executor with one observer."""
-    policy = Policy(KEY, retry=RetryPolicy(initial_backoff_s=0.001, jitter="none"))
-    executor = Executor(policies=[policy], clock=NoWait(), observers=[observer])
-    return functools.partial(executor.call, KEY, functools.partial(flaky, itertools.count()))
-
-
-def attempt_facts(index: int, kind: str, reason: str) -> dict[str, Any]:
-    """What our attempts carry."""
-    facts = {
-        "recourse.attempt.index": index,
-        "recourse.attempt.retry_index": index,
-        "recourse.attempt.hedge_index": 0,
-        "recourse.attempt.hedge": False,
-        "recourse.attempt.outcome": kind,
-        "recourse.attempt.reason": reason,
-        "recourse.attempt.late": False,
-        "recourse.attempt.backoff": 0.001,
-        "recourse.attempt.waited_before": 0.0,
-        "recourse.budget.reason": "no_budget",
-        "recourse.budget.allowed": True,
-    }
-    return facts if kind == "success" else {**facts, "error.type": "ConnectionError"}
-
-
-def call_facts() -> dict[str, Any]:
-    """What our calls carry."""
-    return {
-        "recourse.call.id": "6510a1b2c3d4e001aabbccdd",
-        "recourse.call.result": "success",
-        "recourse.call.attempts": 2,
-        "recourse.call.retries": 1,
-        "recourse.call.hedges": 0,
-        "recourse.call.retry_delay": 0.001,
-        "recourse.policy.source": "static",
-        "recourse.policy.mode": "standard",
-        "recourse.policy.id": KEY,
-    }
-
-
-def by_hand_events(tracer: Any) -> Callable[[], None]:
-    """One span with an event per attempt."""
-    turn = itertools.count()
-
-    def call() -> None:
-        span = tracer.start_span(KEY, None, SpanKind.INTERNAL, {"recourse.policy.key": KEY})
-        context = set_span_in_context(span)
-        for index in range(2):
-            token = otel_context.attach(context)
-            try:
-                flaky(turn)
-                kind, reason = "success", "success"
-            except ConnectionError:
-                kind, reason = "retryable", "retryable_error"
-            finally:
-                otel_context.detach(token)
-            span.add_event("recourse.attempt", attempt_facts(index, kind, reason), time.time_ns())
-        span.set_attributes(call_facts())
-        span.end(time.time_ns())
-
-    return call
-
-
-def by_hand_children(tracer: Any) -> Callable[[], None]:
-    """One span, and a span per attempt."""
-    turn = itertools.count()
-    known = {"recourse.policy.key": KEY, "recourse.call.id": "6510a1b2c3d4e001aabbccdd"}
-
-    def call() -> None:
-        span = tracer.start_span(KEY, None, SpanKind.INTERNAL, {"recourse.policy.key": KEY})
-        context = set_span_in_context(span)
-        for index in range(2):
-            child = tracer.start_span(f"{KEY} attempt", context, SpanKind.INTERNAL, known)
-            token = otel_context.attach(set_span_in_context(child, context))
-            try:
-                flaky(turn)
-                child.set_attributes(attempt_facts(index, "success", "success"))
-            except ConnectionError:
-                child.set_attributes(attempt_facts(index, "retryable", "retryable_error"))
-                child.set_status(Status(StatusCode.ERROR))
-            finally:
-                otel_context.detach(token)
-            child.end(time.time_ns())
-        span.set_attributes(call_facts())
-        span.end(time.time_ns())
-
-    return call
-
-
-def by_hand_lines(logger: Any) -> Callable[[], None]:
-    """A warning per retry and a line for a call that was retried."""
-    turn = itertools.count()
-
-    def call() -> None:
-        with suppress(ConnectionError):
-            flaky(turn)
-        logger.warning(
-            "recourse.retry.scheduled",
-            policy_key=KEY,
-            call_id="6510a1b2c3d4e001aabbccdd",
-            attempt=0,
-            reason="retryable_error",
-            backoff_s=0.001,
-            backoff_source="policy",
-            budget_reason="first_attempt",
-            error_type="ConnectionError",
-        )
-        flaky(turn)
-        logger.info(
-            "recourse.call.succeeded",
-            policy_key=KEY,
-            call_id="6510a1b2c3d4e001aabbccdd",
-            attempts_run=2,
-            hedges=0,
-            duration_s=0.001,
-        )
-
-    return call
+    attempt = functools.partial(by_hand.flaky, itertools.count())
+    return functools.partial(heard_by(observer).call, KEY, attempt)
 
 
 def telemetry() -> tuple[dict[str, Callable[[], Any]], Pairs]:
@@ -224,9 +110,15 @@ def telemetry() -> tuple[dict[str, Callable[[], Any]], Pairs]:
         return governed(observer(**options))
 
     contenders = {
-        "span events by hand": by_hand_events(tracer),
+        "span events by hand": by_hand.span_with_events(tracer),
+        f"span events by hand{IN_CALL}": by_hand.span_with_events_in_call(
+            tracer, heard_by(Silent())
+        ),
         "OTelObserver span-events": otel(),
-        "child spans by hand": by_hand_children(tracer),
+        "child spans by hand": by_hand.span_and_children(tracer),
+        f"child spans by hand{IN_CALL}": by_hand.span_and_children_in_call(
+            tracer, heard_by(Silent())
+        ),
         "OTelObserver child-spans": otel(mode="child-spans"),
         "OTelObserver, not sampled": otel(tracer_provider=unsampled),
         "OTelObserver + metrics": otel(metrics=True, meter_provider=meters),
@@ -257,7 +149,7 @@ def lines() -> tuple[dict[str, Callable[[], Any]], Pairs]:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
     contenders = {
-        "structlog by hand": by_hand_lines(logger),
+        "structlog by hand": by_hand.lines(logger),
         "StructlogObserver": governed(StructlogObserver(logger, bind_context=False)),
         "StructlogObserver, bound context": governed(StructlogObserver(logger)),
         "BackgroundObserver (caller's part)": governed(BackgroundObserver(Silent())),
@@ -284,10 +176,12 @@ def measure(contenders: dict[str, Callable[[], Any]], pairs: Pairs, rounds: int)
         line = f"  {name:36}{least[name]:10,.0f}{statistics.median(values):10,.0f} ns"
         if name in pairs:
             hand = least[pairs[name][0]]
-            whole, added = least[name] / hand, (least[name] - least[SILENT]) / hand
-            line += (
-                f"   {whole:5.2f} x by hand; added {added:5.2f} x; fed {alone[name] / hand:5.2f} x"
-            )
+            added = least[name] - least[SILENT]
+            line += f"   {least[name] / hand:5.2f} x by hand; added {added / hand:5.2f} x"
+            line += f"; fed {alone[name] / hand:5.2f} x"
+            in_call = least.get(pairs[name][0] + IN_CALL)
+            if in_call is not None:
+                line += f"; in a call {added / (in_call - least[SILENT]):5.2f} x"
         print(line)
 
 
