@@ -18,8 +18,9 @@ def suspect(picture: Picture) -> Suspect:
     slow = max(late, ramp(timeouts, 0.3, 0.7))
     margin = share(picture.timeout_us or 0, picture.before.latency.p50_us or 0)
     tight = margin and timeouts > 0.5  # noqa: PLR2004  # most of the failures are timeouts
+    as_ever = answered and picture.latency_ratio < 1.5  # noqa: PLR2004  # half as slow again
     # Ordinary successes beside the timeouts: another instance answered as ever.
-    elsewhere = picture.latency_ratio < 1.5 and during.retry_runs >= 5  # noqa: PLR2004  # fewer tell nothing
+    elsewhere = as_ever and during.retry_runs >= 5  # noqa: PLR2004  # fewer tell nothing
     fano = picture.waves(during=True)
     unjittered = picture.policy is not None and picture.policy.jitter == "none"
     return weigh(
@@ -39,6 +40,12 @@ def suspect(picture: Picture) -> Suspect:
             kind="retries_succeeded",
             degree=ramp(during.retry_success, 0.6, 0.3) if elsewhere else 1.0,
             values={"retry_success": during.retry_success},
+        ),
+        Sign(
+            kind="attempts_failed",
+            # Where most answers come as fast as ever, it is not the whole dependency that is slow.
+            degree=ramp(during.failed_share, 0.1, 0.5) if as_ever else 1.0,
+            values={"failed_share": during.failed_share},
         ),
         Sign(
             kind="timeout_margin",

@@ -2,11 +2,14 @@
 
 from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
 from recourse_observe.story.findings import Cause
+from recourse_observe.story.phases import share
 from recourse_observe.story.picture import Picture
 
 __all__ = ["bad_peers", "suspect"]
 
 _MANY = 2
+_FEW = 5  # fewer tell nothing
+_ORDINARY = 1.5  # times the usual
 _RUNAWAY = 0.6  # hedges per call that no few slow instances explain
 
 
@@ -16,8 +19,12 @@ def suspect(picture: Picture) -> Suspect:
     failed, hedged = during.failed_share, during.hedges_per_call - picture.before.hedges_per_call
     rise = max(failed - picture.before.failed_share, hedged if hedged < _RUNAWAY else 0.0)
     independent = 1 - during.first_failed_share
-    gap = abs(during.retry_success - independent)
-    tested = during.retry_runs >= 5  # noqa: PLR2004  # fewer retries tell nothing
+    # A hedge is another try as well, where what it brings is an ordinary answer.
+    rescued = picture.latency_ratio < _ORDINARY and during.attempts(kind="hedge") >= _FEW
+    kind = "hedge" if rescued and during.retry_runs < _FEW else "retry"
+    tested = during.attempts(kind=kind) >= _FEW
+    again = share(during.attempts(kind=kind, failed=False), during.attempts(kind=kind))
+    gap = abs(again - independent)
     return weigh(
         Cause.PARTIAL_INSTANCE_FAILURE,
         Sign(
@@ -26,15 +33,15 @@ def suspect(picture: Picture) -> Suspect:
             values={"failed_share": failed},
         ),
         Sign(
-            kind="retries_succeeded",
-            degree=ramp(during.retry_success, 0.15, 0.4) if tested else 0.7,
+            kind="hedges_succeeded" if kind == "hedge" else "retries_succeeded",
+            degree=ramp(again, 0.15, 0.4) if tested else 0.7,
             weight=1.5,
-            values={"retry_success": during.retry_success},
+            values={"retry_success": again},
         ),
         Sign(
             kind="independent",
             degree=ramp(gap, 0.45, 0.2) if tested else 0.7,
-            values={"retry_success": during.retry_success, "first_success": independent},
+            values={"retry_success": again, "first_success": independent},
         ),
         Sign(kind="peers", degree=_concentration(picture), values={"peers": len(picture.peers)}),
         Sign(
