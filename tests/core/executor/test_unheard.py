@@ -291,6 +291,13 @@ def test_r60_the_transition_that_it_causes_is_told_as_its_own(alone: Alone) -> N
     assert [event.call_id for event in heard.events if isinstance(event, CircuitState)] == [
         timeline.call_id
     ]
+    assert [type(event).__name__ for event in heard.events] == [
+        "CallStart",
+        "PolicyResolved",
+        "CircuitState",
+        "AttemptEnd",
+        "CallEnd",
+    ]
     assert [event.seq for event in heard.events] == sorted(event.seq for event in heard.events)
 
 
