@@ -26,7 +26,7 @@ BRINGS: dict[str, set[str]] = {
     "grpc": {"grpc"},
     "httpx2": {"openai"},
     "ibis": {"ibis-framework"},
-    "urllib3": {"requests"},
+    "urllib3": {"requests", "urllib3"},
 }
 """Modules that come with an extra or a distribution of another name."""
 
