@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import archive_and, common, opened
+from recourse_observe.cli.options import Chosen, archive_and, common, opened, scoped
 from recourse_observe.cli.output import write_json, write_lines
-from recourse_observe.text import clock, duration, plural, printable, table
+from recourse_observe.text import clock, count, duration, percent, plural, printable, table
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.queries.rows import AttemptRow, WholeCall
+    from recourse_observe.queries.same import SameShape
 
 __all__ = ["call"]
 
@@ -23,39 +24,69 @@ _BAR = 32
 @click.command()
 @click.argument("arguments", nargs=-1, metavar="[ARCHIVE] CALL_ID")
 @common
+@scoped
 @click.option(
     "--against", metavar="CALL_ID", help="Beside it; `success`: the nearest that went well."
 )
+@click.option("--same", is_flag=True, help="And how many calls of its key went the same way.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def call(
+def call(  # noqa: PLR0913  # one argument per option
     *,
     arguments: tuple[str, ...],
     other: str | None,
     timeout: float | None,
+    chosen: Chosen,
     against: str | None,
+    same: bool,
     as_json: bool,
 ) -> int:
-    """Show one call of ARCHIVE; the beginning of its id is enough if no other call has it."""
+    """Show one call of ARCHIVE; the beginning of its id is enough if no other call has it.
+
+    Options of time and filter say among which calls those of the same shape are counted.
+    """
     from recourse_observe.queries.beside import beside  # it brings Arrow
 
     path, call_id = archive_and(arguments, other, "a call's id")
     with opened(path, timeout) as found:
         whole = found.call(call_id)
         second = None if against is None else _second(found, whole, against)
+        alike = _alike(found, chosen, whole) if same else None
     if second is None:
-        schema, document, lines = "recourse.call/1", asdict(whole), _lines(whole)
+        schema, document = "recourse.call/1", {**asdict(whole), **_same_document(alike)}
+        lines = (*_lines(whole), *_same_lines(alike))
     else:
         rows = [asdict(row) for row in beside(second, whole)]
         schema, document = (
             "recourse.beside/1",
             {"a": asdict(second), "b": asdict(whole), "rows": rows},
         )
-        lines = _beside(second, whole)
+        lines = tuple(_beside(second, whole))
     if as_json:
         write_json(schema, document)
     else:
         write_lines(lines)
     return Exit.OK
+
+
+def _alike(found: "Archive", chosen: Chosen, whole: "WholeCall") -> "SameShape":
+    from recourse_observe.queries.same import same_shape
+
+    return same_shape(found, chosen.scope(found), whole)
+
+
+def _same_document(same: "SameShape | None") -> dict[str, Any]:
+    if same is None:
+        return {}
+    counts = {"calls": same.calls, "of_calls": same.of_calls}
+    return {"same_shape": {"shape": same.shape, **counts, "where": same.scope.where}}
+
+
+def _same_lines(same: "SameShape | None") -> Iterator[str]:
+    if same is not None:
+        yield ""
+        of_key = f"{count(same.calls)} of {plural(same.of_calls, 'call')} of its key"
+        yield f"same shape: {of_key} ({percent(same.share)})"
+        yield f"  --where  {printable(same.scope.where)}"
 
 
 def _second(found: "Archive", whole: "WholeCall", against: str) -> "WholeCall":

@@ -1,7 +1,7 @@
 """`recourse compare`: two windows, archives, keys or policies side by side."""
 
 import contextlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -13,20 +13,31 @@ from recourse_observe.cli.contrasts import (
     contrast_lines,
     measure_lines,
     policy_lines,
+    spread_lines,
 )
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import Chosen, common, opened, scoped, the_archive
+from recourse_observe.cli.options import (
+    Chosen,
+    common,
+    explain,
+    opened,
+    scoped,
+    the_archive,
+)
 from recourse_observe.cli.output import FORMATS, write_json, write_lines, write_rows
 from recourse_observe.scope import Scope, ScopeError, parse_instant
-from recourse_observe.text import clock, printable
+from recourse_observe.text import clock, moment, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from recourse_observe.queries.archive import Archive
     from recourse_observe.queries.compare import Comparison
+    from recourse_observe.queries.spread import Spread
 
 __all__ = ["compare"]
+
+_DIMENSION_VALUES = 200
 
 
 @click.command()
@@ -42,6 +53,7 @@ __all__ = ["compare"]
 @click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 def compare(  # noqa: PLR0913  # one argument per option
     *,
     archive: str | None,
@@ -57,33 +69,70 @@ def compare(  # noqa: PLR0913  # one argument per option
     limit: int,
     form: str,
     as_json: bool,
+    explained: bool,
 ) -> int:
     """Compare B with A: two windows or policies of ARCHIVE, two keys, or ARCHIVE with OTHER.
 
-    With only --b, A is as long a stretch just before it.
+    With only --b, A is as long a stretch just before it, unless --baseline says otherwise.
     """
-    from recourse_observe.queries.compare import Side, compared, just_before
-
+    named = (archive_b, window_a, key_b, policy_a, policy_b)
+    if chosen.baseline is not None and any(one is not None for one in named):
+        message = (
+            "--baseline says what A is; leave out --a, --key-b, --policy-a, --policy-b and OTHER"
+        )
+        raise click.UsageError(message, click.get_current_context())
+    is_alone = window_b is not None and (archive_b, window_a, key_b) == (None, None, None)
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(opened(the_archive(archive, other), timeout))
         second = first if archive_b is None else stack.enter_context(opened(archive_b, timeout))
         b = _side(second, chosen.scope(second), window_b, policy_b)
-        b = b if key_b is None else b.of(key_b)
-        if window_a is None and window_b is not None and archive_b is None and key_b is None:
-            a = just_before(first, b)
+        if chosen.baseline is not None or (is_alone and policy_a is None):
+            told = _against(first, b)
         else:
             a = _side(first, chosen.scope(first), window_a, policy_a)
-        if (archive_b, a) == (None, b):
-            message = "A and B are the same; say what differs, for example --b 10:02..10:19"
-            raise click.UsageError(message, click.get_current_context())
-        found = compared(Side(archive=first, scope=a), Side(archive=second, scope=b))
+            told = _of_both((first, a), (second, b if key_b is None else b.of(key_b)))
+    if explained:
+        from recourse_observe.queries.statements import literal
+
+        for scope in (told.found.a, told.found.b):
+            explain(literal("dimensions", scope, limit=_DIMENSION_VALUES))
     if as_json:
-        write_json("recourse.compare/1", as_document(found, limit))
+        spreads = {"a": told.spread_a.to_json(), "b": told.spread_b.to_json()}
+        document = as_document(told.found, limit)
+        write_json("recourse.compare/1", {**document, "distributions": spreads})
     elif form == "table":
-        write_lines(_lines(found, limit))
+        write_lines(_lines(told, limit))
     else:
-        write_rows(COLUMNS, [as_row(one) for one in found.contrasts[:limit]], form)
+        write_rows(COLUMNS, [as_row(one) for one in told.found.contrasts[:limit]], form)
     return Exit.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """The comparison, and how the calls of both sides spread."""
+
+    found: "Comparison"
+    spread_a: "Spread"
+    spread_b: "Spread"
+
+
+def _against(archive: "Archive", b: Scope) -> _Told:
+    from recourse_observe.queries.against import against
+    from recourse_observe.queries.spread import spread
+
+    found = against(archive, b)
+    return _Told(found=found, spread_a=spread(archive, found.a), spread_b=spread(archive, found.b))
+
+
+def _of_both(a: "tuple[Archive, Scope]", b: "tuple[Archive, Scope]") -> _Told:
+    from recourse_observe.queries.compare import Side, compared
+    from recourse_observe.queries.spread import spread
+
+    if a == b:
+        message = "A and B are the same; say what differs, for example --b 10:02..10:19"
+        raise click.UsageError(message, click.get_current_context())
+    found = compared(Side(archive=a[0], scope=a[1]), Side(archive=b[0], scope=b[1]))
+    return _Told(found=found, spread_a=spread(*a), spread_b=spread(*b))
 
 
 def _side(archive: "Archive", scope: Scope, window: str | None, policy: str | None) -> Scope:
@@ -104,12 +153,20 @@ def _window(text: str, first_unix_us: int) -> tuple[int, int]:
     )
 
 
-def _lines(found: "Comparison", limit: int) -> "Iterator[str]":
-    yield f"A {_told(found.a)}"
-    yield f"B {_told(found.b)}"
+def _lines(told: _Told, limit: int) -> "Iterator[str]":
+    found = told.found
+    days = {f"{moment(one.start_unix_us):%Y-%m-%d }" for one in (found.a, found.b)}
+    for name, scope in (("A", found.a), ("B", found.b)):
+        day = f"{moment(scope.start_unix_us):%Y-%m-%d }" if len(days) > 1 else ""
+        yield f"{name} {day}{_scope_told(scope)}"
     yield ""
     yield from measure_lines(found.measures_a, found.measures_b, ("A", "B"))
     yield ""
+    yield from spread_lines(told.spread_a, told.spread_b)
+    yield ""
+    if found.measures_a is None or found.measures_b is None:
+        yield "One side has no call, so there is nothing to compare."
+        return
     yield from contrast_lines(found.contrasts[:limit], ("A", "B"))
     yield f"{min(limit, len(found.contrasts))} of {len(found.contrasts)} values"
     if found.policy:
@@ -118,7 +175,7 @@ def _lines(found: "Comparison", limit: int) -> "Iterator[str]":
         yield from policy_lines(found)
 
 
-def _told(scope: Scope) -> str:
+def _scope_told(scope: Scope) -> str:
     said = f"{clock(scope.start_unix_us)} to {clock(scope.end_unix_us)} UTC"
     key = f"  {scope.key}" if scope.key else "  every key"
     where = f"  where {scope.where}" if scope.where else ""

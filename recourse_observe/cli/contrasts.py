@@ -3,14 +3,23 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from recourse_observe.text import count, duration, percent, printable, table, times
+from recourse_observe.text import count, duration, percent, printable, sparkline, table, times
 
 if TYPE_CHECKING:
     from recourse_observe.queries.compare import Comparison
     from recourse_observe.queries.contrast import Contrast
     from recourse_observe.queries.rows import KeyRow
+    from recourse_observe.queries.spread import Spread
 
-__all__ = ["COLUMNS", "as_document", "as_row", "contrast_lines", "measure_lines", "policy_lines"]
+__all__ = [
+    "COLUMNS",
+    "as_document",
+    "as_row",
+    "contrast_lines",
+    "measure_lines",
+    "policy_lines",
+    "spread_lines",
+]
 
 COLUMNS: Final = ("dimension", "value", "share_a", "share_b", "difference", "share_others", "note")
 _MUCH: Final = 0.1
@@ -75,6 +84,21 @@ def measure_lines(a: "KeyRow | None", b: "KeyRow | None", heads: tuple[str, str]
         told = ["—" if one is None else words(one) for one in pair]
         rows.append((name, *told, _change(*pair)))
     yield from table(("MEASURE", *heads, "CHANGE"), rows, right="lrrr")
+
+
+def spread_lines(a: "Spread", b: "Spread") -> Iterator[str]:
+    """How the calls of both sides spread; all bars stand for the same durations."""
+    from recourse_observe.queries.spread import axis_of
+
+    axis = axis_of(a, b)
+    rows = [
+        ("first attempt fails", *(percent(one.failed_first_share) for one in (a, b))),
+        ("attempts of a call", *(one.attempts_told() for one in (a, b))),
+        ("longest attempt", *(sparkline(axis.shares(one.by_attempt)) for one in (a, b))),
+        ("call", *(sparkline(axis.shares(one.by_call)) for one in (a, b))),
+        ("", *(axis.told(axis.last - axis.first + 1) for _ in (a, b))),
+    ]
+    yield from table(("SPREAD", "A", "B"), rows, right="lll")
 
 
 def contrast_lines(found: Sequence["Contrast"], heads: tuple[str, str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recourse_observe.cli.exits import Exit
+from recourse_observe.cli.loads import load_at, load_lines, load_of, loads_document
 from recourse_observe.cli.options import Chosen, common, opened, scoped, the_archive, warn
 from recourse_observe.cli.output import write_json, write_lines
 from recourse_observe.scope import instant, parse_instant
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from recourse_observe.replay.state import State
     from recourse_observe.replay.timeline import Event, Replay
     from recourse_observe.scope import Scope
+    from recourse_observe.whatif import LoadPoint
 
 __all__ = ["replay"]
 
@@ -42,6 +44,11 @@ _WINDOW_US = 10_000_000
     help="For example inflight(k), or a SELECT of one value with $at in it.",
 )  # fmt: skip
 @click.option("--bisect", "condition", metavar="CONDITION", help="When did it hold: fail>5%")
+@click.option(
+    "--set", "edits", multiple=True, metavar="FIELD=VALUE",
+    help="And the load under a changed policy of -k KEY.",
+)  # fmt: skip
+@click.option("-i", "--incident", type=int, metavar="N", help="Which incident --set is about.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Events at most.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, without waiting.")
 def replay(  # noqa: PLR0913  # one argument per option
@@ -55,6 +62,8 @@ def replay(  # noqa: PLR0913  # one argument per option
     moment: str | None,
     probes: tuple[str, ...],
     condition: str | None,
+    edits: tuple[str, ...],
+    incident: int | None,
     limit: int | None,
     as_json: bool,
 ) -> int:
@@ -67,19 +76,21 @@ def replay(  # noqa: PLR0913  # one argument per option
     wanted = parse_probe(condition) if condition is not None else None
     with opened(the_archive(archive, other), timeout) as found:
         scope = chosen.scope(found)
+        points = load_of(found, scope.key, edits, incident)
         played = load(found, scope)
         known = _Probes(found, scope, played, asked)
         if wanted is not None:
             return _bisect(played, wanted, as_json=as_json)
         if moment is not None:
             at_us = parse_instant(moment, day_unix_us=found.coverage().first_unix_us)
-            _state(played, at_us, known, as_json=as_json)
+            _state(played, at_us, known, points, as_json=as_json)
             return Exit.OK
         events = _events(played, _filtered(found, scope))
         shown = list(islice(events, limit)) if limit is not None or as_json else events
         if as_json:
-            _document(played, list(shown))
+            _document(played, list(shown), points)
         else:
+            write_lines(load_lines(points))
             _play(shown, None if no_wait else speed, known)
         if limit is not None and next(events, None) is not None:
             warn(f"the first {count(limit)} events shown; raise --limit for more")
@@ -148,7 +159,7 @@ def _line(event: "Event") -> str:
     ).rstrip()
 
 
-def _document(played: "Replay", events: "Sequence[Event]") -> None:
+def _document(played: "Replay", events: "Sequence[Event]", points: "Sequence[LoadPoint]") -> None:
     write_json(
         "recourse.replay/1",
         {
@@ -158,14 +169,23 @@ def _document(played: "Replay", events: "Sequence[Event]") -> None:
                 {"at": instant(marker.at_us), "label": marker.label} for marker in played.markers
             ],
             "events": [asdict(event) for event in events],
+            **loads_document(points),
         },
     )
 
 
-def _state(played: "Replay", at_us: int, probes: _Probes, *, as_json: bool) -> None:
+def _state(
+    played: "Replay",
+    at_us: int,
+    probes: _Probes,
+    points: "Sequence[LoadPoint]",
+    *,
+    as_json: bool,
+) -> None:
     state = played.at(at_us)
     if as_json:
-        write_json("recourse.state/1", _state_document(state, probes.values(at_us)))
+        document = _state_document(state, probes.values(at_us))
+        write_json("recourse.state/1", {**document, **loads_document(points)})
         return
     before = played.at(at_us - _WINDOW_US)
     rows = []
@@ -185,6 +205,7 @@ def _state(played: "Replay", at_us: int, probes: _Probes, *, as_json: bool) -> N
     for name in dict.fromkeys(name for name, _ in state.budgets):
         write_lines([f"budget {printable(name)}: {_budget(state, name)}"])
     write_lines(probes.told(at_us))
+    write_lines(load_at(points, at_us))
 
 
 def _budget(state: "State", name: str) -> str:

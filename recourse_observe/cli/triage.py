@@ -1,7 +1,7 @@
 """`recourse triage`: incidents and keys at a glance."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +9,7 @@ import click
 from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.options import Chosen, common, explain, opened, scoped, the_archive, warn
 from recourse_observe.cli.output import write_json, write_lines
+from recourse_observe.scope import instant
 from recourse_observe.text import (
     clock,
     count,
@@ -24,7 +25,9 @@ from recourse_observe.text import (
 )
 
 if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
     from recourse_observe.queries.rows import KeyRow
+    from recourse_observe.story.changes import Change
     from recourse_observe.story.findings import Incident, StoryDocument
 
 __all__ = ["triage"]
@@ -38,6 +41,10 @@ _GLYPHS = {"closed": "●", "half_open": "◐", "open": "○", "isolated": "⊘"
 @click.argument("archive", required=False)
 @common
 @scoped
+@click.option(
+    "-i", "--incident", "number", type=int, metavar="N",
+    help="Whose changes are told; that with most lost calls if left out.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when an incident was found.")
@@ -47,11 +54,12 @@ def triage(  # noqa: PLR0913  # one argument per option
     other: str | None,
     timeout: float | None,
     chosen: Chosen,
+    number: int | None,
     as_json: bool,
     explained: bool,
     exit_code: bool,
 ) -> int:
-    """Show the incidents of ARCHIVE and its keys, the one that lost most first."""
+    """Show the incidents of ARCHIVE, what changed, and its keys; the one that lost most first."""
     from recourse_observe.queries.completeness import missing
     from recourse_observe.queries.statements import literal
     from recourse_observe.story.tell import tell  # it brings DuckDB and Arrow
@@ -59,18 +67,47 @@ def triage(  # noqa: PLR0913  # one argument per option
     with opened(the_archive(archive, other), timeout) as found:
         scope = chosen.scope(found)
         document, keys = tell(found), found.keys(scope)
+        told = _told(found, document, number)
         for sentence in missing(found, scope):
             warn(sentence)
         if explained:
             explain(literal("keys", scope))
     if as_json:
-        write_json("recourse.triage/1", _content(document, keys))
+        write_json("recourse.triage/1", {**_content(document, keys), **_as_content(told)})
     else:
-        write_lines(_lines(document, keys))
+        write_lines(_lines(document, keys, told))
     return Exit.FOUND if exit_code and document.incidents else Exit.OK
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """An incident of which more is told, and what changed around it."""
+
+    number: int
+    changes: "tuple[Change, ...]"
+
+
+def _told(archive: "Archive", document: "StoryDocument", number: int | None) -> _Told | None:
+    from recourse_observe.story.changes import by_loss, changes
+
+    worst = by_loss(document.incidents)
+    chosen = [one for one in worst if number in {None, one.id}]
+    if number is not None and not chosen:
+        message = f"incident {number} is not among the {len(worst)} of this archive; count from 1"
+        raise click.UsageError(message, click.get_current_context())
+    return _Told(number=chosen[0].id, changes=changes(archive, chosen[0])) if chosen else None
+
+
+def _as_content(told: _Told | None) -> dict[str, Any]:
+    if told is None:
+        return {"changes_of": None, "changes": []}
+    rows = [{"at": instant(one.at_us), "text": one.text} for one in told.changes]
+    return {"changes_of": told.number, "changes": rows}
+
+
 def _content(document: "StoryDocument", keys: "Sequence[KeyRow]") -> dict[str, Any]:
+    from recourse_observe.story.changes import by_loss
+
     story = document.to_json()
     return {
         "archive": story["archive"],
@@ -93,13 +130,17 @@ def _content(document: "StoryDocument", keys: "Sequence[KeyRow]") -> dict[str, A
                     "headline",
                 )
             }
-            for one in story["incidents"]
+            for one in (incident.to_json() for incident in by_loss(document.incidents))
         ],
         "keys": [asdict(row) for row in keys],
     }
 
 
-def _lines(document: "StoryDocument", keys: "Sequence[KeyRow]") -> Iterator[str]:
+def _lines(
+    document: "StoryDocument", keys: "Sequence[KeyRow]", told: _Told | None
+) -> Iterator[str]:
+    from recourse_observe.story.changes import by_loss
+
     start, end = document.start_unix_ns // 1_000, document.end_unix_ns // 1_000
     calls = sum(row.calls for row in keys)
     yield (
@@ -112,9 +153,13 @@ def _lines(document: "StoryDocument", keys: "Sequence[KeyRow]") -> Iterator[str]
         yield from (f"  {fact.text}" for fact in document.looked_at)
     else:
         yield f"INCIDENTS {len(document.incidents)}"
-    for one in document.incidents:
+    for one in by_loss(document.incidents):
         yield from _incident(one)
     yield ""
+    if told is not None:
+        yield f"CHANGES #{told.number}"
+        yield from (f"  {clock(one.at_us)}  {printable(one.text)}" for one in told.changes)
+        yield ""
     yield from _keys(document, keys)
 
 

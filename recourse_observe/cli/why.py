@@ -31,8 +31,9 @@ __all__ = ["why"]
 @click.argument("archive", required=False)
 @common
 @click.option(
-    "-i", "--incident", "number", type=int, default=1, metavar="N", help="Which; 1 is the first."
-)
+    "-i", "--incident", "number", type=int, metavar="N",
+    help="Which; that with most lost calls if left out.",
+)  # fmt: skip
 @click.option("-k", "--key", "only", metavar="KEY", help="One of its keys; else its loudest.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
@@ -42,7 +43,7 @@ def why(  # noqa: PLR0913  # one argument per option
     archive: str | None,
     other: str | None,
     timeout: float | None,
-    number: int,
+    number: int | None,
     only: str | None,
     limit: int,
     form: str,
@@ -56,7 +57,7 @@ def why(  # noqa: PLR0913  # one argument per option
         incident = _incident(found, number)
         told = _compared(found, incident, only)
     if as_json:
-        write_json("recourse.why/1", {"incident": number, **as_document(told, limit)})
+        write_json("recourse.why/1", {"incident": incident.id, **as_document(told, limit)})
     elif form == "table":
         write_lines(_lines(incident, told, limit))
     else:
@@ -64,16 +65,16 @@ def why(  # noqa: PLR0913  # one argument per option
     return Exit.OK
 
 
-def _incident(archive: "Archive", number: int) -> "Incident":
+def _incident(archive: "Archive", number: int | None) -> "Incident":
+    from recourse_observe.story.changes import by_loss
     from recourse_observe.story.tell import tell
 
-    incidents = tell(archive).incidents
-    if not 1 <= number <= len(incidents):
-        message = (
-            f"incident {number} is not among the {len(incidents)} of this archive; count from 1"
-        )
+    incidents = by_loss(tell(archive).incidents)
+    chosen = [one for one in incidents if number in {None, one.id}]
+    if not chosen:
+        message = f"incident {number or 1} is not among the {len(incidents)} of this archive; count from 1"
         raise click.UsageError(message, click.get_current_context())
-    return incidents[number - 1]
+    return chosen[0]
 
 
 def _compared(archive: "Archive", incident: "Incident", only: str | None) -> "Comparison":

@@ -3,6 +3,7 @@
 ======================  ====================================================================
 ``lost``                the call failed; also ``rescued denied retried hedged unfinished``
 ``key:pay*``            a column or an attribute, compared with a pattern (``*`` and ``?``)
+``shape:*denied``       what happened in it, one thing after the other: ``http_503 → denied``
 ``attempts>2``          a number; also ``retries hedges``, with ``> >= < <= =``
 ``total>300ms``         the call's duration, with its unit
 ``timeout``             any other word: the key or a reason has it
@@ -21,6 +22,15 @@ from recourse_observe.scope import ScopeError
 __all__ = ["compile_filter"]
 
 _REASON: Final = "call_id IN (SELECT call_id FROM attempts WHERE ran AND reason GLOB {0})"
+# What happened in a call, attempt by attempt, as shapes.sql tells it.
+_STEPS: Final = (
+    "string_agg(CASE WHEN NOT ran THEN 'denied' WHEN is_hedge THEN 'hedge ' || reason ELSE reason END, "
+    "' → ' ORDER BY attempt, hedge_index)"
+)
+_SHAPE: Final = (
+    f"(call_id IN (SELECT call_id FROM attempts GROUP BY call_id HAVING {_STEPS} GLOB {{0}})"  # noqa: S608  # ours
+    " OR 'no attempt' GLOB {0} AND call_id NOT IN (SELECT call_id FROM attempts))"
+)
 _STATES: Final = {
     "lost": "lost",
     "rescued": "(success AND retries > 0)",
@@ -41,6 +51,7 @@ _COLUMNS: Final = {
     "reason": f"(final_reason GLOB {{0}} OR {_REASON})",
     "region": "coalesce(region, '') GLOB {0}",
     "service": "service GLOB {0}",
+    "shape": _SHAPE,
     "source": "policy_source GLOB {0}",
     "trace": "coalesce(trace_id, '') GLOB {0}",
 }

@@ -76,6 +76,21 @@ def test_triage_shows_incidents_and_keys(outage: Path, capsys: pytest.CaptureFix
     content = json.loads(document)
     assert content["schema"] == "recourse.triage/1"
     assert [row["key"] for row in content["keys"]] == ["search.Query"]
+    assert content["changes_of"] == 1
+    first, *_ = content["changes"]
+    assert first["text"].startswith("connection_error went from 0.0% to ")
+    assert f"CHANGES #1\n  {first['at'][11:19]}  {first['text']}\n" in out
+
+
+def test_triage_of_an_incident_that_does_not_exist_is_a_usage_error(
+    quiet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "triage", quiet, "-i", "2")
+    _, document, _ = run(capsys, "triage", quiet, "--json")
+
+    assert code == 2
+    assert "incident 2 is not among the 0 of this archive; count from 1" in err
+    assert (json.loads(document)["changes_of"], json.loads(document)["changes"]) == (None, [])
 
 
 def test_triage_of_a_quiet_archive_says_what_was_looked_at(
@@ -326,6 +341,8 @@ def test_the_screens_are_opened_by_their_own_package(
         return 0
 
     monkeypatch.setattr(app, "run", opened)
+    for stream in (sys.stdin, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
 
     code, _, _ = run(capsys, "tui", outage, "--screen", "story", "--no-mouse")
 
@@ -341,8 +358,6 @@ def test_the_screens_are_opened_by_their_own_package(
 
 
 @pytest.mark.slow
-    for stream in (sys.stdin, sys.stderr):
-        monkeypatch.setattr(stream, "isatty", lambda: True)
 def test_a_path_alone_is_its_story_when_nobody_looks(
     outage: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
