@@ -9,8 +9,8 @@ a simulator that shares no code with laboratory, fit or executor.
 
 Every pair is added to the file of `--out` when it is done, and those in it are not run again: a run that
 was stopped goes on where it was. The last thing printed is what docs/concepts/what-if.md says of it;
-`--pairs 0` prints that for what the file holds, and `--into docs/concepts/what-if.md` puts it there.
-Seeds below 41000 have been looked at; report others.
+`--pairs 0` prints that for what the file holds, and `--into docs/concepts/what-if.md` puts it there, each
+source at its place. Seeds below 41000 have been looked at; report others.
 """
 
 import argparse
@@ -38,7 +38,10 @@ from recourse_observe.whatif.scene import stretch
 from tests.benchmarks import whatif_pairs, whatif_pool_pairs
 
 HELD_OUT = 41_000
-MARKS = ("<!-- measured -->", "<!-- end of measured -->")
+MARKS = {
+    "lab": ("<!-- measured -->", "<!-- end of measured -->"),
+    "pool": ("<!-- measured elsewhere -->", "<!-- end of measured elsewhere -->"),
+}
 
 
 class Ended(NamedTuple):
@@ -246,13 +249,14 @@ def report(verdicts: Sequence[Verdict]) -> str:
     return "\n".join([head, "", *table(verdicts), "", *notes(verdicts)])
 
 
-def put(text: str, path: Path) -> None:
-    """Replace what a page says was measured."""
+def put(text: str, path: Path, source: str) -> None:
+    """Replace what a page says was measured with incidents of this source."""
     page = path.read_text()
-    before, first, rest = page.partition(MARKS[0])
-    _, last, after = rest.partition(MARKS[1])
-    assert first, f"{path} has no {MARKS[0]}"
-    assert last, f"{path} has no {MARKS[1]}"
+    begin, end = MARKS[source]
+    before, first, rest = page.partition(begin)
+    _, last, after = rest.partition(end)
+    assert first, f"{path} has no {begin}"
+    assert last, f"{path} has no {end}"
     path.write_text(f"{before}{first}\n{text}\n{last}{after}")
 
 
@@ -370,7 +374,7 @@ def main() -> None:
         sys.stderr.write("stopped; the same command goes on from here\n")
     print(report(verdicts))
     if given.into is not None:
-        put(report(verdicts), given.into)
+        put(report(verdicts), given.into, given.source)
 
 
 if __name__ == "__main__":
