@@ -7,10 +7,12 @@ configuration of yours, structlog prints to standard output.
 import logging
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
+from contextvars import Token
+from types import TracebackType
 from typing import Any, Final
 
 import structlog
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from recourse import events
 from recourse.events import Event
@@ -102,12 +104,33 @@ class StructlogObserver:
 
     def _bound_to(self, event: events.AttemptStart) -> AbstractContextManager[object]:
         """Let the operation's own lines say which attempt they belong to."""
-        return bound_contextvars(
+        return Bound(
             policy_key=event.key,
             call_id=event.call_id,
             attempt=event.attempt,
             hedge_index=event.hedge_index,
         )
+
+
+class Bound:
+    """What lines say inside of a block, without looking through the context for what they said."""
+
+    __slots__ = ("_facts", "_tokens")
+
+    def __init__(self, **facts: Any) -> None:
+        self._facts = facts
+        self._tokens: Mapping[str, Token[Any]]
+
+    def __enter__(self) -> None:
+        self._tokens = bind_contextvars(**self._facts)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        reset_contextvars(**self._tokens)
 
 
 def add_trace_context(

@@ -12,11 +12,13 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from structlog.contextvars import bound_contextvars
 
 from recourse import Executor
 
 __all__ = [
     "KEY",
+    "bound",
     "flaky",
     "lines",
     "span_and_children",
@@ -175,13 +177,21 @@ def span_and_children_in_call(tracer: Any, executor: Executor) -> Callable[[], N
     return call
 
 
-def lines(logger: Any) -> Callable[[], None]:
+def bound(turn: Any) -> int:
+    """An attempt whose own lines would say which it is."""
+    with bound_contextvars(
+        policy_key=KEY, call_id=IDS["recourse.call.id"], attempt=0, hedge_index=0
+    ):
+        return flaky(turn)
+
+
+def lines(logger: Any, attempt: Callable[[Any], int] = flaky) -> Callable[[], None]:
     """A warning per retry and a line for a call that was retried."""
     turn = itertools.count()
 
     def call() -> None:
         with suppress(ConnectionError):
-            flaky(turn)
+            attempt(turn)
         logger.warning(
             "recourse.retry.scheduled",
             policy_key=KEY,
@@ -193,7 +203,7 @@ def lines(logger: Any) -> Callable[[], None]:
             budget_reason="first_attempt",
             error_type="ConnectionError",
         )
-        flaky(turn)
+        attempt(turn)
         logger.info(
             "recourse.call.succeeded",
             policy_key=KEY,
