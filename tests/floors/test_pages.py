@@ -1,10 +1,14 @@
-"""What a page of the guides uses, it also tells to install; and what it links to is there."""
+"""What a page of the guides uses, it also tells to install; what it links to is there; what it shows is so."""
 
+import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from recourse_observe.cli import main
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -12,6 +16,7 @@ GUIDES = [*sorted(DOCS.glob("[ach]*/*.md")), ROOT / "README.md"]
 PAGES = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md"]
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+STORY = re.compile(r"<!-- story -->\n(?:```text\n.*?\n```\n)?", re.DOTALL)
 ARCHIVE = {"archive", "cli", "tui"}
 BRINGS: dict[str, set[str]] = {
     "click": {"cli", "tui"},
@@ -85,3 +90,28 @@ def test_no_paragraph_stands_twice() -> None:
                 twice.append((words, page.name, seen[words].name))
 
     assert twice == []
+
+
+def excerpt(story: str) -> Iterator[str]:
+    """What a story says at first, and the first of each kind of what it rests on."""
+    _, head, findings, *_ = story.split("\n\n")
+    texts = re.split(r"\n(?=  \S)", findings)
+    kinds = ("ROOT", "OURS", "GUARD", "END")
+    yield head
+    yield ""
+    yield from (next(text for text in texts if f" {kind} " in text) for kind in kinds)
+
+
+@pytest.mark.slow
+def test_the_readme_shows_what_the_story_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """RECOURSE_UPDATE_GOLDENS=1 rewrites it."""
+    sample, page = "sample-data/checkout-outage", ROOT / "README.md"
+    assert main(["story", str(ROOT / sample)]) == 0
+    shown = "\n".join(excerpt(capsys.readouterr().out))
+    block = f"<!-- story -->\n```text\n$ recourse story {sample}\n{shown}\n```\n"
+
+    found = STORY.sub(lambda _: block, page.read_text(encoding="utf-8"), count=1)
+    if os.environ.get("RECOURSE_UPDATE_GOLDENS"):
+        page.write_text(found, encoding="utf-8")
+
+    assert page.read_text(encoding="utf-8") == found
