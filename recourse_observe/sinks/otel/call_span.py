@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanContext
+from opentelemetry.trace import Span
 
 from recourse.events import CallInfo
 
@@ -28,7 +28,7 @@ class CallSpan:
         told: How many events it was told.
         last: The latest of them that are not on the span yet.
         attempts: Live spans of attempts, by attempt and hedge index.
-        primary: The latest attempt that is not a hedge.
+        primary: The span of the latest attempt that is not a hedge.
     """
 
     __slots__ = (
@@ -55,7 +55,7 @@ class CallSpan:
         self.told = 0
         self.last: deque[Moment] | None = None
         self.attempts: dict[tuple[int, int], Span] = {}
-        self.primary: SpanContext | None = None
+        self.primary: Span | None = None
         self._hedges: list[tuple[int, int]] = []
 
     def identity(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode, Tracer, set_span_in_context
 
 from recourse import events
-from recourse_observe.sinks.otel import values
 from recourse_observe.sinks.otel.call_span import CallSpan
 
 __all__ = ["ChildSpans"]
@@ -24,7 +23,8 @@ class ChildSpans:
         """Open a span; a hedge's is linked to the attempt that it hedges."""
         links = None
         if event.hedge_index and call.primary is not None:
-            links = [Link(call.primary, {"recourse.link.type": "hedge_of"})]
+            hedged = call.primary.get_span_context()
+            links = [Link(hedged, {"recourse.link.type": "hedge_of"})]
         span = self._tracer.start_span(
             f"{event.call.label} attempt",
             call.context,
@@ -35,7 +35,7 @@ class ChildSpans:
         )
         call.attempts[event.attempt, event.hedge_index] = span
         if not event.hedge_index:
-            call.primary = span.get_span_context()
+            call.primary = span
 
     def context(self, call: CallSpan, event: events.AttemptStart) -> Context:
         """The context that the operation runs in."""
@@ -53,7 +53,7 @@ class ChildSpans:
         if span is None:
             return
         span.set_attributes(facts)
-        if values.attempt_failed(event):
+        if "error.type" in facts:
             span.set_status(_ERROR)
         span.end(event.call.unix_ns(event.ended_s))
 
