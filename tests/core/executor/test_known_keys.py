@@ -10,8 +10,10 @@ from recourse import (
     ByResult,
     CircuitPolicy,
     Event,
+    Executor,
     GrpcThrottle,
     HedgePolicy,
+    Policy,
     RetryPolicy,
     current_attempt,
 )
@@ -104,3 +106,30 @@ def test_r74_a_call_of_a_known_key_comes_to_what_the_first_one_came_to(
         assert [each.annotations for each in told.timeline.attempts] == [
             each.annotations for each in first.timeline.attempts
         ]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_arguments_reach_every_attempt_of_every_call(both: Any, *, heard: bool) -> None:
+    given: list[tuple[Any, ...]] = []
+
+    def op(*args: int, **kwargs: int) -> int:
+        given.append((args, kwargs))
+        if len(given) % 2:
+            raise OSError
+        return sum(args)
+
+    async def aop(*args: int, **kwargs: int) -> int:
+        return op(*args, **kwargs)
+
+    observers = [both.heard] if heard else []
+    executor = Executor([Policy("svc.Op", retry=TWO)], observers=observers, clock=both.clock)
+
+    def called(*args: int, **kwargs: int) -> int:
+        if both.is_async:
+            value: int = both.clock.run(executor.acall("svc.Op", aop, *args, **kwargs))
+            return value
+        return executor.call("svc.Op", op, *args, **kwargs)
+
+    for args, kwargs in (((), {}), ((1, 2), {}), ((1,), {"a": 3}), ((), {"a": 3})):
+        assert called(*args, **kwargs) == sum(args)
+        assert given[-2:] == [(args, kwargs)] * 2
