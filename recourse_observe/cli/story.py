@@ -10,6 +10,7 @@ from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.options import common, opened, the_archive
 
 if TYPE_CHECKING:
+    from recourse_observe.queries.archive import Archive
     from recourse_observe.story.findings import StoryDocument
 
 __all__ = ["story"]
@@ -39,24 +40,27 @@ def story(  # noqa: PLR0913  # one argument per option
     exit_code: bool,
 ) -> int:
     """Tell what happened in ARCHIVE, why, whether our retries helped, and what to change."""
-    from recourse_observe.story import render  # the story engine brings DuckDB and Arrow
-    from recourse_observe.story.charts import curves
-    from recourse_observe.story.html import as_html
+    from recourse_observe.story import render  # the story engine takes longer than --help
     from recourse_observe.story.tell import tell
 
     with opened(the_archive(archive, other), timeout) as found:
         document = _only(tell(found), incident)
-        form = "json" if as_json else form
-        shown = {one.id: curves(found, one) for one in document.incidents if form == "html"}
-    writers = {
-        "html": lambda told: as_html(told, shown),
-        "json": render.as_json,
-        "md": render.as_markdown,
-        "text": render.as_text,
-    }
-    text = writers[form](document)
+        if form == "html" and not as_json:
+            text = _page(found, document)
+        elif form == "json" or as_json:
+            text = render.as_json(document)
+        else:
+            text = (render.as_markdown if form == "md" else render.as_text)(document)
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     return Exit.FOUND if exit_code and document.incidents else Exit.OK
+
+
+def _page(archive: "Archive", document: "StoryDocument") -> str:
+    """The document as a page with curves."""
+    from recourse_observe.story.charts import curves  # pages are rare
+    from recourse_observe.story.html import as_html
+
+    return as_html(document, {one.id: curves(archive, one) for one in document.incidents})
 
 
 def _only(document: "StoryDocument", number: int | None) -> "StoryDocument":

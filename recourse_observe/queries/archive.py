@@ -1,27 +1,20 @@
 """An open archive: typed questions, and SQL for the rest."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from copy import copy
+from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from recourse_observe.archive.answers import Answer, of_table
-from recourse_observe.archive.cache import keep
-from recourse_observe.archive.limits import Limits
-from recourse_observe.archive.remote import RemoteStore
+from recourse_observe.queries.asking import Asking, rows_of
 from recourse_observe.queries.histograms import quantiles_us
-from recourse_observe.queries.statements import parameters, scope_parameters, statement
+from recourse_observe.queries.opening import opened_store
+from recourse_observe.queries.statements import scope_parameters, statement
 from recourse_observe.scope import EVERYTHING, Scope, ScopeError
 
 if TYPE_CHECKING:
     import os
 
-    from recourse_observe.archive.opened import LocalStore
+    from recourse_observe.archive.limits import Limits
     from recourse_observe.queries.rows import (
         BucketRow,
         CallPage,
@@ -43,8 +36,6 @@ __all__ = ["Archive", "CallNotFoundError", "open_archive", "rows_of"]
 
 _GAP_US: Final = 30_000_000
 _SORTS: Final = ("start", "total", "attempts", "retries", "hedges")
-
-RowT = TypeVar("RowT")
 
 
 class CallNotFoundError(LookupError):
@@ -70,7 +61,7 @@ def open_archive(
     path: "str | os.PathLike[str]",
     *,
     trusted: bool = False,
-    limits: Limits | None = None,
+    limits: "Limits | None" = None,
     forks: bool = False,
 ) -> "Archive":
     """Open a timeline archive for questions.
@@ -89,56 +80,11 @@ def open_archive(
     """
     name = Path(path).resolve().name if Path(path).exists() else Path(path).name
     with ExitStack() as held:
-        place = held.enter_context(_unpacked(path))
-        keeping = partial(keep, path) if place is path else None  # what a bundle held goes away
-        worker = partial(RemoteStore, place, limits=limits, forks=forks, keeping=keeping)
-        store = _trusted(place, keeping) if trusted else _watched(worker)
+        store = opened_store(path, held, trusted=trusted, limits=limits, forks=forks)
         return Archive(store, name=name, held=held.pop_all())
 
 
-def rows_of(row: type[RowT], answer: Any) -> tuple[RowT, ...]:
-    """The rows of an :class:`Answer` or a ``pyarrow.Table``, as a class with the same names."""
-    told = answer if isinstance(answer, Answer) else of_table(answer)
-    return tuple(row(**record) for record in told.records)
-
-
-@contextmanager
-def _unpacked(path: "str | os.PathLike[str]") -> "Iterator[str | os.PathLike[str]]":
-    """What can be read: the path itself, or what a bundle there holds, as long as it is needed."""
-    if not Path(path).is_file():
-        yield path
-        return
-    from recourse_observe.archive.bundle import is_bundle, unbundled  # they bring Arrow
-
-    if not is_bundle(path):
-        yield path
-        return
-    with unbundled(path) as folder:
-        yield folder
-
-
-def _trusted(
-    path: "str | os.PathLike[str]", keeping: Callable[[bytes], object] | None
-) -> "LocalStore":
-    from recourse_observe.archive.opened import LocalStore  # it brings all of Arrow
-
-    return LocalStore(path, keeping=keeping)
-
-
-def _watched(begin: Callable[[], RemoteStore]) -> RemoteStore:
-    for needed in ("duckdb", "pyarrow"):
-        if find_spec(needed) is None:  # said by us: the worker would end without a word
-            raise ModuleNotFoundError(needed, name=needed)
-    store = begin()
-    try:
-        store.wait()
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-class Archive:
+class Archive(Asking):
     """An open archive.
 
     Every question may be asked from any thread. Times are integers; text is as it was written.
@@ -148,100 +94,14 @@ class Archive:
         store: The database underneath, for interrupting and for lanes of questions.
     """
 
-    def __init__(
-        self, store: "LocalStore | RemoteStore", *, name: str, held: ExitStack | None = None
-    ) -> None:
-        self.store = store
-        self.name = name
-        self._held = held or ExitStack()
-        self._coverage: Coverage | None = None
-        self._lane = ""
-        self._ticket: int | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"Archive({self.name!r})"
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """One sentence about each file that was left out, up to now."""
-        return self.store.warnings
-
-    @property
-    def con(self) -> Any:
-        """A DuckDB connection for the calling thread, for notebooks and other tools.
-
-        Raises:
-            QueryError: The archive is not trusted: its database is in another process.
-        """
-        return self.store.con
+    _coverage: "Coverage | None" = None
 
     def refresh(self) -> bool:
         """Look again at what has been recorded since; whether there is anything new."""
-        if not self.store.refresh():
+        if not super().refresh():
             return False
         self._coverage = None
         return True
-
-    def close(self) -> None:
-        """Give back files and memory."""
-        self.store.close()
-        self._held.close()
-
-    def in_lane(self, lane: str) -> Self:
-        """The same archive for the questions of one panel, which stops what the panel asked before.
-
-        Whoever still waits for an older question of the lane gets :class:`Superseded`.
-        """
-        twin = copy(self)
-        twin._lane, twin._ticket = lane, self.store.supersede(lane)  # noqa: SLF001  # one of us
-        return twin
-
-    def sql(self, query: str, params: Mapping[str, object] | None = None) -> Any:
-        """The answer to a query over the tables of the archive, as a ``pyarrow.Table``.
-
-        Raises:
-            QueryError: The statement is wrong; the text says where.
-        """
-        return self.store.arrow(query, params, lane=self._lane, ticket=self._ticket)
-
-    def answer(self, query: str, params: Mapping[str, object] | None = None) -> Answer:
-        """The answer to a query as plain values: as long as they are few, nothing brings Arrow.
-
-        Raises:
-            QueryError: The statement is wrong; the text says where.
-        """
-        return self.store.answer(query, params, lane=self._lane, ticket=self._ticket)
-
-    def ask(self, question: str, scope: Scope = EVERYTHING, **values: object) -> Any:
-        """The answer to one of the SQL files, as a ``pyarrow.Table``.
-
-        Args:
-            question: The file's name without ``.sql``.
-            scope: What is looked at.
-            values: The file's further parameters.
-        """
-        return self.sql(*_asked(question, scope, values))
-
-    def told(self, question: str, scope: Scope = EVERYTHING, **values: object) -> Answer:
-        """The answer to one of the SQL files, as plain values; see :meth:`ask`."""
-        return self.answer(*_asked(question, scope, values))
-
-    def rows(
-        self, row: type[RowT], question: str, scope: Scope = EVERYTHING, **values: object
-    ) -> tuple[RowT, ...]:
-        """The answer to one of the SQL files, as rows of a class with the same names."""
-        return rows_of(row, self.told(question, scope, **values))
 
     def coverage(self) -> "Coverage":
         """What the archive covers; an archive without a call and without a recorder covers 0 to 0.
@@ -435,12 +295,3 @@ class Archive:
         from recourse_observe.queries.rows import PolicyRow
 
         return self.rows(PolicyRow, "policies", scope)
-
-
-def _asked(
-    question: str, scope: Scope, values: Mapping[str, object]
-) -> tuple[str, Mapping[str, object]]:
-    """The SQL of a question, and the values that it takes."""
-    sql = statement(question, scope)
-    given = {**scope_parameters(scope), **values}
-    return sql, {name: given[name] for name in parameters(sql)}

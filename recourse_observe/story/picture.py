@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from statistics import mean, pvariance
 
 from recourse_observe.queries.rows import PolicyRow, TransitionRow
 from recourse_observe.story.phases import (
@@ -205,7 +204,9 @@ class Picture:
         if not known:
             return 0.0
         counts = [known.get(i, 0) for i in range(min(known), max(known) + 1)]
-        return share(pvariance(counts), mean(counts))
+        size, total = len(counts), sum(counts)
+        spread = size * sum(n * n for n in counts) - total * total  # exact, as whole numbers are
+        return share(spread / (size * size), total / size)
 
 
 def _answers(rows: Sequence[AttemptsRow]) -> Counter[str]:
