@@ -17,7 +17,7 @@ def test_every_row_has_a_home() -> None:
 
 def test_a_name_that_is_none_is_refused() -> None:
     with pytest.raises(AttributeError, match="no attribute 'NoRow'"):
-        _ = rows.NoRow  # type: ignore[attr-defined]
+        _ = rows.NoRow
 
 
 def test_only_what_is_named_is_made() -> None:
