@@ -210,7 +210,14 @@ def test_a_generated_page_is_what_the_code_says(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "page", ["tutorial.md", "how-to/read-an-incident.md", "how-to/replay-an-incident.md"]
+    "page",
+    [
+        "tutorial.md",
+        "how-to/read-an-incident.md",
+        "how-to/replay-an-incident.md",
+        "how-to/explain-what-differs.md",
+        "how-to/use-the-screens.md",
+    ],
 )
 def test_a_page_shows_what_the_commands_print(
     page: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -274,6 +274,12 @@ def is_busy(app: RecourseApp) -> bool:
 
 
 @pytest.fixture(autouse=True)
+def copies_of_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test copies goes to a folder of its own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture(autouse=True)
 def never_wait_for_an_idle_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Textual's pilot waits until the process uses no time, up to a second; ``settled`` knows better."""
 

@@ -1,7 +1,8 @@
-"""A call beside another one: the screen and the command say the same of both."""
+"""A call beside another one and among its like, and what is copied of them."""
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -9,7 +10,10 @@ import pytest
 from textual.pilot import Pilot
 
 from recourse_observe.cli import main
+from recourse_observe.scope import instant
+from recourse_observe.text import percent
 from recourse_tui.app import RecourseApp
+from recourse_tui.screens import copied
 from recourse_tui.screens.opened import Opened
 
 AppOn: TypeAlias = Callable[..., RecourseApp]
@@ -120,3 +124,86 @@ async def test_a_call_that_stands_alone_says_so(
     assert main([*argv, "success"]) == 1
     assert "has no call that went well" in capsys.readouterr().err
     assert main([*argv, "00000000"]) == 0
+
+
+async def test_calls_of_the_same_shape_are_counted_and_listed(
+    app_on: AppOn, settled: Settled, archive_path: Callable[[str], str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    app = app_on("incident")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("5")
+        text = await settled(app, pilot)
+        place = app.session.place
+        await pilot.press("enter")
+        listed = await settled(app, pilot)
+        link = app.session.argv()
+        await pilot.press("escape")
+        await settled(app, pilot)
+        assert app.session.place == place
+        app.session.stay(replace(place, ordinal=-1, scope=place.scope.during(0, 1)))
+        await app.arrive()
+        outside = await settled(app, pilot)
+        await pilot.press("enter")
+        assert await settled(app, pilot) == outside
+
+    since, until = (instant(at) for at in (place.scope.start_unix_us, place.scope.end_unix_us))
+    argv = ["call", archive_path("incident"), place.call_id, "--same", "--json", "--trust"]
+    capsys.readouterr()
+    assert main([*argv, "--since", since, "--until", until]) == 0
+    same = json.loads(capsys.readouterr().out)["same_shape"]
+    share = percent(same["calls"] / same["of_calls"])
+    assert f"same shape: {same['calls']} of {same['of_calls']} calls ({share})" in text
+    assert f"call 1 of {same['calls']} " in listed
+    assert link[link.index("--where") + 1] == same["where"]
+    assert "outside the brush" in outside
+
+
+async def test_what_is_copied_is_in_a_file_too(
+    app_on: AppOn, settled: Settled, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    app = app_on("incident")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("y")
+        text = await settled(app, pilot)
+        assert copied.place().read_text(encoding="utf-8") == f"{app.session.link()}\n"
+        mode = copied.place().stat().st_mode & 0o777
+        assert "copied: recourse triage" in text
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "a file" / "x"))
+        (tmp_path / "a file").touch()
+        await pilot.press("y")
+        nowhere = await settled(app, pilot)
+        await pilot.press("j")
+        gone = await settled(app, pilot)
+
+    assert mode == 0o600
+    assert f" ALSO  in the file {tmp_path}/state/" in text
+    assert "copied: recourse triage" in nowhere
+    assert " NEXT  " in nowhere
+    assert "copied: " not in gone
+    assert " NEXT  " in gone
+
+
+def test_a_copy_holds_nothing_that_a_terminal_obeys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME")
+
+    assert copied.write_copy("a\x1b[31mb\nc\x9b") == "~/.local/state/recourse/copied.txt"
+    assert copied.place().read_text(encoding="utf-8") == "a·[31mb\nc·\n"
+    assert [path.name for path in copied.place().parent.iterdir()] == ["copied.txt"]
+
+
+async def test_a_terminal_that_is_only_for_looking_writes_no_copy(
+    app_on: AppOn, settled: Settled
+) -> None:
+    app = app_on("incident", is_read_only=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("C")
+        assert "copied: " in await settled(app, pilot)
+
+    assert not copied.place().exists()

@@ -1,5 +1,6 @@
 """The screen that compares."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -7,7 +8,9 @@ from typing import Any, TypeAlias
 import pytest
 from textual.pilot import Pilot
 
+from recourse_observe.cli import main
 from recourse_observe.queries.compare import FieldChange
+from recourse_observe.text import count, percent
 from recourse_tui.app import RecourseApp
 from recourse_tui.screens.compare import CompareView
 
@@ -16,6 +19,7 @@ Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 SMALL, WIDE = (80, 24), (120, 40)
+TRIED = ("1", "100%", "1", "51%", "2", "33%", "3", "16%")
 
 
 def row(text: str, name: str) -> list[str]:
@@ -47,18 +51,61 @@ async def test_swapping_turns_every_number_round(app_on: AppOn, settled: Settled
     assert "B 09:04:0" in after
 
 
-async def test_the_other_baseline_is_the_other_keys(app_on: AppOn, settled: Settled) -> None:
+async def test_each_baseline_says_what_its_command_says(
+    app_on: AppOn, settled: Settled, archive_path: Callable[[str], str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    seen, place = {}, archive_path("incident")
     app = app_on("incident", screen="compare")
     async with app.run_test(size=SMALL) as pilot:
-        before = await settled(app, pilot)
+        first = await settled(app, pilot)
+        for baseline in ("yesterday", "others", "successes"):
+            await pilot.press("o")
+            seen[baseline] = (await settled(app, pilot), app.session.argv())
         await pilot.press("o")
+        assert await settled(app, pilot) == first
+
+    capsys.readouterr()
+    for name in ("others", "successes"):
+        text, (view, *argv) = seen[name]
+        assert main([view, place, *argv, "--json", "--limit", "99", "--trust"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        a, b = (document[side]["measures"] for side in ("a", "b"))
+        assert row(text, "calls lost")[2:4] == [count(m["calls lost"]) for m in (a, b)]
+        fails = [document["distributions"][side]["first_attempt_fails"] for side in ("a", "b")]
+        assert row(text, "first attempt fails")[3:5] == [percent(one) for one in fails]
+        one = document["contrasts"][0]
+        shares = [percent(one["share_a"]), percent(one["share_b"])]
+        assert row(text, f"{one['dimension']}={one['value']}")[1:3] == shares
+    assert "A yesterday 09:12:00" in seen["yesterday"][0]
+    assert "Of the same time yesterday the archive has no call" in seen["yesterday"][0]
+    assert "A other keys" in seen["others"][0]
+    assert row(seen["others"][0], "calls")[1:3] == ["480", "960"]
+    assert "A its good calls" in seen["successes"][0]
+    assert "LIFT" in first
+    assert "A│B" not in first
+
+
+async def test_a_wide_terminal_draws_how_calls_spread(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("incident", screen="compare")
+    app.session.stay(replace(app.session.place, view="compare"))
+    async with app.run_test(size=WIDE) as pilot:
         text = await settled(app, pilot)
-        assert "A other keys" in text
-        assert row(text, "calls")[1:3] == ["480", "960"]
-        assert "LIFT" in text
-        assert "A│B" not in text
+        scope = replace(app.session.place.scope, baseline="2026-11-21T09:00..2026-11-21T09:05")
+        view = app.screen
+        assert isinstance(view, CompareView)
+        view.stay(replace(app.session.place, scope=scope))
+        own = await settled(app, pilot)
         await pilot.press("o")
-        assert await settled(app, pilot) == before
+        await settled(app, pilot)
+
+    assert "A DISTRIBUTION" in text
+    assert row(text, "attempts/call")[4:] == ["▲", *TRIED]
+    (bars,) = (line for line in text.splitlines() if "attempt p50" in line)
+    assert len({char for char in bars if char in "▁▂▃▄▅▆▇█"}) > 2
+    assert "A is a stretch of your choice (o: just before)" in own
+    assert "A 09:00:00→09:05:00" in own
+    assert app.session.place.scope.baseline == "before"
 
 
 async def test_a_value_leads_to_its_calls_and_to_all_but_these(
@@ -97,6 +144,8 @@ async def test_a_quiet_archive_has_nothing_before_it(app_on: AppOn, settled: Set
     async with app.run_test(size=SMALL) as pilot:
         assert "there is nothing to compare with" in await settled(app, pilot)
         await pilot.press("o")
+        assert "A yesterday" in await settled(app, pilot)
+        await pilot.press("o")
         assert "A is other keys" in await settled(app, pilot)
 
 
@@ -129,6 +178,8 @@ async def test_policies_that_differ_are_told_over_the_screen(
         await pilot.press("escape", "s", "d")
         turned = await settled(app, pilot)
         await pilot.press("escape", "o")
+        await settled(app, pilot)
+        await pilot.press("o")
         await settled(app, pilot)
         await pilot.press("d")
         others = await settled(app, pilot)

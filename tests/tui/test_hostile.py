@@ -20,9 +20,9 @@ from recourse_observe.story.findings import (
 )
 from recourse_observe.text import printable
 from recourse_tui.lines import Line, inked, plain
-from recourse_tui.screens.triage import _columns
 from recourse_tui.widgets.facts import headline, proof, told
 from recourse_tui.widgets.footer import breadcrumb
+from recourse_tui.widgets.keys import key_columns
 from recourse_tui.widgets.table import Table
 from recourse_tui.widgets.verdict import incident_lines, side_lines
 from recourse_tui.widgets.waterfall import critical_path, waterfall
@@ -120,6 +120,6 @@ def test_keys_of_any_text_are_harmless(text: str, width: int) -> None:
     row = KeyRow(
         key=text, failed_attempts=0, p50_us=None, p99_us=1, call_p99_us=1, breaker=text, **numbers
     )
-    table = Table([row], _columns(14), width=width)
+    table = Table([row], key_columns(14), width=width)
 
     assert_harmless(table.head, table[0])

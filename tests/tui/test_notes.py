@@ -164,6 +164,8 @@ def test_links_of_stories_calls_and_queries_lead_back() -> None:
         ("call", "--", "-c"),
         ("sql", "SELECT 1"),
         ("calls", "--sort", "total"),
+        ("replay", "--key", "k", "--set", "retry.max_attempts=2", "-i", "1"),
+        ("replay", "--at", "2026-11-21T10:00:00Z"),
     ):
         place = place_of(argv, VIEWS)
         assert place is not None

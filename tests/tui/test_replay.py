@@ -1,18 +1,23 @@
 """The archive, played again: the playhead, what is seen there, and what is known at it."""
 
+import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, TypeAlias
 
 import pytest
 from textual.pilot import Pilot
 
+from recourse_observe.cli import main
+from recourse_observe.duck import Superseded
 from recourse_observe.replay.state import Columns, State
 from recourse_observe.replay.timeline import Replay, build
 from recourse_observe.whatif import LoadPoint
+from recourse_tui.actions import VIEWS
 from recourse_tui.app import RecourseApp
 from recourse_tui.lines import plain
+from recourse_tui.screens.links import place_of
 from recourse_tui.screens.player import Player
 from recourse_tui.screens.replay import ReplayView
 from recourse_tui.widgets.now import load_rows
@@ -313,11 +318,13 @@ async def test_a_candidate_stands_below_what_was_recorded(app_on: AppOn, settled
     async with app.run_test(size=SMALL) as pilot:
         await settled(app, pilot)
         first = app.session.book.coverage.first_unix_us
-        app.session.loads = tuple(
+        edited = replace(app.session.place, edits=("retry.max_attempts=2",))
+        place = replace(edited, scope=edited.scope.of("payments.Charge"))
+        assert place.candidate is not None
+        app.session.loads[place.candidate] = tuple(
             LoadPoint(at_unix_us=first + n * S, recorded=20.0, candidate=10.0) for n in range(1_800)
         )
-        place = replace(app.session.place, edits=("retry.max_attempts=2",))
-        app.session.stay(replace(place, scope=place.scope.of("payments.Charge")))
+        app.session.stay(place)
         await app.arrive()
         text = await settled(app, pilot)
 
@@ -328,6 +335,39 @@ async def test_a_candidate_stands_below_what_was_recorded(app_on: AppOn, settled
     assert "candidate" in lines[above + 1]
     assert lines[above + 1].count("▄") > 5
     assert lines[above + 1].rstrip().endswith("│ 10/s MODEL")
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_a_link_with_a_candidate_asks_for_its_load_as_the_command_does(
+    app_on: AppOn, settled: Settled, archive_path: Callable[[str], str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    app = app_on("incident", screen="replay")
+    app.session.processes = 1
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(app, pilot)
+        (_, *argv), scope = app.session.argv(), app.session.place.scope
+        link = ("replay", *argv, "--key", "payments.Charge", "--set", "retry.max_attempts=2")
+        place = place_of(link, VIEWS)
+        assert place is not None
+        app.session.stay(replace(place, incident=1))
+        await app.arrive()
+        await settled(app, pilot)
+        view = app.screen
+        assert isinstance(view, ReplayView)
+        here = view._player.at_us
+        view._go_on(view._question, "still wanted")
+        with pytest.raises(Superseded):
+            view._go_on(view._question - 1, "not any more")
+
+    capsys.readouterr()
+    words = [archive_path("incident"), *app.session.argv()[1:], "--json", "--trust"]
+    assert main(["replay", *words, "--limit", "1"]) == 0
+    told = json.loads(capsys.readouterr().out)["load"]
+    (points,) = app.session.loads.values()
+    assert [asdict(one) for one in points] == told
+    assert here == scope.start_unix_us
 
 
 def test_loads_before_the_first_known_moment_are_blank() -> None:

@@ -175,15 +175,17 @@ class RecourseApp(Opening, inherit_bindings=False):
 
     def action_link(self) -> None:
         """Copy the command line for this view; it is shown too, as a terminal may ignore the copy."""
-        link = self.session.link()
-        self.copy_to_clipboard(link)
         if isinstance(self.screen, View):
-            self.screen.say(f"copied: {link}")
+            link = self.session.link()
+            self.screen.copy(link, link)
 
     def action_cancel(self) -> None:
         """Copy what is selected; otherwise stop the query that runs."""
         if text := self.screen.get_selected_text():
-            self.copy_to_clipboard(text)
+            if isinstance(self.screen, View):
+                self.screen.copy(text, " ".join(text.split()))
+            else:
+                self.copy_to_clipboard(text)
         elif self.session.opened is not None:
             self.session.archive.store.interrupt()
 

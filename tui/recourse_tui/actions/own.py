@@ -35,6 +35,13 @@ OWN: Final[Mapping[str, Action]] = {
     "next_call": Action(
         label="next", help="the call after", keys=("right",), screens=("call",), handler="step(1)"
     ),
+    "open_like": Action(
+        label="same shape",
+        help="the calls in which the same happened",
+        keys=("enter",),
+        screens=("call",),
+        handler="open",
+    ),
     "beside": Action(
         label="compare",
         help="beside the call marked with m, or the nearest that went well",

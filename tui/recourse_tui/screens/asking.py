@@ -73,6 +73,7 @@ class Asking(Screen[None]):
         self.answer: Any = None
         self.trouble = ""
         self.said = ""
+        self.also = ""
         self._is_whole = False
         self._question = 0
         self._edition = session.edition
@@ -194,9 +195,9 @@ class Asking(Screen[None]):
         self.session.stay(place)
         self.enter(place, keep=True)
 
-    def say(self, text: str) -> None:
-        """Tell something in passing; the next key wipes it."""
-        self.said = text
+    def say(self, text: str, *, also: str = "") -> None:
+        """Tell something in passing, and more of it on the line above; the next key wipes it."""
+        self.said, self.also = text, also
         self.tick()
 
     def reload(self) -> None:

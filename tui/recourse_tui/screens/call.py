@@ -10,7 +10,8 @@ from textual.containers import Vertical
 from recourse_observe.queries.archive import Archive, CallNotFoundError
 from recourse_observe.queries.beside import SUCCESS, beside, other_call
 from recourse_observe.queries.rows import WholeCall
-from recourse_observe.text import count, plural, printable
+from recourse_observe.queries.same import SameShape, same_shape
+from recourse_observe.text import count, percent, plural, printable
 from recourse_tui.lines import Ink, Lines, Span
 from recourse_tui.screens.place import Place
 from recourse_tui.screens.view import View
@@ -28,12 +29,17 @@ _FAR: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A call, which of how many of the scope it is, and the call that it stands beside."""
+    """A call, which of how many of the scope it is, and the call that it stands beside.
+
+    Attributes:
+        same: How many went the same way, once they are counted.
+    """
 
     whole: WholeCall
     ordinal: int
     total: int
     other: WholeCall | None = None
+    same: SameShape | None = None
 
 
 class CallView(View):
@@ -60,10 +66,15 @@ class CallView(View):
             yield Lines(id="pair")
 
     def ask(self, archive: Archive, place: Place) -> Iterator[Answer | None]:
-        """The call; without an id, the first one of the scope that was lost, or else the first."""
+        """The call, then how many are like it; without an id, the first of the scope that was lost, or else the first."""
+        answer = self._found(archive, place)
+        yield answer
+        if answer.other is None:
+            yield replace(answer, same=same_shape(archive, place.scope, answer.whole))
+
+    def _found(self, archive: Archive, place: Place) -> Answer:
         if place.call_id and place.ordinal < 0:
-            yield self._answer(archive, place, place.call_id, ordinal=-1, total=0)
-            return
+            return self._answer(archive, place, place.call_id, ordinal=-1, total=0)
         ordinal = place.ordinal if place.ordinal >= 0 else _first_lost(archive, place)
         page = archive.calls(
             place.scope, sort=place.sort, descending=place.sort != "start", limit=1, offset=ordinal
@@ -71,7 +82,7 @@ class CallView(View):
         if not page.rows:
             raise CallNotFoundError(place.call_id, several=False)
         call_id = page.rows[0].call_id
-        yield self._answer(archive, place, call_id, ordinal=ordinal, total=page.total)
+        return self._answer(archive, place, call_id, ordinal=ordinal, total=page.total)
 
     def _answer(
         self, archive: Archive, place: Place, call_id: str, *, ordinal: int, total: int
@@ -144,15 +155,23 @@ class CallView(View):
             )
         parts, row = steps(self.answer.whole), self.lines("attempts").cursor
         tried = [number for number, step in enumerate(parts) if not step.is_wait]
-        if row not in tried:
-            return Span("no attempt", Ink.DIM)
-        return Span(f"attempt {tried.index(row) + 1} of {len(tried)}", Ink.DIM)
+        where = f"attempt {tried.index(row) + 1} of {len(tried)}" if row in tried else "no attempt"
+        return Span(f"{where} · {self._same_told()}", Ink.DIM)
+
+    def _same_told(self) -> str:
+        same = self.answer.same if self.answer is not None else None
+        if same is None:
+            return "counting its like …"
+        if not same.calls:
+            return "outside the brush"
+        others = f"{count(same.calls)} of {plural(same.of_calls, 'call')} ({percent(same.share)})"
+        return f"same shape: {others}, enter lists them"
 
     def hint(self) -> str:
         """What one would do next."""
         if self.answer is not None and self.answer.other is not None:
             return "←/→ another B · j/k scroll · space replay · y link · esc alone again"
-        return "←/→ other call · j/k attempt · c beside a success · space replay"
+        return "enter its like · ←/→ other call · j/k attempt · c beside a success"
 
     def step_out(self) -> bool:
         """Escape leaves the call alone before it leaves the call."""
@@ -166,6 +185,13 @@ class CallView(View):
         ordinal = self.answer.ordinal + calls
         if 0 <= ordinal < self.answer.total:
             self.stay(replace(self.place, ordinal=ordinal, call_id=""))
+
+    def action_open(self) -> None:
+        """The calls of the same shape."""
+        same = self.answer.same if self.answer is not None else None
+        if same is not None and same.calls:
+            scope = same.scope
+            self.visit(replace(self.place, view="calls", shape=False, scope=scope, against=""))
 
     def action_beside(self) -> None:
         """Beside the call that was marked with m; without one, beside the nearest that went well; or alone again."""

@@ -1,7 +1,7 @@
 """Compare: what differs between the brush and a baseline, in measures and in every dimension of the attempts."""
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from textwrap import wrap
 from typing import ClassVar, Final
@@ -9,49 +9,61 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from recourse_observe.queries.against import BASELINES, MEANWHILE, against
 from recourse_observe.queries.archive import Archive
-from recourse_observe.queries.compare import FieldChange, just_before, policy_changes, summed
-from recourse_observe.queries.contrast import Contrast, contrast
+from recourse_observe.queries.compare import Comparison, FieldChange, policy_changes
+from recourse_observe.queries.contrast import Contrast
 from recourse_observe.queries.followed import followed
-from recourse_observe.queries.rows import KeyRow
+from recourse_observe.queries.spread import Spread, spread
 from recourse_observe.scope import Scope
-from recourse_observe.text import clock, count, duration, percent, times
-from recourse_tui.lines import Ink, Line, Lines, Span, inked
+from recourse_observe.text import clock, percent, times
+from recourse_tui.lines import Ink, Lines, Span, inked
 from recourse_tui.screens.place import Place
 from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
+from recourse_tui.widgets.measures import Measured, measure_lines
 from recourse_tui.widgets.table import Column, Table
 
 __all__ = ["CompareView"]
 
-_BASELINES: Final = ("before", "others")
 _TERMS: Final = {"error", "disposition", "instance", "method", "peer", "policy", "reason", "region"}
 _BAR_CELLS: Final = 16
 _MUCH: Final = 0.1
-_GREAT: Final = 0.5
-_NOTHING: Final = (
-    "Before the brush the archive has no attempt of this key, so there is nothing to compare with: o compares with "
-    "the other keys meanwhile, t or shift+arrows choose another stretch of time."
-)
 _BASELINE_WORDS: Final = {
-    "before": "A is just before (o: other keys)",
-    "others": "A is other keys (o: just before)",
+    "before": "just before",
+    "yesterday": "yesterday",
+    "others": "other keys",
+    "successes": "its good calls",
+}
+_ELSE: Final = "so there is nothing to compare with: o compares with something else, t or shift+arrows choose another stretch."
+_NO_CALL: Final = f"On one side there is no call, {_ELSE}"
+_NOTHING: Final = {
+    "before": f"Before the brush the archive has no attempt of this key, {_ELSE}",
+    "yesterday": f"Of the same time yesterday the archive has no call of this key, {_ELSE}",
+    "others": f"Meanwhile no other key was called, {_ELSE}",
+    "successes": f"No call of this key went well meanwhile, {_ELSE}",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Two scopes: A, the baseline, and B, the brush."""
+    """Two scopes: A, the baseline, and B, the brush.
+
+    Attributes:
+        policy: What the policies in use say differently; ``None`` is not known, or nothing to ask.
+        spreads: How the calls of A and of B spread, once that is known.
+    """
 
     place: Place
     baseline: str
-    a: Scope
-    b: Scope
-    measures_a: KeyRow | None
-    measures_b: KeyRow | None
-    contrasts: tuple[Contrast, ...]
+    found: Comparison
     policy: tuple[FieldChange, ...] | None = None
-    """What the policies in use say differently; ``None`` is not known, or nothing to ask."""
+    spreads: tuple[Spread, Spread] | None = None
+
+    @property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """The values that differ; none when there is nothing to compare with."""
+        return self.found.contrasts if self.found.measures_a is not None else ()
 
 
 class CompareView(View):
@@ -74,36 +86,20 @@ class CompareView(View):
             yield Lines(id="dimensions")
 
     def ask(self, archive: Archive, place: Place) -> Iterator[Answer]:
-        """The key of the brush against its own past, or against the other keys meanwhile."""
+        """The key of the brush against its own past, the other keys meanwhile, or its own good calls."""
         place = self.session.on_incident(place)
         b = archive.within(place.scope)
-        key = b.key or self._key_of(archive, place, b)
-        b = b.of(key)
-        baseline = place.scope.baseline or "before"
-        place = replace(place, scope=place.scope.of(key))
-        everything = archive.dimensions(b.of(None))
-        before = just_before(archive, b)
-        in_a = archive.dimensions(before) if before.span_us else ()
-        found = contrast(in_a, archive.dimensions(b), everything)
-        keys = archive.keys(b.of(None), buckets=1)
-        if baseline == "others":
-            found = tuple(replace(one, share_a=one.share_others or 0.0) for one in found)
-            measures_a = summed([row for row in keys if row.key != key])
-        else:
-            measures_a = _only(archive.keys(before, buckets=1)) if before.span_us else None
-            found = found if in_a else ()
-        answer = Answer(
-            place=place,
-            baseline=baseline,
-            a=before if baseline == "before" else b.of(None),
-            b=b,
-            measures_a=measures_a,
-            measures_b=_only([row for row in keys if row.key == key]),
-            contrasts=tuple(sorted(found, key=lambda one: -abs(one.difference))),
-        )
+        b = b.of(b.key or self._key_of(archive, place, b))
+        found = against(archive, b)
+        baseline = place.scope.baseline or BASELINES[0]
+        place = replace(place, scope=place.scope.of(b.key))
+        answer = Answer(place=place, baseline=baseline, found=found)
         yield answer
-        if baseline == "before":
-            changes = policy_changes(followed(archive, answer.a), followed(archive, b))
+        spreads = (spread(archive, found.a), spread(archive, found.b))
+        answer = replace(answer, spreads=spreads)
+        yield answer
+        if baseline not in MEANWHILE:
+            changes = policy_changes(followed(archive, found.a), followed(archive, found.b))
             yield replace(answer, policy=changes)
 
     def resolved(self, answer: Answer) -> Place:
@@ -114,37 +110,54 @@ class CompareView(View):
         """Both tables."""
         if self.answer is None:
             return
-        a, b = self.answer.measures_a, self.answer.measures_b
-        pair = (b, a) if self._is_swapped else (a, b)
-        self.lines("measures").show(_measure_lines(*pair))
-        rows = (
-            [_swapped(c) for c in self.answer.contrasts]
-            if self._is_swapped
-            else self.answer.contrasts
-        )
+        found, spreads = self.answer.found, self.answer.spreads or (None, None)
+        pair = [
+            Measured(row, one)
+            for row, one in zip((found.measures_a, found.measures_b), spreads, strict=True)
+        ]
+        a, b = reversed(pair) if self._is_swapped else pair
+        measures = measure_lines(a, b, self.width, is_tall=self.is_tall)
+        self.lines("measures").styles.height = len(measures)
+        self.lines("measures").show(measures)
+        contrasts = self.answer.contrasts
+        rows = [_swapped(c) for c in contrasts] if self._is_swapped else contrasts
         table = Table(rows, _COLUMNS, width=self.width)
         pane = self.lines("dimensions")
         if rows:
             pane.show(table, head=[table.head], stops=range(len(table)))
         else:
-            pane.show([inked(" ", Span(row, Ink.DIM)) for row in wrap(_NOTHING, self.width - 3)])
+            nothing = _NOTHING.get(self.answer.baseline, _NO_CALL)
+            pane.show([inked(" ", Span(row, Ink.DIM)) for row in wrap(nothing, self.width - 3)])
 
     def facts(self) -> str:
         """What A and B are."""
         if self.answer is None:
             return super().facts()
-        b = f"{clock(self.answer.b.start_unix_us)}→{clock(self.answer.b.end_unix_us)}"
-        a = f"{clock(self.answer.a.start_unix_us)}→{clock(self.answer.a.end_unix_us)}"
-        a = "other keys" if self.answer.baseline == "others" else a
-        return f"A {b}  B {a}" if self._is_swapped else f"A {a}  B {b}"
+        a, b = self.answer.found.a, self.answer.found.b
+        words = [f"{clock(one.start_unix_us)}→{clock(one.end_unix_us)}" for one in (a, b)]
+        match self.answer.baseline:
+            case "others":
+                words[0] = "other keys"
+            case "yesterday":
+                words[0] = f"yesterday {words[0]}"
+            case "successes":
+                words = ["its good calls", f"lost {words[1]}"]
+            case _:
+                pass
+        a_is, b_is = reversed(words) if self._is_swapped else words
+        return f"A {a_is}  B {b_is}"
 
     def status(self) -> Span:
         """How many values differ much, and what the baseline is."""
-        if self.answer is None or not self.answer.contrasts:
+        if self.answer is None:
+            return Span("")
+        contrasts, baseline = self.answer.contrasts, self.answer.baseline
+        if not contrasts:
             return Span("there is nothing to compare with (o: something else)", Ink.DIM)
-        much = sum(abs(c.difference) >= _MUCH for c in self.answer.contrasts)
-        told = f"{much} of {len(self.answer.contrasts)} values differ by 10 points"
-        return Span(f"{told} · {_BASELINE_WORDS[self.answer.baseline]}", Ink.DIM)
+        much = sum(abs(c.difference) >= _MUCH for c in contrasts)
+        what = _BASELINE_WORDS.get(baseline, "a stretch of your choice")
+        told = f"{much} of {len(contrasts)} values differ by 10 points · A is {what}"
+        return Span(f"{told} (o: {_BASELINE_WORDS[_after(baseline)]})", Ink.DIM)
 
     def hint(self) -> str:
         """What one would do next."""
@@ -165,8 +178,7 @@ class CompareView(View):
 
     def action_baseline(self) -> None:
         """Compare with something else."""
-        now = _BASELINES.index(self.place.scope.baseline or "before")
-        after = _BASELINES[(now + 1) % len(_BASELINES)]
+        after = _after(self.place.scope.baseline or BASELINES[0])
         self.stay(replace(self.place, scope=replace(self.place.scope, baseline=after)))
 
     def action_diff(self) -> None:
@@ -214,51 +226,14 @@ def _policy_line(one: FieldChange, *, swapped: bool) -> tuple[str | Span, ...]:
     return (Span(f"{one.name:<26} ", Ink.DIM), f"{a} → {b}")
 
 
-def _only(rows: Sequence[KeyRow]) -> KeyRow | None:
-    return rows[0] if rows else None
+def _after(baseline: str) -> str:
+    """What is compared with next; after a stretch of one's own the first."""
+    here = BASELINES.index(baseline) if baseline in BASELINES else -1
+    return BASELINES[(here + 1) % len(BASELINES)]
 
 
 def _swapped(one: Contrast) -> Contrast:
     return replace(one, share_a=one.share_b, share_b=one.share_a)
-
-
-def _measure_lines(a: KeyRow | None, b: KeyRow | None) -> list[Line]:
-    head = f" {'MEASURE':<20}{'A':>14}{'B':>14}{'CHANGE':>12}"
-    return [
-        inked(Span(head, Ink.HEAD)),
-        _measure("calls", a, b, lambda row: row.calls, count),
-        _measure("attempts/call", a, b, lambda row: row.attempts_per_call, times),
-        _measure("calls lost", a, b, lambda row: row.lost, count),
-        _measure("of its calls", a, b, lambda row: row.lost_share, percent),
-        _measure("rescued", a, b, lambda row: row.rescued, count),
-        _measure("denied by budget", a, b, lambda row: row.denied, count),
-        _measure("attempt p50", a, b, lambda row: row.p50_us, duration),
-        _measure("attempt p99", a, b, lambda row: row.p99_us, duration),
-    ]
-
-
-def _measure(
-    name: str,
-    a: KeyRow | None,
-    b: KeyRow | None,
-    value: Callable[[KeyRow], float | None],
-    words: Callable[[float], str],
-) -> Line:
-    in_a, in_b = (None if row is None else value(row) for row in (a, b))
-    text_a, text_b = ("—" if one is None else words(one) for one in (in_a, in_b))
-    change, ink = _change(in_a, in_b)
-    return inked(f" {name:<20}", f"{text_a:>14}{text_b:>14}", Span(f"{change:>12}", ink))
-
-
-def _change(a: float | None, b: float | None) -> tuple[str, Ink]:
-    """By how much B differs from A; a great difference has a mark."""
-    if a is None or b is None or a == b:
-        return "", Ink.DIM
-    if not a:
-        return "new ▲", Ink.WARN
-    share = b / a - 1
-    mark = "▲" if share >= _GREAT else "▼" if share <= -_GREAT else " "
-    return f"{100 * share:+,.0f}% {mark}", Ink.PLAIN if mark == " " else Ink.WARN
 
 
 def _name(one: Contrast) -> str:

@@ -12,6 +12,7 @@ from textual.message import Message
 
 from recourse_observe.scope import ScopeError, instant
 from recourse_observe.text import clock, plural, printable
+from recourse_tui.screens.copied import write_copy
 from recourse_tui.screens.finding import Finding
 from recourse_tui.screens.links import place_of
 from recourse_tui.screens.opened import Opened, expected
@@ -148,8 +149,13 @@ class Keeping(Finding):
 
         name, values = self.behind(self.place)
         sql = literal(name, self.place.scope, **values)
-        self.app.copy_to_clipboard(sql)
-        self.say(f"copied: {name}.sql, {plural(len(sql.splitlines()), 'line')}; 9 runs it")
+        self.copy(sql, f"{name}.sql, {plural(len(sql.splitlines()), 'line')}; 9 runs it")
+
+    def copy(self, text: str, told: str) -> None:
+        """Copy a text, and write it to a file, as a terminal may ignore the copy; say both."""
+        self.app.copy_to_clipboard(text)
+        place = "" if self.session.is_read_only else write_copy(text)
+        self.say(f"copied: {told}", also=f"in the file {place}" if place else "")
 
     def behind(self, place: Place) -> tuple[str, Mapping[str, object]]:
         """The SQL file behind the screen, and its values."""

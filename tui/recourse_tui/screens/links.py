@@ -26,8 +26,9 @@ def argv_of(place: Place) -> tuple[str, ...]:
         case "calls":
             how = ("--shapes",) if place.shape else ("--sort", place.sort)
             argv = (*argv, *how)
-        case "replay" if place.at_us >= 0:
-            argv = (*argv, "--at", instant(place.at_us))
+        case "replay":
+            at = ("--at", instant(place.at_us)) if place.at_us >= 0 else ()
+            argv = (*argv, *at, *_candidate(place))
         case "key" if place.scope.key is not None:
             view, *rest = _options(replace(place, scope=place.scope.of(None)))
             argv = (view, place.scope.key, *rest)
@@ -124,7 +125,15 @@ def _compare(place: Place) -> tuple[str, ...]:
 
 
 def _whatif(place: Place) -> tuple[str, ...]:
-    pairs = [("-k", place.scope.key or ""), *(("--set", edit) for edit in place.edits)]
-    pairs += [("--sweep", place.sweep)] if place.sweep else []
-    pairs += [("-i", str(place.incident))] if place.incident else []
-    return ("whatif", *(word for pair in pairs for word in pair))
+    sweep = ("--sweep", place.sweep) if place.sweep else ()
+    incident = ("-i", str(place.incident)) if place.incident else ()
+    edits = (word for edit in place.edits for word in ("--set", edit))
+    return ("whatif", "-k", place.scope.key or "", *edits, *sweep, *incident)
+
+
+def _candidate(place: Place) -> tuple[str, ...]:
+    """What stands below what was recorded; nothing without a candidate."""
+    if place.candidate is None:
+        return ()
+    incident = ("-i", str(place.incident)) if place.incident else ()
+    return (*(word for edit in place.edits for word in ("--set", edit)), *incident)

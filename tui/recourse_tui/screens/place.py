@@ -1,14 +1,17 @@
 """Where somebody is: a screen, and what it is about."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from recourse_observe.scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from recourse_observe.story.findings import Incident
 
-__all__ = ["Place", "incident_scope"]
+__all__ = ["Candidate", "Place", "incident_scope"]
+
+Candidate: TypeAlias = tuple[str, tuple[str, ...], int]
+"""A policy that is asked about: its key, what it changes, and about which incident."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,12 @@ class Place:
     """A field and its values, one after the other."""
     shape: bool = True
     """Calls are grouped by what happened in them."""
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """The candidate of a what-if, if there is one."""
+        key = self.scope.key
+        return (key, self.edits, self.incident) if key is not None and self.edits else None
 
 
 def incident_scope(scope: Scope, incident: "Incident") -> Scope:

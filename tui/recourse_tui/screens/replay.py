@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar, Final
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from recourse_observe.duck import Superseded
 from recourse_observe.queries.archive import Archive
 from recourse_observe.replay.words import told
 from recourse_observe.text import clock, count
 from recourse_tui.lines import Ink, Lines, Span, inked
-from recourse_tui.screens.place import Place
+from recourse_tui.screens.place import Candidate, Place
 from recourse_tui.screens.probing import Probing
 from recourse_tui.screens.session import Session
 from recourse_tui.screens.stage import Stage, staged
@@ -25,6 +27,9 @@ from recourse_tui.widgets.now import (
     probe_lines,
 )
 from recourse_tui.widgets.scrubber import Scrubber, marker_line, scrubber_lines
+
+if TYPE_CHECKING:
+    from recourse_observe.whatif import LoadPoint
 
 __all__ = ["ReplayView"]
 
@@ -49,6 +54,7 @@ class ReplayView(Probing):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._shows_quiet = False
+        self._begun: Place | None = None
 
     def panels(self) -> ComposeResult:
         """Lanes above events above the line of time."""
@@ -61,7 +67,27 @@ class ReplayView(Probing):
 
     def ask(self, archive: Archive, place: Place) -> Iterator[Stage]:
         """Every event of the brush and of half its length before and after."""
-        yield staged(archive, self.session.book, self.session.on_incident(place))
+        stage = staged(archive, self.session.book, self.session.on_incident(place))
+        yield stage
+        if (candidate := stage.place.candidate) is not None:
+            yield replace(stage, loads=self._loads(archive, candidate))
+
+    def _loads(self, archive: Archive, candidate: Candidate) -> "tuple[LoadPoint, ...]":
+        """What a candidate makes of the load: known from What-if, or asked as it is there."""
+        if candidate not in self.session.loads:
+            from recourse_tui.screens.modelling import modelled  # it brings the model
+
+            progress = partial(self._go_on, self._question)
+            asked = modelled(
+                archive, candidate, processes=self.session.processes, progress=progress
+            )
+            self.session.loads[candidate] = asked.load
+        return self.session.loads[candidate]
+
+    def _go_on(self, question: int, text: str) -> None:
+        """Nobody waits for a candidate who has left, or asks something else."""
+        if question != self._question or self.session.place.view != self.name_of_view:
+            raise Superseded(text)
 
     def resolved(self, answer: Stage) -> Place:
         """The brush that was chosen; the playhead stands where the place says, or where it begins."""
@@ -69,9 +95,16 @@ class ReplayView(Probing):
         if place.when:
             never = place.at_us < 0
             self.said = f"{place.when} {'never held' if never else 'held first here'}"
-        at = place.at_us if place.at_us >= 0 else place.scope.start_unix_us
-        self._player.stand(answer.within(at))
+        self._begin_at(answer)
         return replace(place, when="")
+
+    def _begin_at(self, stage: Stage) -> None:
+        """Put the playhead where the place says, once: what comes later leaves it where it went."""
+        place = stage.place
+        if place is not self._begun:
+            at = place.at_us if place.at_us >= 0 else place.scope.start_unix_us
+            self._player.stand(stage.within(at))
+        self._begun = place
 
     # ------------------------------------------------------------ drawing
 
@@ -79,6 +112,7 @@ class ReplayView(Probing):
         """Everything as it is at the playhead."""
         if self.answer is None:
             return
+        self._begin_at(self.answer)
         at, replay, width = self._player.at_us, self.answer.replay, self.width
         probes = probe_lines(self.known_at(self.answer, at), width)
         self._draw_lanes(self.body_rows - 2 - len(probes))
@@ -152,9 +186,9 @@ class ReplayView(Probing):
 
     def _lanes(self, stage: Stage) -> list[LaneRow]:
         """Every key; that of a candidate also with what it makes of the load."""
-        at_us, key, points = self._player.at_us, self.place.scope.key, self.session.loads
+        at_us, key, points = self._player.at_us, self.place.scope.key, stage.loads
         rows = lane_rows(stage.replay, at_us, stage.keys, self.width)
-        if key in stage.keys and self.place.edits and points:
+        if key in stage.keys and points and any(one.candidate is not None for one in points):
             after = 1 + max(number for number, row in enumerate(rows) if row.key == key)
             rows[after:after] = load_rows(points, at_us, key, self.width)
         return rows

@@ -15,11 +15,13 @@ from recourse_tui.screens.notebook import Notebook
 from recourse_tui.screens.opened import Opened
 from recourse_tui.screens.place import Place, incident_scope
 from recourse_tui.widgets.brush import Histogram
+from recourse_tui.widgets.shortly import short_count
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.story.findings import Incident
     from recourse_observe.whatif import LoadPoint
+    from recourse_tui.screens.place import Candidate
 
 __all__ = ["Session"]
 
@@ -43,7 +45,7 @@ class Session:
         self.shows_local = False
         self.zone: tzinfo | None = None
         self.probes: tuple[str, ...] = ()
-        self.loads: tuple[LoadPoint, ...] = ()
+        self.loads: dict[Candidate, tuple[LoadPoint, ...]] = {}
         self.processes = 0
         self.is_following = False
         self.zoom: tuple[int, int] | None = None
@@ -79,12 +81,19 @@ class Session:
         return self.book.archive
 
     def on_incident(self, place: Place) -> Place:
-        """The place, with the brush on the first incident unless it is set; asks, so only in a worker."""
-        incidents = self.book.story().incidents
+        """The place, with the brush on the worst incident unless it is set; asks, so only in a worker."""
+        incidents = self.listed(self.book.story().incidents)
         is_brushed = (place.scope.start_unix_us, place.scope.end_unix_us) != _OPEN
         if place.incident or is_brushed or not incidents:
             return place
-        return replace(place, incident=1, scope=incident_scope(place.scope, incidents[0]))
+        worst = incidents[0]
+        return replace(place, incident=worst.id, scope=incident_scope(place.scope, worst))
+
+    def listed(self, incidents: "Sequence[Incident]") -> "tuple[Incident, ...]":
+        """Incidents in the order of lists, the one with most lost calls first."""
+        from recourse_observe.story.changes import by_loss  # the story is there by now
+
+        return by_loss(incidents)
 
     # ------------------------------------------------------------ changed by the app alone
 
@@ -179,13 +188,13 @@ class Session:
         return self.place.scope.during(covered.first_unix_us, covered.last_unix_us + 1)
 
     def next_incident(self, steps: int) -> Place | None:
-        """This place about another incident; ``None`` when there is no other."""
-        incidents = self._incidents()
-        number = min(len(incidents), max(1, self.place.incident + steps))
-        if not incidents or number == self.place.incident:
+        """This place about the next incident of the list; ``None`` when there is no other."""
+        if not (incidents := self._incidents()):
             return None
-        scope = incident_scope(self.place.scope, incidents[number - 1])
-        return replace(self.place, incident=number, scope=scope)
+        numbers = [one.id for one in self.listed(incidents)]
+        here = numbers.index(self.place.incident) if self.place.incident in numbers else -1
+        number = numbers[min(len(numbers) - 1, max(0, here + steps))]
+        return None if number == self.place.incident else self.of_incident(number)
 
     def of_incident(self, number: int) -> Place | None:
         """This place about an incident; ``None`` when there is none of that number."""
@@ -287,14 +296,3 @@ class Session:
     def _incidents(self) -> "tuple[Incident, ...]":
         told = self.opened.told if self.opened is not None else None
         return told.incidents if told is not None else ()
-
-
-def short_count(number: int) -> str:
-    """A count in four or five cells: ``985``, ``41.0k``, ``1.08M``."""
-    if number < 1_000:  # noqa: PLR2004  # units: a named constant says less than the number
-        return str(number)
-    for size, unit in ((1_000, "k"), (1_000_000, "M"), (1_000_000_000, "G")):
-        if number < size * 999.5 or unit == "G":
-            value = number / size
-            return f"{value:.2f}{unit}" if unit == "M" and value < 10 else f"{value:.1f}{unit}"  # noqa: PLR2004  # three digits
-    return str(number)

@@ -14,6 +14,7 @@ from recourse_observe.scope import Scope
 from recourse_tui.screens.place import Place
 
 if TYPE_CHECKING:
+    from recourse_observe.whatif import LoadPoint
     from recourse_tui.screens.opened import Opened
 
 __all__ = ["Stage", "staged"]
@@ -37,6 +38,8 @@ class Stage:
     markers: tuple[Marker, ...]
     keys: tuple[str, ...]
     numbers: Sequence[int] | None
+    loads: "tuple[LoadPoint, ...] | None" = None
+    """What the place's candidate makes of the load; ``None`` is no candidate, or not known yet."""
 
     def within(self, at_us: int) -> int:
         """The moment, or the end of the replay that is nearer."""

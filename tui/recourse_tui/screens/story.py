@@ -137,8 +137,7 @@ class StoryView(View):
     def action_copy_sql(self) -> None:
         """The query that gives the marked fact's numbers."""
         if isinstance(fact := self._marked(), Fact):
-            self.app.copy_to_clipboard(fact.sql)
-            self.say(f"copied: {' '.join(fact.sql.split())}")
+            self.copy(fact.sql, " ".join(fact.sql.split()))
 
     # ------------------------------------------------------------ private
 

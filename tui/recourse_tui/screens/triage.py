@@ -8,26 +8,34 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from recourse_observe.text import count, duration, percent, times
-from recourse_tui.lines import Ink, Lines, Span
+from recourse_observe.scope import EVERYTHING
+from recourse_observe.text import count
+from recourse_tui.lines import Ink, Lines, Span, inked
 from recourse_tui.screens.place import Place, incident_scope
 from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
-from recourse_tui.widgets.sparkline import bars
-from recourse_tui.widgets.table import Column, Table
+from recourse_tui.widgets.keys import COUNTED, key_columns
+from recourse_tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
+    from recourse_observe.queries.contrast import Contrast
     from recourse_observe.queries.rows import KeyRow, OverviewRow
     from recourse_observe.story.asked import Span as Found
+    from recourse_observe.story.changes import Change
     from recourse_observe.story.findings import Incident, StoryDocument
 
 __all__ = ["TriageView"]
 
 _VERDICT: Final = "recourse_tui.widgets.verdict"
-_BREAKERS: Final = {"closed": "●", "half_open": "◐", "open": "○", "isolated": "○", "": "—"}
+_TELLING: Final = "recourse_observe.queries.telling"
+_CHANGES: Final = "recourse_observe.story.changes"
 _INCIDENT_ROWS: Final = 5
 _SIDE_CELLS: Final = 40
+_MOST_SIDE_CELLS: Final = 60
+_LIST_CELLS: Final = 80
+"""What the lists have before the side gets more."""
+_LEAST_CHANGES: Final = 6
 _DEGRADED: Final = 0.01
 """From which share of lost calls on a key that is in no incident is not fine either."""
 
@@ -39,6 +47,7 @@ class Answer:
     Attributes:
         counted: The keys from counts alone, until more is known of them.
         found: The incidents before their causes are known.
+        changes: What changed around the incident; with ``why`` asked only where there is room for it.
     """
 
     place: Place
@@ -46,6 +55,8 @@ class Answer:
     found: "tuple[Found, ...]" = ()
     keys: "tuple[KeyRow, ...] | None" = None
     story: "StoryDocument | None" = None
+    changes: "tuple[Change, ...] | None" = None
+    why: "tuple[Contrast, ...] | None" = None
 
     @property
     def incident(self) -> "Incident | None":
@@ -58,12 +69,13 @@ class Answer:
 class TriageView(View):
     """Incidents and keys; at the right, in a wide terminal, what there is to know of the incident."""
 
-    DEFAULT_CSS = f"""
-    TriageView {{
-        & #incidents {{ height: 2; }}
-        & #side {{ display: none; width: {_SIDE_CELLS}; border-left: solid $dim; }}
-        &.-wide #side {{ display: block; }}
-    }}
+    DEFAULT_CSS = """
+    TriageView {
+        & #incidents { height: 2; }
+        & #changes { display: none; }
+        & #side { display: none; border-left: solid $dim; }
+        &.-wide #side { display: block; }
+    }
     """
     name_of_view: ClassVar[str] = "triage"
     has_axis: ClassVar[bool] = True
@@ -74,14 +86,15 @@ class TriageView(View):
         self._is_one_scale = False
 
     def panels(self) -> ComposeResult:
-        """Incidents above keys, details beside both."""
+        """Incidents above keys above what changed, details beside them."""
         with Vertical():
             yield Lines(id="incidents")
             yield Lines(id="keys")
+            yield Lines(id="changes")
         yield Lines(id="side", can_focus=False)
 
     def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
-        """What was counted first, then when and where, then why, then the keys of that incident."""
+        """What was counted first, then when and where, then why, then the keys of that incident, then what differs."""
         import_module(_VERDICT)  # what draws the answers is brought here, not on the event loop
         book = self.session.book
         counted: tuple[OverviewRow, ...] = ()
@@ -93,7 +106,14 @@ class TriageView(View):
         resolved = self.session.on_incident(place)
         if is_new:
             yield Answer(place=resolved, counted=counted, story=story)
-        yield Answer(place=resolved, story=story, keys=archive.keys(resolved.scope))
+        answer = Answer(place=resolved, story=story, keys=archive.keys(resolved.scope))
+        yield answer
+        if (incident := answer.incident) is not None and self.is_wide:
+            answer = replace(answer, changes=import_module(_CHANGES).changes(archive, incident))
+            yield answer
+            scope = incident_scope(EVERYTHING, incident).of(incident.keys[0])
+            told = import_module(_TELLING)
+            yield replace(answer, why=told.telling(told.differences(archive, scope)))
 
     def draw(self) -> None:
         """Both lists, and the details."""
@@ -102,36 +122,38 @@ class TriageView(View):
         # It brings the story's words and rows, which the first frame does without.
         from recourse_tui.widgets.verdict import (
             VERDICT_ROWS,
+            beside_lines,
             found_lines,
             incident_lines,
-            row_of_incident,
-            side_lines,
+            rows_of_incidents,
         )
 
-        width = self.width - _SIDE_CELLS if self.is_wide else self.width
+        aside = max(_SIDE_CELLS, min(_MOST_SIDE_CELLS, self.width - _LIST_CELLS))
+        self.lines("side").styles.width = aside
+        width = self.width - aside if self.is_wide else self.width
         story, chosen = self.answer.story, self.answer.place.incident
         if story is None:
             head, rows = found_lines(self.answer.found, width)
         else:
             head, rows = incident_lines(story, chosen, width)
-        numbers = range(1, len(story.incidents) + 1) if story is not None else ()
+        numbers = rows_of_incidents(story, chosen)
         pane = self.lines("incidents")
         pane.styles.height = 1 + min(len(rows), _INCIDENT_ROWS)
         pane.show(
             rows,
             head=[head],
-            stops=[row_of_incident(number, chosen) for number in numbers],
-            cursor=row_of_incident(chosen, chosen),
+            stops=list(numbers),
+            cursor=next((row for row, number in numbers.items() if number == chosen), -1),
             below=VERDICT_ROWS,
         )
         if self.answer.keys is None and self.answer.counted:
-            table: Table[Any] = Table(self.answer.counted, _COUNTED, width=width)
+            table: Table[Any] = Table(self.answer.counted, COUNTED, width=width)
             self.lines("keys").show(table, head=[table.head])
         else:
             self._draw_keys(self.answer.keys or (), width)
-        self.lines("side").show(
-            side_lines(self.answer.incident, _SIDE_CELLS - 2) if self.is_wide else []
-        )
+        self._draw_changes(width, self.body_rows - 1 - min(len(rows), _INCIDENT_ROWS))
+        side = beside_lines(self.answer.incident, self.answer.why, aside - 2)
+        self.lines("side").show(side if self.is_wide else [])
 
     def resolved(self, answer: Answer) -> Place:
         """Triage opens on the first incident."""
@@ -141,12 +163,13 @@ class TriageView(View):
         """Another incident sets the brush and asks for its keys."""
         if self.answer is None or self.answer.story is None:
             return
-        from recourse_tui.widgets.verdict import incident_of_row  # see draw
+        from recourse_tui.widgets.verdict import rows_of_incidents  # see draw
 
-        incidents, pane = self.answer.story.incidents, self.lines("incidents")
-        number = incident_of_row(pane.cursor, self.place.incident)
-        if 1 <= number <= len(incidents) and number != self.place.incident:
-            scope = incident_scope(self.place.scope, incidents[number - 1])
+        story = self.answer.story
+        numbers = rows_of_incidents(story, self.place.incident)
+        number = numbers.get(self.lines("incidents").cursor, self.place.incident)
+        if number != self.place.incident:
+            scope = incident_scope(self.place.scope, story.incidents[number - 1])
             self.stay(replace(self.place, incident=number, scope=scope))
 
     def status(self) -> Span:
@@ -173,13 +196,36 @@ class TriageView(View):
 
     def hint(self) -> str:
         """What one would do next."""
-        return "enter story · tab keys · w why · a amplification · space replay"
+        return "enter story · tab keys · w why · a amplification · p what-if · space replay"
+
+    def enter(self, place: Place, *, keep: bool = False) -> None:
+        """Show a place; in a terminal that has become wider with what it has room for now."""
+        lacks = self.answer is not None and self.answer.incident is not None and self.is_wide
+        if lacks and self.answer is not None and self.answer.why is None and not self.is_asking:
+            self._is_whole, keep = False, keep or place == self.place
+        super().enter(place, keep=keep)
+
+    def on_resize(self) -> None:
+        """Another size is another drawing, and a wide one has more to say."""
+        super().on_resize()
+        if self.is_current and self.answer is not None:
+            self.enter(self.place, keep=True)
+
+    def moment(self) -> int | None:
+        """When the marked change was, if the keys are with the changes."""
+        pane = self.lines("changes")
+        if pane.has_focus and self.answer is not None and self.answer.changes:
+            return self.answer.changes[pane.cursor].at_us
+        return super().moment()
 
     def action_open(self) -> None:
-        """The story of the marked incident, or the calls of the marked key."""
+        """The story of the marked incident, the calls of the marked key, or the moment of a change, played."""
         if self.answer is None:
             return
         keys = self.lines("keys")
+        if self.lines("changes").has_focus:
+            self.action_replay()
+            return
         if keys.has_focus and keys.cursor >= 0 and self.answer.keys:
             scope = self.place.scope.of(self.answer.keys[keys.cursor].key)
             self.visit(replace(self.place, view="calls", shape=False, scope=scope))
@@ -196,9 +242,24 @@ class TriageView(View):
     def _draw_keys(self, keys: "Sequence[KeyRow]", width: int) -> None:
         lost = (lost for row in keys for lost in row.lost_per_bucket)
         top = max((n for n in lost if n), default=0) if self._is_one_scale else None
-        columns = _columns(8 if self.is_wide else 14, top)
+        columns = key_columns(8 if self.is_wide else 14, top)
         table = Table(keys, columns, width=width, glyph=self._glyph)
         self.lines("keys").show(table, head=[table.head], stops=range(len(table)))
+
+    def _draw_changes(self, width: int, free: int) -> None:
+        """What changed, below the keys, where both have room."""
+        from recourse_tui.widgets.verdict import change_lines  # see draw
+
+        changes = self.answer.changes if self.answer is not None else None
+        pane, keys = self.lines("changes"), self.lines("keys")
+        pane.display = self.is_tall and bool(changes)
+        keys.styles.height = "1fr"
+        if not changes or not self.is_tall:
+            return
+        wanted = min(len(changes) + 2, max(_LEAST_CHANGES, free // 2))
+        keys.styles.height = max(2, min(len(keys.rows) + 1, free - wanted))
+        head = [inked(), inked(" ", Span("TIMELINE OF CHANGES", Ink.HEAD))]
+        pane.show(change_lines(changes, width), head=head, stops=range(len(changes)))
 
     def _glyph(self, row: "KeyRow") -> Span:
         incidents = self._incidents_of_the_brush()
@@ -227,30 +288,3 @@ class TriageView(View):
         return (
             incident is not None and incident_scope(self.place.scope, incident) == self.place.scope
         )
-
-
-def _columns(spark_cells: int, top: float | None = None) -> "Sequence[Column[KeyRow]]":
-    return (
-        Column(title="KEY", width=22, text=lambda k: k.key, stretch=True),
-        Column(title="CALLS", width=7, right=True, text=lambda k: count(k.calls)),
-        Column(title="AMP", width=5, right=True, text=lambda k: times(k.attempts_per_call)),
-        Column(title="FAIL", width=6, right=True, text=lambda k: percent(k.lost_share)),
-        Column(title="P50", width=6, right=True, drop=1, text=lambda k: duration(k.p50_us)),
-        Column(title="P99", width=6, right=True, drop=4, text=lambda k: duration(k.p99_us)),
-        Column(title="DENIED", width=6, right=True, drop=2, text=lambda k: count(k.denied)),
-        Column(title="BRK", width=3, drop=3, text=lambda k: f" {_BREAKERS.get(k.breaker, '?')}"),
-        Column(
-            title="LOST/min",
-            width=spark_cells,
-            text=lambda k: Span(bars(k.lost_per_bucket, spark_cells, top=top), Ink.INFO),
-        ),
-    )
-
-
-_COUNTED: "Final[Sequence[Column[OverviewRow]]]" = (
-    Column(title="KEY", width=22, text=lambda k: k.key, stretch=True),
-    Column(title="CALLS", width=9, right=True, text=lambda k: count(k.calls)),
-    Column(title="AMP", width=5, right=True, text=lambda k: times(k.attempts_per_call)),
-    Column(title="LOST", width=9, right=True, text=lambda k: count(k.lost)),
-    Column(title="DENIED", width=8, right=True, text=lambda k: count(k.denied)),
-)

@@ -226,8 +226,7 @@ class View(Keeping):
         """Copy the marked line."""
         if isinstance(pane := self.focused, Lines) and 0 <= pane.cursor < len(pane.rows):
             text = " ".join(plain(pane.rows[pane.cursor]).split())
-            self.app.copy_to_clipboard(text)
-            self.say(f"copied: {text}")
+            self.copy(text, text)
 
     def action_incident(self, steps: int) -> None:
         """The same screen about another incident."""
@@ -245,7 +244,8 @@ class View(Keeping):
         self.lines("crumb").show([breadcrumb(self.names(), self.facts(), width)])
         self.lines("status").show([two_ends(state, Span(""), width)])
         hint = "r reads it again · q leaves" if self.session.problem else self.hint()
-        self.lines("next").show([inked(" ", Span("NEXT", Ink.HEAD), "  ", hint)])
+        title, hint = ("ALSO", self.also) if self.said and self.also else ("NEXT", hint)
+        self.lines("next").show([inked(" ", Span(title, Ink.HEAD), "  ", hint)])
         self.lines("said").show([two_ends(Span(f"> {self.said}"), note, width)])
         plain_keys = footer_line(self.name_of_view, width, in_ascii=self.session.in_ascii)
         self.lines("footer").show([plain_keys])

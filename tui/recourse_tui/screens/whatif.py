@@ -1,11 +1,7 @@
 """What-if: the incident as it was recorded beside the same calls under another policy."""
 
-import contextlib
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -16,9 +12,10 @@ from recourse_observe.duck import Superseded
 from recourse_observe.queries.followed import followed
 from recourse_observe.queries.rows import PolicyRow
 from recourse_observe.text import clock, plural, printable
-from recourse_observe.whatif import Answer as Asked, Edit, LoadPoint, Row, ask, certain
+from recourse_observe.whatif import Answer as Asked, Edit, LoadPoint, Row, certain
 from recourse_observe.whatif.render import as_json, as_markdown, edit_text
 from recourse_tui.lines import Ink, Lines, Span, inked
+from recourse_tui.screens.modelling import modelled
 from recourse_tui.screens.opened import Opened
 from recourse_tui.screens.place import Place
 from recourse_tui.screens.session import Session
@@ -129,20 +126,13 @@ class WhatifView(View):
         yield Answer(place=own, asked=asked, policy=policy, edits=asked.edits, rows=asked.rows)
 
     def _ask(self, archive: "Archive", place: Place, *, suggest: bool) -> Asked:
-        processes = self.session.processes or os.cpu_count() or 1
-        if processes > 1:
-            # Starting processes needs the terminal's own stderr for a moment; Textual's has no number.
-            with contextlib.redirect_stderr(sys.__stderr__):
-                resource_tracker.ensure_running()
-        return ask(
+        return modelled(
             archive,
-            place.scope.key or "",
-            edits=place.edits,
-            incident=place.incident or None,
+            (place.scope.key or "", place.edits, place.incident),
+            processes=self.session.processes,
+            progress=self._tell,
             sweep=place.sweep or None,
             suggest=suggest,
-            processes=processes,
-            progress=self._tell,
         )
 
     def _tell(self, text: str) -> None:
@@ -245,7 +235,8 @@ class WhatifView(View):
     def action_open(self) -> None:
         """Play the incident, what was recorded above what the candidate makes of it."""
         points = self.answer.load if self.answer is not None else ()
-        self.session.loads = points if any(one.candidate is not None for one in points) else ()
+        if (candidate := self.place.candidate) is not None and not self.is_asking:
+            self.session.loads[candidate] = points
         self.visit(replace(self.place, view="replay", at_us=-1))
 
     def edit(self, text: str) -> None:

@@ -1,29 +1,37 @@
 """Incidents in a few lines each: when, what was lost, the cause and our part; and all that is known of one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rich.cells import cell_len
+
+from recourse_observe.story.changes import by_loss
 from recourse_observe.story.narrate import action, cause_name
 from recourse_observe.text import clock, count, duration, percent, printable, span, times
 from recourse_tui.lines import Ink, Line, Span, cell, inked, joined
 
 if TYPE_CHECKING:
+    from recourse_observe.queries.contrast import Contrast
     from recourse_observe.story.asked import Span as Found
+    from recourse_observe.story.changes import Change
     from recourse_observe.story.findings import Incident, StoryDocument
 
 __all__ = [
     "VERDICT_ROWS",
+    "beside_lines",
+    "change_lines",
     "found_lines",
     "incident_lines",
-    "incident_of_row",
-    "row_of_incident",
+    "rows_of_incidents",
     "side_lines",
 ]
 
 VERDICT_ROWS: Final = 2
 """Lines below the chosen incident's own."""
 _LISTED: Final = 3
+_WHY_ROWS: Final = 6
+_MUCH: Final = 0.1
 _EFFECTS: Final = {"helped": Ink.GOOD, "neutral": Ink.INFO, "harmed": Ink.BAD}
 
 
@@ -43,23 +51,24 @@ def found_lines(found: "Sequence[Found]", width: int) -> tuple[Line, list[Line]]
     """The heading, and the incidents while their causes are still looked for."""
     if not found:
         return inked(Span(" INCIDENTS", Ink.HEAD), Span("  looking for them …", Ink.DIM)), []
+    numbered = sorted(enumerate(found, 1), key=lambda pair: (-pair[1].lost, pair[0]))
     rows = [
         _Stretch(n, one.keys, one.onset_us, one.end_us, one.ongoing, one.calls, one.lost)
-        for n, one in enumerate(found, 1)
+        for n, one in numbered
     ]
     head = inked(Span(f" INCIDENTS {len(found)}", Ink.HEAD), Span("  diagnosing …", Ink.DIM))
     return head, [_incident_row(row, width, about="~") for row in rows]
 
 
 def incident_lines(story: "StoryDocument", chosen: int, width: int) -> tuple[Line, list[Line]]:
-    """The heading, and the incidents; the chosen one with its verdict."""
+    """The heading, and the incidents, that with most lost calls first; the chosen one with its verdict."""
     if not story.incidents:
         looked = [
             inked("     ", row) for fact in story.looked_at for row in wrap(fact.text, width - 6)
         ]
         return inked(Span(" ● NO INCIDENT", Ink.GOOD), "  what was looked at:"), looked
     rows: list[Line] = []
-    for incident in story.incidents:
+    for incident in by_loss(story.incidents):
         m = incident.measures
         start_us, end_us = incident.onset_unix_ns // 1_000, incident.end_unix_ns // 1_000
         stretch = _Stretch(
@@ -68,18 +77,17 @@ def incident_lines(story: "StoryDocument", chosen: int, width: int) -> tuple[Lin
         rows.append(_incident_row(stretch, width))
         rows += _verdict(incident) if incident.id == chosen else []
     hidden = len(story.incidents) - _LISTED
-    more = f"+{hidden} more · in order of time" if hidden > 0 else "in order of time"
+    more = f"+{hidden} more · sorted by calls lost" if hidden > 0 else "sorted by calls lost"
     return (Span(joined(f" INCIDENTS {len(story.incidents)}", more, width - 1), Ink.HEAD),), rows
 
 
-def row_of_incident(number: int, chosen: int) -> int:
-    """The line on which an incident begins."""
-    return number - 1 + (VERDICT_ROWS if 0 < chosen < number else 0)
-
-
-def incident_of_row(row: int, chosen: int) -> int:
-    """The incident that begins on a line."""
-    return row + 1 if row < chosen else row + 1 - VERDICT_ROWS
+def rows_of_incidents(story: "StoryDocument | None", chosen: int) -> "Mapping[int, int]":
+    """The line on which each incident begins, and its number, from the top."""
+    rows, row = {}, 0
+    for incident in by_loss(story.incidents if story is not None else ()):
+        rows[row] = incident.id
+        row += 1 + (VERDICT_ROWS if incident.id == chosen else 0)
+    return rows
 
 
 def _incident_row(one: _Stretch, width: int, *, about: str = "") -> Line:
@@ -89,8 +97,18 @@ def _incident_row(one: _Stretch, width: int, *, about: str = "") -> Line:
     length = span(one.end_us - one.start_us)
     text = f"{clock(one.start_us)}→{until}  {length:>7}  {lost:>27}"
     glyph = Span("✗", Ink.BAD) if one.lost else Span("!", Ink.WARN)
-    name = cell(f"#{one.number} {', '.join(one.keys)}", max(8, width - len(text) - 4))
+    name = _name(one, max(8, width - len(text) - 4))
     return inked(" ", glyph, Span(name, Ink.STRONG), " ", text)
+
+
+def _name(one: _Stretch, cells: int) -> str:
+    """Its keys; where not all of them fit, the first and how many more there are."""
+    whole = f"#{one.number} {', '.join(one.keys)}"
+    if cell_len(printable(whole)) <= cells or len(one.keys) < 2:  # noqa: PLR2004  # none to leave out
+        return cell(whole, cells)
+    more = f" +{len(one.keys) - 1}"
+    first = cell(f"#{one.number} {one.keys[0]}", cells - len(more)).rstrip()
+    return cell(first + more, cells)
 
 
 def _verdict(incident: "Incident") -> list[Line]:
@@ -105,10 +123,60 @@ def _verdict(incident: "Incident") -> list[Line]:
     ]
 
 
-def side_lines(incident: "Incident | None", width: int) -> list[Line]:
-    """What a wide terminal shows beside the keys: amplification, what to change, the facts."""
+def beside_lines(
+    incident: "Incident | None", why: "Sequence[Contrast] | None", width: int
+) -> list[Line]:
+    """What a wide terminal shows beside the keys: why, then all that is known, as far as there is room."""
     if incident is None:
         return []
+    return [*_why_lines(incident, why, width), inked(), *side_lines(incident, width)]
+
+
+def side_lines(incident: "Incident", width: int) -> list[Line]:
+    """All that is known of an incident: amplification, what to change, the facts."""
+    return [
+        *_our_lines(incident, width),
+        inked(),
+        *_action_lines(incident, width),
+        inked(),
+        inked(" ", Span("FACTS", Ink.HEAD)),
+        *(
+            row
+            for fact in incident.facts
+            for row in _side_item(_when(fact.at_unix_ns), fact.text, width)
+        ),
+    ]
+
+
+def change_lines(changes: "Sequence[Change]", width: int) -> list[Line]:
+    """What changed around an incident, one moment to a line."""
+    return [
+        inked(" ", Span(clock(one.at_us), Ink.DIM), " ", cell(one.text, max(8, width - 11)))
+        for one in changes
+    ]
+
+
+def _why_lines(
+    incident: "Incident", why: "Sequence[Contrast] | None", width: int
+) -> "Iterator[Line]":
+    """The greatest gains against before and against other keys; what others have too is dim."""
+    name = max(8, width - 22)
+    head = f"{cell(f'WHY #{incident.id}', name)} DURING BEFORE OTHERS"
+    yield inked(" ", Span(head, Ink.HEAD))
+    if not why:
+        words = "nothing came before it" if why is not None else "looking for differences …"
+        yield inked(" ", Span(words, Ink.DIM))
+        return
+    for one in why[:_WHY_ROWS]:
+        said = f"{one.dimension}={'—' if one.entry is None else one.entry}"
+        is_mark = one.difference >= _MUCH and not one.is_in_time_only
+        shares = "".join(
+            f"{percent(share):>7}" for share in (one.share_b, one.share_a, one.share_others)
+        )
+        yield inked(" ", Span(cell(said, name), Ink.PLAIN if is_mark else Ink.DIM), shares)
+
+
+def _our_lines(incident: "Incident", width: int) -> list[Line]:
     m = incident.measures
     retried = max(1, m.retries)
     numbers = [
@@ -128,19 +196,16 @@ def side_lines(incident: "Incident | None", width: int) -> list[Line]:
             inked(" ", Span(cell(name, 20), Ink.DIM), cell(value, width - 21))
             for name, value in numbers
         ),
-        inked(),
+    ]
+
+
+def _action_lines(incident: "Incident", width: int) -> list[Line]:
+    return [
         inked(" ", Span("WHAT TO CHANGE", Ink.HEAD)),
         *(
             row
             for n, one in enumerate(incident.actions, 1)
             for row in _side_item(f"{n}", action(one), width)
-        ),
-        inked(),
-        inked(" ", Span("FACTS", Ink.HEAD)),
-        *(
-            row
-            for fact in incident.facts
-            for row in _side_item(_when(fact.at_unix_ns), fact.text, width)
         ),
     ]
 
