@@ -14,6 +14,8 @@ from recourse import (
     GrpcThrottle,
     HedgePolicy,
     Policy,
+    PolicyError,
+    PolicyKey,
     RetryPolicy,
     current_attempt,
 )
@@ -133,3 +135,32 @@ def test_arguments_reach_every_attempt_of_every_call(both: Any, *, heard: bool) 
     for args, kwargs in (((), {}), ((1, 2), {}), ((1,), {"a": 3}), ((), {"a": 3})):
         assert called(*args, **kwargs) == sum(args)
         assert given[-2:] == [(args, kwargs)] * 2
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_without_a_limit_every_call_may_take_its_time(both: Any, *, heard: bool) -> None:
+    observers = [both.heard] if heard else []
+    executor = Executor([Policy("svc.Op", retry=TWO)], observers=observers, clock=both.clock)
+
+    told = [both([(3600.0, "done")], executor=executor) for _ in range(3)]
+
+    assert [(each.value, each.runs, each.took_s) for each in told] == [("done", 1, 3600.0)] * 3
+
+
+def test_a_key_may_be_given_as_such_or_as_its_text(both: Any) -> None:
+    executor = both.executor()
+
+    told = [both(["done"], executor=executor, key=key) for key in (PolicyKey("svc.Op"), "svc.Op")]
+
+    keys = {(type(event.key), event.key) for each in told for event in each.events}
+    assert keys == {(str, "svc.Op")}
+
+
+@pytest.mark.parametrize("key", ["", None, 7])
+def test_what_is_no_key_is_refused_before_anything_runs(both: Any, key: Any) -> None:
+    executor = both.executor()
+
+    with pytest.raises(PolicyError, match="key"):
+        executor.astream(key, list) if both.is_async else executor.stream(key, list)
+    with pytest.raises(PolicyError, match="key"):
+        executor.carry(key, str, (), {})
