@@ -20,7 +20,6 @@
 True
 """
 
-from recourse_observe.lab.client import AttemptRecord, CallRecord, Incarnation
 from recourse_observe.lab.faults import (
     CapacityChange,
     ClassifierChange,
@@ -40,6 +39,7 @@ from recourse_observe.lab.faults import (
     Surge,
     UpstreamDeadline,
 )
+from recourse_observe.lab.records import AttemptRecord, CallRecord, Incarnation
 from recourse_observe.lab.spec import (
     BudgetSpec,
     ControlPlane,

@@ -20,8 +20,8 @@ from recourse_observe.archive.schema import TABLES
 from recourse_observe.archive.segment import OPEN
 from recourse_observe.archive.sql import write_sql
 from recourse_observe.lab.chance import Chance, Stream
-from recourse_observe.lab.client import Incarnation
 from recourse_observe.lab.faults import RecorderGap
+from recourse_observe.lab.records import Incarnation
 from recourse_observe.lab.spec import Scenario
 from recourse_observe.lab.world import Run, run
 

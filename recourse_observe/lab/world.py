@@ -10,16 +10,11 @@ from functools import partial
 
 from recourse.observer import Observer
 from recourse_observe.lab.chance import Chance, Stream
-from recourse_observe.lab.client import (
-    AttemptRecord,
-    CallRecord,
-    Incarnation,
-    Observers,
-    Process,
-    child,
-)
 from recourse_observe.lab.faults import ClassifierChange, Deploy, PolicyChange, UpstreamDeadline
 from recourse_observe.lab.loop import LabLoop
+from recourse_observe.lab.orders import child
+from recourse_observe.lab.process import Observers, Process
+from recourse_observe.lab.records import AttemptRecord, CallRecord, Incarnation
 from recourse_observe.lab.server import Job, Server
 from recourse_observe.lab.spec import DependencySpec, KeySpec, Scenario
 from recourse_observe.lab.traffic import Arrival, arrivals

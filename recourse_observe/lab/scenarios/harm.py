@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recourse_observe.lab.client import CallRecord
+from recourse_observe.lab.records import CallRecord
 from recourse_observe.lab.world import Run
 
 __all__ = ["Harm"]

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from recourse_observe.lab.client import CallRecord
 from recourse_observe.lab.labels import Incident
+from recourse_observe.lab.records import CallRecord
 from recourse_observe.lab.scenarios.draft import ACTIONS, Claim, Draft, calmed, without_retries
 from recourse_observe.lab.scenarios.harm import Harm
 from recourse_observe.lab.spec import Scenario

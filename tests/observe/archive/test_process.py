@@ -46,7 +46,7 @@ ASKING = """
 import recourse_observe
 import sys
 with recourse_observe.open_archive(sys.argv[1], forks=True) as archive:
-    print(type(archive.store._child._process).__name__)
+    print(type(archive.store._worker.child._process).__name__)
     print(archive.answer("SELECT count(*) FROM calls").rows)
     print("pyarrow" in sys.modules)
 """

@@ -62,7 +62,7 @@ def flip(path: Path) -> None:
 
 
 def started(store: RemoteStore) -> None:
-    while not store._lanes.running():
+    while not store._worker.lanes.running():
         threading.Event().wait(0.001)
 
 
@@ -72,8 +72,8 @@ def started(store: RemoteStore) -> None:
 def test_a_worker_stands_back_behind_whoever_asks(store: RemoteStore) -> None:
     store.wait()
 
-    assert store._child is not None
-    worker = store._child._process.pid
+    assert store._worker.child is not None
+    worker = store._worker.child._process.pid
     assert os.getpriority(os.PRIO_PROCESS, worker) > os.getpriority(os.PRIO_PROCESS, 0)
 
 
@@ -284,13 +284,13 @@ def test_a_worker_that_dies_takes_its_question_with_it_and_no_other(archive: Pat
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(store.arrow, SLOW)
             started(store)
-            assert store._child is not None
-            store._child.kill()
+            assert store._worker.child is not None
+            store._worker.child.kill()
             with pytest.raises(WorkerLostError, match=r"ended \(signal 9\).*run `recourse check`"):
                 answer.result(10)
 
         assert store.rows("SELECT count(*) FROM calls") == [(4,)]
-        assert store._has_crashed
+        assert store._worker.has_crashed
 
 
 DEAF = """
@@ -353,7 +353,7 @@ def test_a_worker_that_does_not_stop_is_ended(archive: Path) -> None:
 def test_a_worker_ends_with_its_owner(lasting: Path) -> None:
     store = RemoteStore(lasting, limits=SMALL)
     store.wait()
-    process = store._child
+    process = store._worker.child
     assert process is not None
 
     store.close()
