@@ -66,8 +66,7 @@ class Watch:
         self.client = client
         self.clock: Clock = clock or SystemClock()
         self._observers = None if observers is None else tuple(observers)
-        # Chance for ids, not for secrets.
-        self.ids: CallIds = CallIds(self.clock, random.Random())  # noqa: S311
+        self.ids: CallIds = CallIds(self.clock, random.Random())  # noqa: S311  # ids, not secrets
         self._policies: dict[tuple[str, int], EffectivePolicy] = {}
         renew_in_child(self)
 

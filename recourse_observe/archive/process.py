@@ -107,7 +107,7 @@ def _become(run: Callable[[], NoReturn], heard: int, said: int) -> NoReturn:
         # The limit of the system may be a thousand million, and closing so many takes minutes.
         os.closerange(3, 1 + max(int(one.name) for one in _OPEN.iterdir()))
         atexit._clear()  # noqa: SLF001  # what is to be done at the end is not ours
-        sys.path[:] = [path for path in sys.path if path not in {"", os.getcwd()}]  # noqa: PTH109
+        sys.path[:] = [path for path in sys.path if path not in {"", os.getcwd()}]  # noqa: PTH109  # paths are texts here
         run()
     finally:
         os._exit(1)

@@ -30,7 +30,7 @@ CALLS = 100
 KEY = "bench.Call"
 FAILURES = (ConnectionError,)
 NAMES = (
-    "tenacity stamina backoff circuitbreaker pybreaker hyx pyresilience redress".split()  # noqa: SIM905
+    "tenacity stamina backoff circuitbreaker pybreaker hyx pyresilience redress".split()  # noqa: SIM905  # one word after the other
 )
 Contenders: TypeAlias = dict[str, Callable[[], Any]]
 
@@ -354,7 +354,7 @@ def limits() -> Contenders:
 
 def in_any_order(contenders: Contenders, turn: int) -> list[tuple[str, Callable[[], Any]]]:
     """The contenders, in another order each round: some leave the machine asleep or cold."""
-    return random.Random(turn).sample(list(contenders.items()), len(contenders))  # noqa: S311
+    return random.Random(turn).sample(list(contenders.items()), len(contenders))  # noqa: S311  # a benchmark
 
 
 def measure(contenders: Contenders, rounds: int) -> dict[str, list[float]]:

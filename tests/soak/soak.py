@@ -126,11 +126,11 @@ def key_of(dice: random.Random) -> str:
 
 def in_threads(calls: int, seed: int) -> tuple[Executor, Reserving, collections.Counter[str]]:
     """Make the calls from eight threads."""
-    budget, ended = Reserving(random.Random(seed)), collections.Counter[str]()  # noqa: S311
+    budget, ended = Reserving(random.Random(seed)), collections.Counter[str]()  # noqa: S311  # a test
     governed, lock = executor(budget, seed), threading.Lock()
 
     def work(number: int) -> None:
-        dice = random.Random(seed * THREADS + number)  # noqa: S311
+        dice = random.Random(seed * THREADS + number)  # noqa: S311  # a test
         mine: collections.Counter[str] = collections.Counter()
         nap = threading.Event()
 
@@ -189,11 +189,11 @@ async def recorded(governed: Executor, dice: random.Random) -> None:
 
 async def in_tasks(calls: int, seed: int) -> tuple[Executor, Reserving, collections.Counter[str]]:
     """Make the calls from a thousand tasks; some are cancelled while they run."""
-    budget, ended = Reserving(random.Random(seed)), collections.Counter[str]()  # noqa: S311
+    budget, ended = Reserving(random.Random(seed)), collections.Counter[str]()  # noqa: S311  # a test
     governed, loop = executor(budget, seed, Counter()), asyncio.get_running_loop()
 
     async def work(number: int) -> None:
-        dice = random.Random(seed * TASKS + number)  # noqa: S311
+        dice = random.Random(seed * TASKS + number)  # noqa: S311  # a test
         for _ in range(max(1, calls // TASKS)):
             call = loop.create_task(recorded(governed, dice))
             if dice.randrange(RARE) == 0:
