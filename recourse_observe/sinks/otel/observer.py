@@ -266,8 +266,7 @@ class OTelObserver:
             return
         span, end_ns, failed = call.span, event.call.unix_ns(event.at_s), values.call_failed(event)
         if call.recording:
-            if call.last is not None:
-                self._moments.finish(call)
+            self._moments.finish(call)
             if self._children is not None:
                 self._children.finish(call, end_ns)
             clamped = self._clamped.of(event.call.policy)
