@@ -32,6 +32,8 @@ from recourse_observe.archive.validate import BadFileError, FoundFile, validate
 __all__ = ["Compacted", "CompactionBusyError", "alone", "compact"]
 
 _LEVEL: Final = 3
+_READERS: Final = 2
+"""Threads that read files; more wait for each other where a file is small."""
 _OURS: Final = "compact."
 """How the instances of merged files begin."""
 _NOBODY: Final = Source(service="", instance="")
@@ -210,18 +212,21 @@ def _groups(root: Path, files: Sequence[FoundFile], rows_per_file: int) -> list[
 
 def _sorted(group: Sequence[FoundFile]) -> tuple[list[FoundFile], Any]:
     """The files of a group that are whole, and their rows; a damaged one stays as it is."""
-    whole, parts = [], []
-    for file in group:
-        try:
-            parts.append(_fitting(file))
-        except (OSError, OverflowError, pa.ArrowException):
-            continue  # `recourse check` names what is damaged
-        whole.append(file)
+    with ThreadPoolExecutor(_READERS, "recourse-read") as reading:
+        read = zip(group, reading.map(_fitting_or_none, group), strict=True)
+        whole = [(file, rows) for file, rows in read if rows is not None]
     if len(whole) < 2:  # noqa: PLR2004  # nothing to merge
         return [], None
     table = group[0].table
-    rows = in_order(table, parts)
-    return whole, hourly(rows) if table == "rollups" else rows
+    rows = in_order(table, [rows for _, rows in whole])
+    return [file for file, _ in whole], hourly(rows) if table == "rollups" else rows
+
+
+def _fitting_or_none(file: FoundFile) -> Any:
+    try:
+        return _fitting(file)
+    except (OSError, OverflowError, pa.ArrowException):
+        return None  # `recourse check` names what is damaged
 
 
 def _fitting(file: FoundFile) -> Any:

@@ -22,7 +22,9 @@ def hourly(rows: Any) -> Any:
     Counts stay as they are, row by row. Histograms merge by adding, so nothing that is asked for a
     whole hour changes.
     """
-    columns = [rows[name].to_pylist() for name in _WHOSE]
+    columns = [
+        rows[name].cast(pa.string()).to_pylist() for name in _WHOSE
+    ]  # words one by one are slow
     buckets = rows["bucket_at"].cast(pa.int64()).to_pylist()
     groups: dict[Hashable, list[int]] = {}
     for index, whose in enumerate(zip(*columns, strict=True)):

@@ -120,6 +120,7 @@ def left_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(("how", "every"), [("interrupted", 5), ("killed", 1)])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_that_is_ended_anywhere_loses_doubles_and_leaves_nothing(
