@@ -1,5 +1,6 @@
 """Keys whose policy is known: their calls go a shorter way, and come to what the first one came to."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -18,9 +19,11 @@ from recourse import (
     PolicyKey,
     RetryPolicy,
     current_attempt,
+    deadline,
+    timeline_of,
 )
 from recourse.policy.model import Jitter
-from recourse.testing import http
+from recourse.testing import http, limit_attempts
 
 TWO: Final = RetryPolicy(max_attempts=2, jitter=Jitter.NONE)
 LIMITED: Final = RetryPolicy(max_attempts=2, jitter=Jitter.NONE, timeout_per_attempt_s=1.0)
@@ -164,3 +167,100 @@ def test_what_is_no_key_is_refused_before_anything_runs(both: Any, key: Any) -> 
         executor.astream(key, list) if both.is_async else executor.stream(key, list)
     with pytest.raises(PolicyError, match="key"):
         executor.carry(key, str, (), {})
+
+
+def known(both: Any, *, heard: bool) -> tuple[Executor, Callable[[Any], Any]]:
+    """An executor that knows its key, and how to call it with nothing around the call."""
+    observers = [both.heard] if heard else []
+    executor = Executor([Policy("svc.Op", retry=TWO)], observers=observers, clock=both.clock)
+
+    def called(op: Any) -> Any:
+        return (
+            both.clock.run(executor.acall("svc.Op", op))
+            if both.is_async
+            else executor.call("svc.Op", op)
+        )
+
+    called(both.operation(["known now"]))
+    both.heard.events.clear()
+    return executor, called
+
+
+def test_without_a_capture_all_events_are_told(both: Any) -> None:
+    _, called = known(both, heard=True)
+
+    value = called(both.operation(["done"]))
+
+    assert value == "done"
+    assert [type(event).__name__ for event in both.heard.events] == [
+        "CallStart",
+        "PolicyResolved",
+        "AttemptStart",
+        "AttemptEnd",
+        "CallEnd",
+    ]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_r34_what_is_around_the_call_holds_for_a_known_key_too(both: Any, *, heard: bool) -> None:
+    _, called = known(both, heard=heard)
+    until_s = both.clock.monotonic_s() + 0.02  # before the first wait would be over
+
+    with deadline(0.02, clock=both.clock), pytest.raises(OSError, match="first") as caught:
+        called(both.operation([OSError("first"), "never"]))
+
+    timeline = timeline_of(caught.value)
+    assert timeline is not None
+    assert timeline.disposition == "deadline_would_exceed"
+    assert both.clock.monotonic_s() < until_s
+    with limit_attempts(1), pytest.raises(OSError, match="second"):
+        called(both.operation([OSError("second"), "never"]))
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_r34_a_call_inside_another_of_a_known_key_knows_its_parent(
+    both: Any, *, heard: bool
+) -> None:
+    _, called = known(both, heard=heard)
+    executor, _ = known(both, heard=heard)
+    ids: list[str] = []
+
+    def noted() -> None:
+        attempt = current_attempt()
+        assert attempt is not None
+        ids.append(attempt.call_id)
+
+    def op() -> None:
+        noted()
+        executor.call("svc.Op", failing)
+
+    async def aop() -> None:
+        noted()
+        await executor.acall("svc.Op", afailing)
+
+    def failing() -> None:
+        raise ZeroDivisionError
+
+    async def afailing() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        called(aop if both.is_async else op)
+
+    outer = timeline_of(caught.value)
+    assert outer is not None
+    parents = {event.parent_call_id for event in both.heard.events}
+    assert outer.call_id == ids[-1]
+    assert parents == ({None, *ids} if heard else set())
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_r26_whatever_can_be_awaited_is(async_side: Any, *, heard: bool) -> None:
+    _, called = known(async_side, heard=heard)
+
+    def op() -> asyncio.Future[str]:
+        future = asyncio.get_running_loop().create_future()
+        future.set_result("done")
+        return future
+
+    assert called(op) == "done"
