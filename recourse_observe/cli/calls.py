@@ -7,7 +7,7 @@ import click
 
 from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.options import Chosen, common, explain, opened, scoped, the_archive, warn
-from recourse_observe.cli.output import FORMATS, write_json, write_lines, write_rows
+from recourse_observe.cli.output import write_json, write_lines, write_rows, written
 from recourse_observe.text import clock, count, duration, percent, printable, table
 
 if TYPE_CHECKING:
@@ -37,15 +37,7 @@ __all__ = ["calls"]
     help="Rows at most.",
 )
 @click.option("--shapes", is_flag=True, help="Group calls by what happened in them.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="How they are written.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@written
 @click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 def calls(  # noqa: PLR0913  # one argument per option
     *,

@@ -15,7 +15,12 @@ __all__ = ["compact"]
 @click.argument("archive", required=False)
 @click.option("-a", "--archive", "other", metavar="PATH", help="The archive, as an option.")
 @click.option(
-    "--rows-per-file", type=click.IntRange(1), default=5_000_000, show_default=True, metavar="N"
+    "--rows-per-file",
+    type=click.IntRange(1),
+    default=5_000_000,
+    show_default=True,
+    metavar="N",
+    help="Where a file ends.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def compact(*, archive: str | None, other: str | None, rows_per_file: int, as_json: bool) -> int:

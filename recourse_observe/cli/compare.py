@@ -24,7 +24,7 @@ from recourse_observe.cli.options import (
     scoped,
     the_archive,
 )
-from recourse_observe.cli.output import FORMATS, write_json, write_lines, write_rows
+from recourse_observe.cli.output import write_json, write_lines, write_rows, written
 from recourse_observe.scope import Scope, ScopeError, parse_instant
 from recourse_observe.text import clock, moment, printable
 
@@ -50,9 +50,10 @@ _DIMENSION_VALUES = 200
 @click.option("--key-b", metavar="KEY", help="The key of B; that of A is -k.")
 @click.option("--policy-a", metavar="VERSION", help="Only calls of A under this policy.")
 @click.option("--policy-b", metavar="VERSION", help="Only calls of B under this policy.")
-@click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True)
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=30, show_default=True, help="Rows at most."
+)
+@written
 @click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 def compare(  # noqa: PLR0913  # one argument per option
     *,

@@ -15,7 +15,7 @@ from recourse_observe.cli.options import (
     scoped,
     warn,
 )
-from recourse_observe.cli.output import FORMATS, write_json, write_lines, write_rows
+from recourse_observe.cli.output import write_json, write_lines, write_rows, written
 from recourse_observe.text import clock, count, duration, percent, table, times
 
 if TYPE_CHECKING:
@@ -39,15 +39,7 @@ _SECOND_US = 1_000_000
     show_default=True,
     help="Rows at most.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="How they are written.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@written
 @click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 def key(  # noqa: PLR0913  # one argument per option
     *,

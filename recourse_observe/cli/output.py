@@ -2,16 +2,35 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import click
 
 from recourse_observe.archive.plain import plain
 from recourse_observe.text import printable, table, visible
 
-__all__ = ["FORMATS", "size", "write_json", "write_lines", "write_rows"]
+__all__ = ["FORMATS", "size", "write_json", "write_lines", "write_rows", "written"]
 
 FORMATS = ("table", "ndjson", "csv")
 _KILO = 1000
+
+
+def written(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say how rows are written; the command gets them as ``form`` and ``as_json``."""
+    for decorate in (
+        click.option("--json", "as_json", is_flag=True, help="One JSON document."),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(FORMATS),
+            default="table",
+            show_default=True,
+            help="How they are written.",
+        ),
+    ):
+        command = decorate(command)
+    return command
 
 
 def size(number: float) -> str:

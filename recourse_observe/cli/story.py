@@ -26,6 +26,7 @@ __all__ = ["story"]
     type=click.Choice(["text", "md", "html", "json"]),
     default="text",
     show_default=True,
+    help="How it is written.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when an incident was found.")

@@ -32,7 +32,12 @@ _EVERY_RUNS = 10
 @click.option("--export", type=click.Path(dir_okay=False), help="Write the first suggestion here.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Worker processes; all cores by default.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "md", "json"]), default="text", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["text", "md", "json"]),
+    default="text",
+    show_default=True,
+    help="How it is written.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def whatif(  # noqa: PLR0913  # one argument per option

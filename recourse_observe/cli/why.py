@@ -13,8 +13,8 @@ from recourse_observe.cli.contrasts import (
     policy_lines,
 )
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import common, opened, the_archive
-from recourse_observe.cli.output import FORMATS, write_json, write_lines, write_rows
+from recourse_observe.cli.options import common, opened, the_archive, warn
+from recourse_observe.cli.output import write_json, write_lines, write_rows, written
 from recourse_observe.text import clock, printable
 
 if TYPE_CHECKING:
@@ -35,9 +35,10 @@ __all__ = ["why"]
     help="Which; that with most lost calls if left out.",
 )  # fmt: skip
 @click.option("-k", "--key", "only", metavar="KEY", help="One of its keys; else its loudest.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows at most."
+)
+@written
 def why(  # noqa: PLR0913  # one argument per option
     *,
     archive: str | None,
@@ -56,6 +57,8 @@ def why(  # noqa: PLR0913  # one argument per option
     with opened(the_archive(archive, other), timeout) as found:
         incident = _incident(found, number)
         told = _compared(found, incident, only)
+    if told.measures_b is None:
+        warn(f"key {told.b.key!r} made no call during it; take one of {', '.join(incident.keys)}")
     if as_json:
         write_json("recourse.why/1", {"incident": incident.id, **as_document(told, limit)})
     elif form == "table":

@@ -1,11 +1,14 @@
 """What people type by mistake, and what they are told."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from recourse_observe.cli import main
+from recourse_observe.cli.root import group
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +89,28 @@ def test_a_path_alone_is_its_story_when_keys_cannot_be_pressed(
 
     assert code == 0
     assert "No incident." in capsys.readouterr().out
+
+
+def test_a_key_that_an_incident_does_not_have_is_said(
+    outage: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["why", str(outage), "--key", "none"])
+
+    said = capsys.readouterr().err
+    assert said == "recourse: key 'none' made no call during it; take one of payments.Charge\n"
+
+
+def options(command: click.Command) -> Iterator[tuple[str | None, click.Option]]:
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            one = command.get_command(context, name)
+            assert one is not None
+            yield from options(one)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            yield command.name, parameter
+
+
+def test_every_option_says_what_it_is_for() -> None:
+    assert [(name, one.opts) for name, one in options(group) if not one.help] == []
