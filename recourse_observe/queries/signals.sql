@@ -1,7 +1,7 @@
 -- How calls fared, per key and bin: lost, hurt (lost, or a failed attempt), stopped (by a budget,
 -- a breaker or the want of a policy), slow (a success that took longer than the key's limit),
 -- hedged, given up (ended for want of a budget or a policy, or by the caller). What was lost and
--- what a retry rescued is counted with the weights of samples, too.
+-- what a retry rescued is counted with the weights of samples, too; the heaviest is told.
 -- A bin says only where to look closer, so a call stands where it began: to look up the first
 -- attempt of every call takes longer than all the rest.
 -- Parameters: $bin_us, $keys and $slow_us (lists of equal length).
@@ -11,7 +11,7 @@ WITH limits AS (
         unnest($slow_us::BIGINT[]) AS slow_us
 ),
 
--- Few attempts fail or are slow. Each kind is looked for by itself, so that others are not even read.
+-- Few attempts fail or are slow. Each kind is looked for by itself, so that others are not read.
 tried AS (
     SELECT
         call_id,
@@ -56,7 +56,7 @@ odd AS (
         OR disposition <> 'success'
         OR retries > 0
         OR hedges > 0
-        OR call_id IN (SELECT call_id FROM tried)
+        OR call_id IN (SELECT tried.call_id FROM tried)
 ),
 
 told AS (
@@ -80,7 +80,8 @@ made AS (
     SELECT
         key,
         epoch_us(started_at) // $bin_us AS bin,
-        sum(coalesce(sample_weight, 1))::BIGINT AS calls
+        sum(coalesce(sample_weight, 1))::BIGINT AS calls,
+        max(coalesce(sample_weight, 1))::BIGINT AS heaviest
     FROM calls
     GROUP BY ALL
 )
@@ -89,6 +90,7 @@ SELECT
     m.key,
     m.bin,
     m.calls,
+    m.heaviest,
     coalesce(t.lost, 0) AS lost,
     coalesce(t.hurt, 0) AS hurt,
     coalesce(t.stopped, 0) AS stopped,

@@ -16,6 +16,7 @@ _LATENCY_LEVEL: Final = 0.25
 _SHARE_LEVEL: Final = 0.15
 _PARTS: Final = 60
 _LEAST: Final = 20  # calls that make a share worth looking at
+_ROWS: Final = 4  # of a sample, that make a share worth looking at
 _FLOOR: Final = 0.001
 _ROUNDS: Final = 4  # a low quantile of small blocks is too low: what belongs to it raises it
 _CHRONIC: Final = 0.05  # below it a little more is not more of the same
@@ -53,17 +54,18 @@ def slow_limit_us(usual: Usual | None) -> int:
     return max(3 * usual.p50_us, round(1.5 * usual.p95_us), usual.p50_us + 20_000)
 
 
-def usual_share(counts: Iterable[tuple[int, int]]) -> float:
+def usual_share(counts: Iterable[tuple[int, int]], weight: int = 1) -> float:
     """The usual share of bad calls.
 
     Args:
         counts: Calls and bad ones, step by step in time.
+        weight: How many good calls one row stands for, where they are a sample.
 
     >>> usual_share([(100, 1)] * 10 + [(100, 90)] * 10)
     0.01
     """
     steps = list(counts)
-    blocks = _blocks(steps)
+    blocks = _blocks(steps, max(_LEAST, _ROWS * weight if weight > 1 else 0))
     if not blocks:
         return _FLOOR
     shares = sorted(bad / count for count, bad in blocks)
@@ -71,14 +73,15 @@ def usual_share(counts: Iterable[tuple[int, int]]) -> float:
     size = sum(count for count, _ in blocks) / len(blocks)
     count = bad = 0
     for _ in range(_ROUNDS if level >= _CHRONIC else 1):
-        spread = math.sqrt(max(level, 1 / size) * (1 - level) / size)
+        lumps = (weight - 1) * (level * (1 - level)) ** 2  # good calls that come many at once
+        spread = math.sqrt((max(level, 1 / size) * (1 - level) + lumps) / size)
         good = [(n, worse) for n, worse in blocks if worse / n <= level + 3 * spread]
         count, bad = sum(n for n, _ in good), sum(worse for _, worse in good)
         level = bad / count
     return max(_FLOOR, min(0.9, (bad + 0.25) / (count + 1) if count < 10 * _LEAST else bad / count))
 
 
-def _blocks(steps: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _blocks(steps: Sequence[tuple[int, int]], least: int) -> list[tuple[int, int]]:
     """Neighbours joined until each block has enough calls and is a good part of the time.
 
     Blocks of time, not of calls: a surge must not outvote the quiet hours around it.
@@ -87,7 +90,7 @@ def _blocks(steps: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     count = bad = joined = 0
     for more, worse in steps:
         count, bad, joined = count + more, bad + worse, joined + 1
-        if count >= _LEAST and joined >= len(steps) // _PARTS:
+        if count >= least and joined >= len(steps) // _PARTS:
             blocks.append((count, bad))
             count = bad = joined = 0
     if count and not blocks:

@@ -15,6 +15,7 @@ __all__ = ["Spell", "edge_after_low", "edge_at_peak", "raised", "spells"]
 
 _ALARM: Final = 12.0  # nats: e**-12 is how often chance alone looks like this
 _CLEAR: Final = 8.0
+_GAPS: Final = 5  # times the usual one: so long a gap between two rows of a sample is no chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +40,24 @@ def raised(p0: float) -> float:
     return min(0.98, p0 + 0.05 + 0.3 * math.sqrt(p0 * (1 - p0)))
 
 
-def spells(counts: Sequence[tuple[int, int]], p0: float, p1: float | None = None) -> list[Spell]:
+def spells(
+    counts: Sequence[tuple[int, int]], p0: float, p1: float | None = None, weight: int = 1
+) -> list[Spell]:
     """The spells of a series.
 
     Args:
         counts: For each step, how many there were and how many of them were bad.
         p0: The usual share of bad ones, greater than 0.
         p1: The share that is worth an alarm; see :func:`raised` when it is left out.
+        weight: How many good calls one row stands for: a sample keeps every bad call, and the
+            good ones come in lumps.
 
     >>> spells([(10, 0)] * 5 + [(10, 9)] * 3 + [(10, 0)] * 20, 0.01)[0].first
     5
     """
     p1 = raised(p0) if p1 is None else p1
     gain, loss = math.log(p1 / p0), math.log((1 - p0) / (1 - p1))
+    alarm = _ALARM + (_GAPS * weight * loss if weight > 1 else 0.0)
     found: list[Spell] = []
     total = low = peak = 0.0
     first = last = 0
@@ -60,7 +66,7 @@ def spells(counts: Sequence[tuple[int, int]], p0: float, p1: float | None = None
         total += bad * gain - (count - bad) * loss
         if not alarmed and total <= low:
             low, first = total, step + 1
-        elif not alarmed and total - low >= _ALARM:
+        elif not alarmed and total - low >= alarm:
             alarmed, peak, last = True, total, step
         elif alarmed and total >= peak:
             peak, last = total, step

@@ -6,7 +6,7 @@ from functools import reduce
 from typing import Final
 
 from recourse_observe.story.baseline import usual_share
-from recourse_observe.story.cusum import Spell, spells
+from recourse_observe.story.cusum import Spell, raised, spells
 
 __all__ = ["TOUCH_US", "Bin", "KeySpell", "gap_us", "gathered", "joined", "key_spells"]
 
@@ -37,6 +37,7 @@ class Bin:
         lost_calls: Those that were lost, where ``lost`` counts what was recorded of them.
         rescued: Those that a retry saved.
         given_up: Those that ended for want of a budget or a policy, or by their caller.
+        heaviest: How many calls the row of one stands for at most, where they are a sample.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Bin:
     lost_calls: int = 0
     rescued: int = 0
     given_up: int = 0
+    heaviest: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,7 @@ def _summed(key: str, rare: Sequence[Sequence[Bin]]) -> list[Bin]:
             slow=sum(b.slow for b in same),
             hedged=sum(b.hedged for b in same),
             stopped=sum(b.stopped for b in same),
+            heaviest=max(b.heaviest for b in same),
         )
         for number, same in sorted(by_bin.items())
     ]
@@ -167,9 +170,11 @@ def _merged(found: Sequence[KeySpell], within_us: int) -> list[KeySpell]:
 def _channel(
     bins: Sequence[Bin], bin_us: int, channel: str, counts: Sequence[tuple[int, int]]
 ) -> list[KeySpell]:
-    usual = usual_share(counts)
+    weight = max((b.heaviest for b in bins), default=1)
+    usual = usual_share(counts, weight)
     # What guards stop is counted exactly and is rare: a small part of the calls is enough.
-    found = spells(counts, usual, usual + _STOPPED if channel == "stopped" else None)
+    worse = usual + _STOPPED if channel == "stopped" else raised(usual)
+    found = spells(counts, usual, worse, weight)
     chains: list[list[Spell]] = []
     for spell in found:
         near = (

@@ -1,6 +1,8 @@
 """The pure parts, one by one."""
 
 import json
+import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -99,6 +101,24 @@ def test_a_faint_blip_before_an_incident_is_not_its_beginning() -> None:
     (found,) = key_spells(bins(counts), S)
 
     assert found.start_us == 121 * S
+
+
+def test_gaps_between_the_rows_of_a_sample_are_no_incident() -> None:
+    # A key that always fails in one of five calls; of its good calls one in 25 is kept.
+    dice = random.Random(5)  # noqa: S311  # calls, no secrets
+    drawn = [(25 * (dice.random() < 0.1), int(dice.random() < 0.6)) for _ in range(600)]
+    counts = [(good + bad, bad) for good, bad in drawn]
+
+    assert key_spells([replace(one, heaviest=25) for one in bins(counts) if one.calls], S) == []
+    assert key_spells([one for one in bins(counts) if one.calls], S) != []
+
+
+def test_an_outage_is_seen_in_a_sample() -> None:
+    counts = [(25, 0)] * 60 + [(4, 4)] * 40 + [(25, 0)] * 60
+
+    (found,) = key_spells([replace(one, heaviest=25) for one in bins(counts)], S)
+
+    assert (found.start_us, found.end_us) == (60 * S, 100 * S)
 
 
 def test_what_was_so_from_the_first_moment_to_the_last_is_no_incident() -> None:
