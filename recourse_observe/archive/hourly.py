@@ -43,18 +43,20 @@ def hourly(rows: Any) -> Any:
 
 def _merged(texts: Sequence[str]) -> str | None:
     """The sum of histograms; ``None`` when one of them is of another kind."""
-    total: defaultdict[str, int] = defaultdict(int)
+    written: defaultdict[str, int] = defaultdict(int)
+    total: defaultdict[int, int] = defaultdict(int)
     shape: dict[str, Any] | None = None
-    for text in texts:
-        try:
+    try:
+        for text in texts:
             said = parsed(text)
-            counts = said.pop("counts")
-            for step, count in counts.items():
-                total[str(int(step))] += int(count)
-        except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
-            return None
-        if shape not in (None, said):
-            return None
-        shape = said
-    ordered = {step: total[step] for step in sorted(total, key=int)}
+            for step, count in said.pop("counts").items():
+                written[step] += count
+            if shape not in (None, said):
+                return None
+            shape = said
+        for step, count in written.items():
+            total[int(step)] += int(count)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+        return None
+    ordered = {str(step): total[step] for step in sorted(total)}
     return json.dumps({**(shape or {}), "counts": ordered})
