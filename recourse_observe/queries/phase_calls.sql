@@ -15,7 +15,8 @@ SELECT
     coalesce(sum(m.sample_weight) FILTER (WHERE m.attempts_run > 0), 0)::BIGINT AS admitted,
     sum(m.retries * m.sample_weight)::BIGINT AS retries,
     sum(m.hedges * m.sample_weight)::BIGINT AS hedges,
-    coalesce(sum(m.sample_weight) FILTER (WHERE m.success AND m.retries > 0), 0)::BIGINT AS rescued
+    coalesce(sum(m.sample_weight) FILTER (WHERE m.success AND m.retries > 0), 0)::BIGINT AS rescued,
+    coalesce(sum(m.sample_weight) FILTER (WHERE m.lost), 0)::BIGINT AS lost_calls
 FROM members AS m
 GROUP BY ALL
 ORDER BY ALL

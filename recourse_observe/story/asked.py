@@ -21,23 +21,17 @@ _AFTER_US: Final = 120_000_000
 _QUICK: Final = 1.5
 _SHED: Final = 0.5
 _LEAST_QUICK_US: Final = 50_000
-_OF_ALL: Final = ("phase_calls", "fact_others", "fact_fewer")
+_OF_ALL: Final = ("phase_calls",)
 _OF_CULPRITS: Final = (
     "phase_attempts",
     "phase_latency",
     "pulse",
     "processes",
-    "fact_impact",
-    "fact_reason",
     "fact_latency",
-    "fact_load",
-    "fact_ours",
     "fact_budget",
     "fact_breaker",
     "fact_worst_minute",
-    "fact_disposition",
     "fact_hedges",
-    "fact_end",
     "evidence",
 )
 

@@ -31,7 +31,11 @@ def share(part: float, whole: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallsRow:
-    """Calls that ended alike; see ``phase_calls.sql``."""
+    """Calls that ended alike; see ``phase_calls.sql``.
+
+    Attributes:
+        lost_calls: Those that were lost, where ``lost`` goes by how they ended.
+    """
 
     phase: str
     key: str
@@ -44,6 +48,7 @@ class CallsRow:
     retries: int
     hedges: int
     rescued: int
+    lost_calls: int = 0
 
     @property
     def lost(self) -> int:

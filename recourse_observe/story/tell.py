@@ -7,6 +7,7 @@ from recourse_observe.queries.archive import Archive
 from recourse_observe.queries.rows import Coverage, PolicyRow
 from recourse_observe.story import narrate
 from recourse_observe.story.asked import Span, asked
+from recourse_observe.story.counted import counted
 from recourse_observe.story.detectors.circuit_stuck_open import stuck_instances
 from recourse_observe.story.detectors.signs import Suspect
 from recourse_observe.story.evidence import gather
@@ -59,7 +60,7 @@ def _incident(
     found = suspects(picture)
     causes = rank(found)
     cause = causes[0].cause
-    known, scope = answers.facts(), span.scope
+    known, scope = answers.facts() | counted(picture, span.start_us), span.scope
     facts = Teller(archive=archive, known=known, picture=picture, scope=scope, cause=cause).facts()
     numbers = measures(facts, picture)
     culprits = _culprits(picture, cause)
