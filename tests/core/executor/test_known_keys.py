@@ -140,16 +140,6 @@ def test_arguments_reach_every_attempt_of_every_call(both: Any, *, heard: bool) 
         assert given[-2:] == [(args, kwargs)] * 2
 
 
-@pytest.mark.parametrize("heard", [True, False])
-def test_without_a_limit_every_call_may_take_its_time(both: Any, *, heard: bool) -> None:
-    observers = [both.heard] if heard else []
-    executor = Executor([Policy("svc.Op", retry=TWO)], observers=observers, clock=both.clock)
-
-    told = [both([(3600.0, "done")], executor=executor) for _ in range(3)]
-
-    assert [(each.value, each.runs, each.took_s) for each in told] == [("done", 1, 3600.0)] * 3
-
-
 def test_a_key_may_be_given_as_such_or_as_its_text(both: Any) -> None:
     executor = both.executor()
 
@@ -169,10 +159,13 @@ def test_what_is_no_key_is_refused_before_anything_runs(both: Any, key: Any) -> 
         executor.carry(key, str, (), {})
 
 
-def known(both: Any, *, heard: bool) -> tuple[Executor, Callable[[Any], Any]]:
+def known(
+    both: Any, *, heard: bool, retry: RetryPolicy = TWO, **options: Any
+) -> tuple[Executor, Callable[[Any], Any]]:
     """An executor that knows its key, and how to call it with nothing around the call."""
     observers = [both.heard] if heard else []
-    executor = Executor([Policy("svc.Op", retry=TWO)], observers=observers, clock=both.clock)
+    policies = [Policy("svc.Op", retry=retry)]
+    executor = Executor(policies, observers=observers, clock=both.clock, **options)
 
     def called(op: Any) -> Any:
         return (
@@ -184,6 +177,22 @@ def known(both: Any, *, heard: bool) -> tuple[Executor, Callable[[Any], Any]]:
     called(both.operation(["known now"]))
     both.heard.events.clear()
     return executor, called
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_without_a_limit_every_call_may_take_its_time(both: Any, *, heard: bool) -> None:
+    _, called = known(both, heard=heard)
+
+    assert called(both.operation([(3600.0, "done")])) == "done"
+    assert both.clock.monotonic_s() == 3600.0
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_r24_every_call_of_mode_thread_leaves_at_its_limit(both: Any, *, heard: bool) -> None:
+    _, called = known(both, heard=heard, retry=LIMITED, sync_timeout="thread")
+
+    assert called(both.operation([(60.0, "late"), "done"])) == "done"
+    assert both.clock.monotonic_s() == 1.05
 
 
 def test_without_a_capture_all_events_are_told(both: Any) -> None:
