@@ -196,7 +196,7 @@ class TriageView(View):
 
     def hint(self) -> str:
         """What one would do next."""
-        return "enter story · tab keys · w why · a amplification · p what-if · space replay"
+        return "enter story · tab keys · w why · a amp · p what-if · space replay"
 
     def enter(self, place: Place, *, keep: bool = False) -> None:
         """Show a place; in a terminal that has become wider with what it has room for now."""
