@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 
 from recourse import (
+    AttemptTimeout,
     BudgetRef,
     ByResult,
     CircuitPolicy,
@@ -273,3 +274,24 @@ def test_r26_whatever_can_be_awaited_is(async_side: Any, *, heard: bool) -> None
         return future
 
     assert called(op) == "done"
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_r20_every_attempt_of_a_known_key_has_its_limit(async_side: Any, *, heard: bool) -> None:
+    _, called = known(async_side, heard=heard, retry=LIMITED)
+
+    with pytest.raises(AttemptTimeout):
+        called(async_side.operation([(60.0, "late")]))
+
+    assert async_side.clock.monotonic_s() == 2.05
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_r70_the_note_on_an_error_says_how_long_its_call_took(both: Any, *, heard: bool) -> None:
+    _, called = known(both, heard=heard)
+    both.clock.advance(100.0)
+
+    with pytest.raises(OSError, match="gone") as caught:
+        called(both.operation([OSError("gone")]))
+
+    assert caught.value.__notes__ == ["recourse: svc.Op exhausted after 2 attempts in 0.050 s"]
