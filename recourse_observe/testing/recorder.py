@@ -28,6 +28,9 @@ class TimelineRecorder:
         self._ended: deque[tuple[Event, ...]] = deque(maxlen=most)
         self.ended_count = 0
 
+    def __repr__(self) -> str:
+        return f"TimelineRecorder(ended={len(self)})"
+
     def on_event(self, event: Event) -> None:
         """Take one event; those of a call that began before are not for this recorder."""
         if isinstance(event, events.CallStart):
@@ -57,6 +60,7 @@ class TimelineRecorder:
         Raises:
             AssertionError: There was none, or more than one; the message lists what there was.
         """
+        __tracebackhide__ = True  # pytest shows the test that asked
         found = self.of(key)
         if len(found) == 1:
             return found[0]

@@ -138,3 +138,15 @@ def test_a_release_that_raised_is_not_kept_alive_either() -> None:
     gc.collect()
     assert reference() is None
     assert len(recorder) == 1
+
+
+def test_a_failure_points_at_the_test_and_shows_how_many_calls_were_heard() -> None:
+    recorder = TimelineRecorder()
+    executor = executor_with(recorder)
+    executor.call("payments.Charge", lambda: None)
+
+    with pytest.raises(AssertionError) as caught:
+        recorder.only("payments.Refund")
+
+    assert repr(recorder) == "TimelineRecorder(ended=1)"
+    assert caught.traceback[-1].ishidden(caught)
