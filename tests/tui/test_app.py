@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.worker import WorkerFailed
 
 from recourse_observe.archive import write_archive
+from recourse_observe.archive.remote import RemoteStore
 from recourse_observe.duck import QueryError
 from recourse_tui.actions import VIEWS
 from recourse_tui.app import RecourseApp, run
@@ -174,7 +175,9 @@ async def test_control_c_stops_a_query_and_never_leaves(
         endless = "SELECT sum(a.range * b.range) FROM range(1000000) AS a, range(1000000) AS b"
         monkeypatch.setattr(view, "ask", lambda archive, _: iter([archive.sql(endless)]))
         view.reload()
-        while not app.session.archive.store._lanes.running():
+        store = app.session.archive.store
+        assert isinstance(store, RemoteStore)
+        while not store._worker.lanes.running():
             await pilot.pause(0.01)
         await pilot.press("ctrl+c")
 

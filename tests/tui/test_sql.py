@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import TextArea
 
+from recourse_observe.archive.remote import RemoteStore
 from recourse_tui.app import RecourseApp
 from recourse_tui.lines import Lines
 from recourse_tui.screens import sql
@@ -124,7 +125,9 @@ async def test_escape_and_patience_stop_a_query(
             while not view.is_asking:
                 await pilot.pause(0.01)
             if stop == "escape":
-                while not app.session.archive.store._lanes.running():
+                store = app.session.archive.store
+                assert isinstance(store, RemoteStore)
+                while not store._worker.lanes.running():
                     await pilot.pause(0.01)
                 await pilot.press("escape")
             assert "the question was stopped" in await settled(app, pilot)
