@@ -23,6 +23,7 @@ from recourse_observe.cli.options import (
     opened,
     scoped,
     the_archive,
+    warn,
 )
 from recourse_observe.cli.output import write_json, write_lines, write_rows, written
 from recourse_observe.scope import Scope, ScopeError, parse_instant
@@ -92,19 +93,23 @@ def compare(  # noqa: PLR0913  # one argument per option
         else:
             a = _side(first, chosen.scope(first), window_a, policy_a)
             told = _of_both((first, a), (second, b if key_b is None else b.of(key_b)))
+    found = told.found
+    for name, scope, known in (("A", found.a, found.measures_a), ("B", found.b, found.measures_b)):
+        if known is None:
+            warn(f"{name} has no call: {_scope_told(scope)}")
     if explained:
         from recourse_observe.queries.statements import literal
 
-        for scope in (told.found.a, told.found.b):
+        for scope in (found.a, found.b):
             explain(literal("dimensions", scope, limit=_DIMENSION_VALUES))
     if as_json:
         spreads = {"a": told.spread_a.to_json(), "b": told.spread_b.to_json()}
-        document = as_document(told.found, limit)
+        document = as_document(found, limit)
         write_json("recourse.compare/1", {**document, "distributions": spreads})
     elif form == "table":
         write_lines(_lines(told, limit))
     else:
-        write_rows(COLUMNS, [as_row(one) for one in told.found.contrasts[:limit]], form)
+        write_rows(COLUMNS, [as_row(one) for one in found.contrasts[:limit]], form)
     return Exit.OK
 
 

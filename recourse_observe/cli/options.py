@@ -67,7 +67,15 @@ class Chosen:
     baseline: str | None
 
     def scope(self, archive: "Archive") -> Scope:
-        """The scope, now that the archive's first moment is known."""
+        """The scope, now that the archive's first moment is known.
+
+        Raises:
+            ScopeError: A moment or the baseline cannot be read.
+        """
+        if self.baseline is not None:
+            from recourse_observe.queries.against import must_be_baseline
+
+            must_be_baseline(self.baseline)
         first = archive.coverage().first_unix_us if self.since or self.until else 0
         start = _moment(self.since, EVERYTHING.start_unix_us, first)
         end = _moment(self.until, EVERYTHING.end_unix_us, first)

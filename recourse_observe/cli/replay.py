@@ -83,6 +83,11 @@ def replay(  # noqa: PLR0913  # one argument per option
             return _bisect(played, wanted, as_json=as_json)
         if moment is not None:
             at_us = parse_instant(moment, day_unix_us=found.coverage().first_unix_us)
+            if not played.start_us <= at_us <= played.end_us:
+                ends = f"{clock(played.start_us)} to {clock(played.end_us)} UTC"
+                warn(
+                    f"--at {moment} lies outside of what was recorded, {ends}; the nearest is told"
+                )
             _state(played, at_us, known, points, as_json=as_json)
             return Exit.OK
         events = _events(played, _filtered(found, scope))

@@ -70,6 +70,8 @@ def triage(  # noqa: PLR0913  # one argument per option
         told = _told(found, document, number)
         for sentence in missing(found, scope):
             warn(sentence)
+        if not keys and document.incidents:
+            warn("no call starts in this scope; the incidents are those of the whole archive")
         if explained:
             explain(literal("keys", scope))
     if as_json:

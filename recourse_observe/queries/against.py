@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.scope import Scope
 
-__all__ = ["BASELINES", "MEANWHILE", "Sides", "against", "sides"]
+__all__ = ["BASELINES", "MEANWHILE", "Sides", "against", "must_be_baseline", "sides"]
 
 BASELINES: Final = ("before", "yesterday", "others", "successes")
 """By name, in the order in which one looks at them."""
@@ -68,10 +68,19 @@ def against(archive: "Archive", scope: "Scope") -> Comparison:
     return replace(found, contrasts=alone)
 
 
-def _window(archive: "Archive", scope: "Scope", text: str) -> "Scope":
-    start, dots, end = text.partition("..")
-    if not dots:
+def must_be_baseline(text: str) -> None:
+    """Refuse a text that is neither a baseline's name nor like two moments.
+
+    Raises:
+        ScopeError: It is none.
+    """
+    if text not in BASELINES and ".." not in text:
         raise ScopeError(text, "baseline", f"{', '.join(BASELINES)}, or two moments, T1..T2")
+
+
+def _window(archive: "Archive", scope: "Scope", text: str) -> "Scope":
+    must_be_baseline(text)
+    start, _, end = text.partition("..")
     first = archive.coverage().first_unix_us
     return scope.during(
         parse_instant(start, day_unix_us=first), parse_instant(end, day_unix_us=first)

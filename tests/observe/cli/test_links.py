@@ -14,6 +14,7 @@ from recourse_observe.queries.archive import Archive, open_archive
 from recourse_observe.scope import EVERYTHING, Scope, to_argv
 
 MOMENTS = st.integers(0, 253_402_300_799_999_999)
+BASELINES = st.sampled_from(("before", "others", "10:02..10:19", "+1m..+2m"))
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 
 
@@ -23,7 +24,9 @@ def archive(quiet: Path) -> Iterator[Archive]:
         yield opened
 
 
-@given(start=MOMENTS, end=MOMENTS, key=st.none() | TEXTS, where=TEXTS, baseline=st.none() | TEXTS)
+@given(
+    start=MOMENTS, end=MOMENTS, key=st.none() | TEXTS, where=TEXTS, baseline=st.none() | BASELINES
+)
 def test_a_link_is_read_back_as_its_scope(
     start: int, end: int, key: str | None, where: str, baseline: str | None, archive: Archive
 ) -> None:

@@ -34,6 +34,11 @@ def _no_archive_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         ("web /not/there", 5, "archive '/not/there' does not exist"),
         ("tui {outage}", 2, "screens need a terminal; `recourse story` and `recourse shot` do"),
         ("--nope", 2, "No such option '--nope'"),
+        (
+            "calls {outage} --baseline nonsense",
+            2,
+            "baseline 'nonsense' cannot be read; use before, yesterday, others, successes, or two",
+        ),
     ],
 )
 def test_a_mistake_is_answered_with_what_to_do(
@@ -53,6 +58,23 @@ def test_a_window_that_ends_before_it_begins_is_said(
 
     said = capsys.readouterr().err
     assert said == "recourse: --until 10:01 is not after --since 10:02: nothing lies between\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ("triage {outage} --since 2030-01-01", "no call starts in this scope; the incidents are"),
+        ("replay {outage} --at 2030-01-01", "--at 2030-01-01 lies outside of what was recorded, 1"),
+        ("compare {outage} -k none --b 10:01..10:02", "B has no call: 10:01:00 to 10:02:00 UTC  n"),
+    ],
+)
+def test_a_scope_without_calls_is_said(
+    argv: str, said: str, outage: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main([one.replace("{outage}", str(outage)) for one in argv.split()])
+
+    assert code == 0
+    assert f"recourse: {said}" in capsys.readouterr().err
 
 
 def test_a_note_without_words_is_refused(
