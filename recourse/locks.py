@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Final, Protocol
 
 __all__ = ["ForkGate", "Mutex", "Renewable", "renew_all", "renew_in_child"]
@@ -63,12 +62,7 @@ class ForkGate:
     def __enter__(self) -> None:
         self._lock.acquire()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lock.release()
 
     @contextmanager
