@@ -6,7 +6,7 @@ another writer, or of somebody who hides rows, has right ones and a footer that 
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,8 @@ from recourse_observe.archive.index import read_index
 from recourse_observe.archive.validate import FoundFile
 
 __all__ = ["Claims", "index_problem"]
+
+_NONSENSE: Final = (ArithmeticError, LookupError, TypeError, ValueError, OSError, pa.ArrowException)
 
 
 class Claims:
@@ -53,8 +55,8 @@ class Claims:
                 continue
             try:
                 self._compare(name, said, rows[name])
-            except (ArithmeticError, TypeError, ValueError, pa.ArrowException):
-                continue  # what makes no sense bounds nothing
+            except _NONSENSE:
+                continue  # it bounds nothing
 
     def _compare(self, name: str, said: Any, column: Any) -> None:
         if said.has_null_count:
@@ -70,9 +72,13 @@ class Claims:
 
 def _statistics(group: Any) -> Iterator[tuple[str, Any]]:
     for place in range(group.num_columns):
-        chunk = group.column(place)
-        if chunk.statistics is not None:
-            yield chunk.path_in_schema, chunk.statistics
+        try:
+            chunk = group.column(place)
+            name, said = chunk.path_in_schema, chunk.statistics
+        except _NONSENSE:
+            continue  # a name that is no text is no column's
+        if said is not None:
+            yield name, said
 
 
 def index_problem(root: Path, files: Mapping[Path, FoundFile]) -> str:

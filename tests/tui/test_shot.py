@@ -7,7 +7,7 @@ from typing import NoReturn, TypeAlias
 import pytest
 
 from recourse_tui import shot as shots
-from recourse_tui.screens import whatif
+from recourse_tui.screens import modelling
 from recourse_tui.shot import PictureError, shot
 
 PathOf: TypeAlias = Callable[[str], str]
@@ -50,7 +50,7 @@ def test_a_search_is_not_waited_for_and_the_picture_says_so(
             progress("searching")
             os.sched_yield()
 
-    monkeypatch.setattr(whatif, "ask", search)
+    monkeypatch.setattr(modelling, "ask", search)
     picture = tmp_path / "whatif.txt"
 
     assert shot(archive_path("incident"), "whatif", (80, 24), picture) == 0

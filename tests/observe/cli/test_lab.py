@@ -40,6 +40,7 @@ def test_the_kinds_are_listed_as_data(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_a_scenario_is_run_and_run_again_under_another_policy(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
