@@ -21,6 +21,7 @@ __all__ = ["Ended", "Journal", "JournalOptions", "TooMuchUnpublishedError"]
 
 _HOUR_US: Final = 3_600_000_000
 _NS: Final = 1_000_000_000
+_FOLDERS_AT_MOST: Final = 5
 _LARGEST_BYTES: Final = 64 << 20
 """A segment that is as long ends: whoever publishes it holds it in memory."""
 
@@ -184,22 +185,29 @@ class Journal:
         if self._segment is not None:
             self._segment.close()
 
-    def _locked(self, *, durable: bool) -> Lock:
-        """The lock of our folder: an empty one that nobody holds is tidied away as a dead writer's."""
+    def _locked(self, *, durable: bool, tries: int = _FOLDERS_AT_MOST) -> Lock:
+        """The lock of a folder of our own.
+
+        One without segments that nobody holds yet is tidied away as a dead writer's: then another.
+        """
+        self._disk.folder(self.folder, durable=durable)
         try:
             return Lock(self.folder)
-        except FileNotFoundError:
-            self._disk.folder(self.folder, durable=durable)
-            return Lock(self.folder)
+        except (BlockingIOError, FileNotFoundError):
+            if tries == 1:
+                raise
+        self.source = replace(self.source, instance=self._name(self._options.instance))
+        return self._locked(durable=durable, tries=tries - 1)
 
     def _begin(self) -> SegmentWriter:
         self._check_room()
         if not self.source.instance:
             self.source = replace(self.source, instance=self._name(self._options.instance))
         is_synced = self._options.sync_s is not None
-        self._disk.folder(self.folder, durable=is_synced)
         if self._lock is None:
             self._lock = self._locked(durable=is_synced)
+        else:
+            self._disk.folder(self.folder, durable=is_synced)
         write_marker(self._root, self._disk)
         head = SegmentHead(
             source=self.source,

@@ -16,6 +16,7 @@ from recourse_observe.archive import open_store, survey
 from recourse_observe.archive.columns import Rows, Words, row
 from recourse_observe.archive.disk import Disk
 from recourse_observe.archive.files import Source
+from recourse_observe.archive.instance import Lock
 from recourse_observe.archive.journal import JournalOptions
 from recourse_observe.archive.leftovers import recover
 from recourse_observe.archive.queue import EventQueue
@@ -298,29 +299,44 @@ def test_a_writer_says_how_much_of_it_a_crash_may_cost(
 
 
 class Tidied(Disk):
-    """A disk on which somebody who recovers takes a new writer's folder for a dead one's."""
+    """A disk on which somebody who recovers takes a new writer's folders for a dead one's."""
 
-    def __init__(self) -> None:
-        self.made = 0
+    def __init__(self, tidy: Callable[[Path], object], times: int) -> None:
+        self.tidy = tidy
+        self.left = times
 
     def make_folder(self, path: Path) -> None:
         super().make_folder(path)
-        if path.parent.name == "_live":
-            self.made += 1
-            if self.made == 1:
-                path.rmdir()
+        if path.parent.name == "_live" and self.left:
+            self.left -= 1
+            self.tidy(path)
 
 
-def test_a_writer_whose_folder_is_tidied_away_makes_it_again(
-    recorder: Callable[..., Recorder], teller: Any, ask: Ask, caplog: pytest.LogCaptureFixture
-) -> None:
-    disk = Tidied()
+@pytest.mark.parametrize("tidy", [Path.rmdir, Lock], ids=["has removed it", "holds its lock"])
+def test_a_writer_whose_folder_is_tidied_away_takes_another(
+    tidy: Callable[[Path], object], recorder: Callable[..., Recorder], teller: Any, ask: Ask,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    disk = Tidied(tidy, times=4)
 
     recorder(disk).tell(teller.success())
 
-    assert disk.made == 2
+    assert disk.left == 0
     assert ask("SELECT count(*) FROM calls") == [(1,)]
     assert caplog.records == []
+
+
+def test_a_writer_that_finds_no_folder_tries_again_later(
+    recorder: Callable[..., Recorder], teller: Any, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = recorder(Tidied(Path.rmdir, times=5))
+
+    writer.tell(teller.success())
+    writer.clock.advance(40)
+    writer.recording.step()
+
+    assert "it is tried again" in caplog.text
+    assert ask("SELECT count(*) FROM calls") == [(1,)]
 
 
 class Syncs(Disk):
