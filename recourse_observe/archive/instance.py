@@ -1,5 +1,6 @@
 """One incarnation of a writing process: its name, its folder, and the lock that says it lives."""
 
+import errno
 import fcntl
 import os
 import re
@@ -71,10 +72,15 @@ class Lock:
         self._descriptor = os.open(folder / _LOCK, _MINE, 0o644)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.stat(folder / _LOCK)  # noqa: PTH116  # a lock that lies nowhere tells nobody that we live
+            self._must_lie_in(folder)
         except OSError:
             os.close(self._descriptor)
             raise
+
+    def _must_lie_in(self, folder: Path) -> None:
+        """Refuse a lock that was taken away meanwhile: it tells nobody that we live."""
+        if not os.path.samestat(os.fstat(self._descriptor), (folder / _LOCK).stat()):
+            raise FileNotFoundError(errno.ENOENT, "the lock was taken away", str(folder / _LOCK))
 
     def copy(self) -> "Lock":
         """The same lock once more: it is let go when both are."""

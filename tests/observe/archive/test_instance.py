@@ -53,13 +53,16 @@ def test_a_lock_is_held_by_one_and_released_with_its_descriptor(tmp_path: Path) 
     Lock(tmp_path).release()
 
 
+@pytest.mark.parametrize("another", [False, True], ids=["none is there", "another is there"])
 def test_a_lock_that_was_taken_away_meanwhile_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, another: bool
 ) -> None:
     flock = fcntl.flock
 
     def tidied_first(descriptor: int, how: int) -> None:
         (tmp_path / "lock").unlink()
+        if another:
+            (tmp_path / "lock").touch()
         flock(descriptor, how)
 
     monkeypatch.setattr(fcntl, "flock", tidied_first)
