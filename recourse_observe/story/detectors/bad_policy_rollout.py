@@ -1,6 +1,6 @@
 """A policy changed, and each process turned bad when it took the change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,6 +33,7 @@ CONTENT = (
     "circuit_cooldown_us",
 )
 _EARLY_US = 120_000_000
+_LATE_US = 3_000_000  # before the end: what comes later than that may be the cure
 _LOOK_S = 12
 _STAGED_US = 4_000_000
 
@@ -78,48 +79,74 @@ def _changes(picture: Picture) -> Iterator[Change]:
 
 def suspect(picture: Picture) -> Suspect:
     """How well a bad policy fits."""
-    early = picture.onset_us - _EARLY_US
-    taken = [c for c in changes(picture) if early <= c.at_us < picture.end_us - 3_000_000]
-    nearest = min(taken, key=lambda c: abs(c.at_us - picture.onset_us), default=None)
-    if nearest is not None:  # going back to what was before is no second change
-        version = nearest.later.policy_version
-        taken = [c for c in taken if c.later.policy_version == version]
-    first: dict[str, Change] = {}
-    for change in taken:
-        first.setdefault(change.instance, change)
-    near = [c for c in first.values() if c.at_us < picture.end_us]
-    responses = [_response(picture, change) for change in near]
-    response = share(sum(responses), len(responses))
-    spread = max((c.at_us for c in near), default=0) - min((c.at_us for c in near), default=0)
-    onset = min((abs(c.at_us - picture.onset_us) for c in near), default=_EARLY_US)
-    matched = max((_match(picture, change) for change in near), default=0.0)
-    innocent = _trouble_without(picture, _taken_at(picture, first))
+    rollout = _rollout(picture)
     return weigh(
         Cause.BAD_POLICY_ROLLOUT,
-        Sign(
-            kind="dose_response",
-            degree=ramp(response, 0.02, 0.12) if near else 0.0,
-            weight=1.5,
-            values={"response": response, "processes": len(near)},
-        ),
-        Sign(
-            kind="staged",
-            degree=1.0 if spread > _STAGED_US else 0.75,
-            weight=0.5,
-            values={"spread_s": spread / 1e6},
-        ),
-        Sign(
-            kind="at_the_change" if near else "no_change",
-            degree=ramp(onset, 10_000_000, 3_000_000),
-            values={"onset_s": onset / 1e6},
-        ),
-        Sign(kind="field_fits", degree=matched, weight=1.5, values={"field_fits": matched}),
-        Sign(
-            kind="others_suffer",
-            degree=ramp(innocent, 0.3, 0.08),
-            weight=1.5,
-            values={"innocent_share": innocent},
-        ),
+        _dose_response(picture, rollout),
+        _staged(rollout),
+        _at_the_change(picture, rollout),
+        _field_fits(picture, rollout),
+        _others_suffer(picture, rollout),
+    )
+
+
+def _rollout(picture: Picture) -> tuple[Change, ...]:
+    """The first change that each process made before or during it, if to the same version."""
+    early, late = picture.onset_us - _EARLY_US, picture.end_us - _LATE_US
+    taken = [change for change in changes(picture) if early <= change.at_us < late]
+    nearest = min(taken, key=lambda change: abs(change.at_us - picture.onset_us), default=None)
+    first: dict[str, Change] = {}
+    for change in taken:
+        # Going back to what was before is no second change.
+        if nearest and change.later.policy_version == nearest.later.policy_version:
+            first.setdefault(change.instance, change)
+    return tuple(first.values())
+
+
+def _dose_response(picture: Picture, rollout: Sequence[Change]) -> Sign:
+    """Whether the processes became worse when they took the change."""
+    responses = [_response(picture, change) for change in rollout]
+    response = share(sum(responses), len(responses))
+    return Sign(
+        kind="dose_response",
+        degree=ramp(response, 0.02, 0.12) if rollout else 0.0,
+        weight=1.5,
+        values={"response": response, "processes": len(rollout)},
+    )
+
+
+def _staged(rollout: Sequence[Change]) -> Sign:
+    """Whether they took it one after the other: then nothing else can have hit each of them then."""
+    moments = [change.at_us for change in rollout]
+    spread_us = max(moments, default=0) - min(moments, default=0)
+    degree = 1.0 if spread_us > _STAGED_US else 0.75
+    return Sign(kind="staged", degree=degree, weight=0.5, values={"spread_s": spread_us / 1e6})
+
+
+def _at_the_change(picture: Picture, rollout: Sequence[Change]) -> Sign:
+    """Whether it began with a change."""
+    onset_us = min((abs(one.at_us - picture.onset_us) for one in rollout), default=_EARLY_US)
+    return Sign(
+        kind="at_the_change" if rollout else "no_change",
+        degree=ramp(onset_us, 10_000_000, 3_000_000),
+        values={"onset_s": onset_us / 1e6},
+    )
+
+
+def _field_fits(picture: Picture, rollout: Sequence[Change]) -> Sign:
+    """Whether what went wrong follows from what was changed."""
+    matched = max((_match(picture, change) for change in rollout), default=0.0)
+    return Sign(kind="field_fits", degree=matched, weight=1.5, values={"field_fits": matched})
+
+
+def _others_suffer(picture: Picture, rollout: Sequence[Change]) -> Sign:
+    """Whether processes without the change were as ever."""
+    innocent = _trouble_without(picture, _taken_at(picture, rollout))
+    return Sign(
+        kind="others_suffer",
+        degree=ramp(innocent, 0.3, 0.08),
+        weight=1.5,
+        values={"innocent_share": innocent},
     )
 
 
@@ -144,10 +171,10 @@ def _response(picture: Picture, change: Change) -> float:
     return share(bad, calls) - share(bad_before, calls_before)
 
 
-def _taken_at(picture: Picture, first: dict[str, Change]) -> dict[str, int]:
+def _taken_at(picture: Picture, rollout: Sequence[Change]) -> dict[str, int]:
     """When each process took the change; one that was started later began with it."""
-    versions = {change.later.policy_version for change in first.values()}
-    found = {instance: change.at_us for instance, change in first.items()}
+    versions = {change.later.policy_version for change in rollout}
+    found = {change.instance: change.at_us for change in rollout}
     for row in picture.policies:
         if row.event == "applied" and row.instance and row.policy_version in versions:
             found.setdefault(row.instance, row.applied_unix_us)

@@ -1,5 +1,6 @@
 """Callers gave up before an ordinary answer could come."""
 
+from recourse_observe.story.detectors.seen import seen
 from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
 from recourse_observe.story.findings import Cause
 from recourse_observe.story.phases import share
@@ -14,8 +15,8 @@ def suspect(picture: Picture) -> Suspect:
     """How well impatient callers fit."""
     during = picture.during
     cancelled = during.of_lost(*_ENDED)
-    usual = picture.before.latency.p50_us or 0
-    waited = share(during.latency.cancelled_p50_us or 0, usual)
+    rise = during.failed_share - picture.before.failed_share
+    waited = share(during.latency.cancelled_p50_us or 0, picture.before.latency.p50_us or 0)
     return weigh(
         Cause.CALLER_CANCELLATION,
         Sign(
@@ -30,9 +31,5 @@ def suspect(picture: Picture) -> Suspect:
             weight=1.5,
             values={"waited_ratio": waited},
         ),
-        Sign(
-            kind="attempts_failed",
-            degree=ramp(during.failed_share - picture.before.failed_share, 0.4, 0.15),
-            values={"failed_share": during.failed_share},
-        ),
+        seen(picture, "attempts_failed", ramp(rise, 0.4, 0.15)),
     )

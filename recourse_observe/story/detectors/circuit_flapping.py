@@ -1,5 +1,6 @@
 """The breaker opened and closed again and again while the dependency mostly worked."""
 
+from recourse_observe.story.detectors.seen import seen
 from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
 from recourse_observe.story.findings import Cause
 from recourse_observe.story.phases import share
@@ -26,11 +27,6 @@ def suspect(picture: Picture) -> Suspect:
             weight=1.5,
             values={"opened": opened, "closed": closed},
         ),
-        Sign(
-            kind="attempts_failed",
-            degree=ramp(during.failed_share, 0.75, 0.5),
-            weight=1.5,
-            values={"failed_share": during.failed_share},
-        ),
+        seen(picture, "attempts_failed", ramp(during.failed_share, 0.75, 0.5), weight=1.5),
         Sign(kind="rejected", degree=ramp(rejected, 0.2, 0.5), values={"rejected_share": rejected}),
     )

@@ -1,5 +1,6 @@
 """Answers that no retry can change were retried to the end, or failures that it could were not."""
 
+from recourse_observe.story.detectors.seen import seen
 from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
 from recourse_observe.story.findings import Cause
 from recourse_observe.story.phases import share
@@ -13,9 +14,11 @@ def suspect(picture: Picture) -> Suspect:
     during = picture.during
     mistakes = during.of_failed("is_callers_mistake")
     mismatch = share(during.reasons["classifier_type_mismatch"], during.failed)
+    told = mismatch > 0.3  # noqa: PLR2004  # it says so itself
     retried = share(
         during.attempts(kind="retry", failed=True), during.attempts(kind="first", failed=True)
     )
+    hopeless = 1.0 if told else ramp(during.retry_success, 0.3, 0.05)
     return weigh(
         Cause.CLASSIFIER_MISCLASSIFICATION,
         Sign(
@@ -26,12 +29,8 @@ def suspect(picture: Picture) -> Suspect:
         ),
         Sign(
             kind="retried",
-            degree=1.0 if mismatch > 0.3 else ramp(retried, 0.2, 0.8),  # noqa: PLR2004  # it says so itself
+            degree=1.0 if told else ramp(retried, 0.2, 0.8),
             values={"retried_share": retried},
         ),
-        Sign(
-            kind="retries_succeeded",
-            degree=1.0 if mismatch > 0.3 else ramp(during.retry_success, 0.3, 0.05),  # noqa: PLR2004  # it says so itself
-            values={"retry_success": during.retry_success},
-        ),
+        seen(picture, "retries_succeeded", hopeless),
     )

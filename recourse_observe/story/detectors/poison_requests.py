@@ -1,5 +1,6 @@
 """Some requests failed however often they were tried; the others never did."""
 
+from recourse_observe.story.detectors.seen import seen
 from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
 from recourse_observe.story.findings import Cause
 from recourse_observe.story.phases import share
@@ -14,8 +15,10 @@ def suspect(picture: Picture) -> Suspect:
     doomed = share(during.lost, during.lost + during.rescued)
     first = during.first_failed_share
     tested = during.retry_runs >= 5  # noqa: PLR2004  # fewer retries tell nothing
+    hopeless = ramp(during.retry_success, 0.25, 0.05) if tested else 0.3
     spread = picture.worst_instance[1] - picture.worst_instance[2]
-    conflicts = during.of_failed("is_conflict")
+    conflicts, mistakes = during.of_failed("is_conflict"), during.of_failed("is_callers_mistake")
+    denied = during.of_lost("budget_denied", "circuit_open")
     return weigh(
         Cause.POISON_REQUESTS,
         Sign(
@@ -24,36 +27,15 @@ def suspect(picture: Picture) -> Suspect:
             weight=1.5,
             values={"first_failed_share": first},
         ),
-        Sign(
-            kind="retries_succeeded",
-            degree=ramp(during.retry_success, 0.25, 0.05) if tested else 0.3,
-            weight=1.5,
-            values={"retry_success": during.retry_success},
-        ),
+        seen(picture, "retries_succeeded", hopeless, weight=1.5),
         Sign(
             kind="conflicts",
             degree=ramp(conflicts, 0.3, 0.1),
             values={"conflict_share": conflicts},
         ),
         Sign(kind="doomed", degree=ramp(doomed, 0.6, 0.9), values={"doomed_share": doomed}),
-        Sign(
-            kind="callers_mistakes",
-            degree=ramp(during.of_failed("is_callers_mistake"), 0.6, 0.3),
-            values={"mistake_share": during.of_failed("is_callers_mistake")},
-        ),
-        Sign(
-            kind="one_process",
-            degree=ramp(spread, 0.6, 0.3) if len(picture.instances) > 1 else 1.0,
-            values={"worst_share": picture.worst_instance[1]},
-        ),
-        Sign(
-            kind="limited",
-            degree=ramp(during.of_failed("is_limited"), 0.5, 0.2),
-            values={"limited_share": during.of_failed("is_limited")},
-        ),
-        Sign(
-            kind="denied",
-            degree=ramp(during.of_lost("budget_denied", "circuit_open"), 0.7, 0.4),
-            values={"denied_share": during.of_lost("budget_denied", "circuit_open")},
-        ),
+        seen(picture, "callers_mistakes", ramp(mistakes, 0.6, 0.3)),
+        seen(picture, "one_process", ramp(spread, 0.6, 0.3) if len(picture.instances) > 1 else 1.0),
+        seen(picture, "limited", ramp(during.of_failed("is_limited"), 0.5, 0.2)),
+        Sign(kind="denied", degree=ramp(denied, 0.7, 0.4), values={"denied_share": denied}),
     )

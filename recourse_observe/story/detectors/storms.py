@@ -9,8 +9,9 @@ from recourse_observe.story.detectors.signs import ramp
 from recourse_observe.story.phases import share
 from recourse_observe.story.picture import Picture
 
-__all__ = ["calmed_by", "hedges_calmed_by", "storminess"]
+__all__ = ["calmed_by", "evenness", "hedges_calmed_by", "storminess"]
 
+_EVEN: Final = 12.0  # a Fano factor that jitter reaches as well
 _NEAR_END_US: Final = 45_000_000
 _LEAST_CALM: Final = 0.35
 
@@ -29,6 +30,12 @@ def storminess(picture: Picture) -> float:
         * ramp(picture.laboured_share, 0.4, 0.8)
         * ramp(picture.minutes, 0.4, 1.0)
     )
+
+
+def evenness(picture: Picture, *, uneven: float) -> float:
+    """1 where retries came evenly, 0 where their Fano factor was ``uneven`` for want of jitter."""
+    jitter = picture.policy.jitter if picture.policy is not None else "unknown"
+    return ramp(picture.waves(during=True), uneven, _EVEN) if jitter == "none" else 1.0
 
 
 def calmed_by(picture: Picture) -> float:

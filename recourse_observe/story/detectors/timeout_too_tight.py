@@ -1,5 +1,6 @@
 """Attempts were cut off at a limit that ordinary answers need."""
 
+from recourse_observe.story.detectors.seen import seen
 from recourse_observe.story.detectors.signs import Sign, Suspect, ramp, weigh
 from recourse_observe.story.findings import Cause
 from recourse_observe.story.phases import share
@@ -14,6 +15,9 @@ def suspect(picture: Picture) -> Suspect:
     cut = during.of_failed("at_limit")
     usual = picture.before.latency.p50_us or during.latency.p50_us or 0
     margin = share(picture.timeout_us or 0, usual)
+    answered = during.attempts(failed=False) > 0
+    as_ever = ramp(picture.latency_ratio, 4.0, 2.5) if answered else 0.5
+    rescuing = ramp(during.retry_success, 0.0, 0.15) * 0.8 + 0.2
     return weigh(
         Cause.TIMEOUT_TOO_TIGHT,
         Sign(kind="cut_off", degree=ramp(cut, 0.4, 0.8), weight=1.5, values={"cut_share": cut}),
@@ -23,26 +27,7 @@ def suspect(picture: Picture) -> Suspect:
             weight=1.5,
             values={"timeout_margin": margin},
         ),
-        Sign(
-            kind="slower",
-            degree=ramp(picture.latency_ratio, 4.0, 2.5) if during.attempts(failed=False) else 0.5,
-            values={
-                "latency_ratio": min(picture.latency_ratio, 1e6),
-                "timeout_share": during.of_failed("is_timeout"),
-            },
-        ),
-        Sign(
-            kind="retries_succeeded",
-            degree=ramp(during.retry_success, 0.0, 0.15) * 0.8 + 0.2,
-            values={"retry_success": during.retry_success},
-        ),
-        Sign(
-            kind="calls_rate",
-            degree=ramp(picture.calls_ratio, 2.0, 1.5),
-            weight=0.7,
-            values={
-                "calls_per_s_before": picture.before.calls_per_s,
-                "calls_per_s": during.calls_per_s,
-            },
-        ),
+        seen(picture, "slower", as_ever),
+        seen(picture, "retries_succeeded", rescuing),
+        seen(picture, "calls_rate", ramp(picture.calls_ratio, 2.0, 1.5), weight=0.7),
     )
