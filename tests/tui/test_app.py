@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.worker import WorkerFailed
 
 from recourse_observe.archive import write_archive
+from recourse_observe.archive.errors import ArchiveMissingError
 from recourse_observe.archive.remote import RemoteStore
 from recourse_observe.duck import QueryError
 from recourse_tui.actions import VIEWS
@@ -215,6 +216,28 @@ async def test_reload_opens_the_archive_again(
 
         assert await settled(app, pilot) == before
         assert len(reads) == 2
+
+
+async def test_an_archive_that_is_gone_when_it_is_read_again_is_told_and_waited_for(
+    opened: Callable[[str], Opened], settled: Settled
+) -> None:
+    answers = [opened("one-row"), None, opened("one-row")]
+
+    def reader() -> Opened:
+        if (answer := answers.pop(0)) is None:
+            raise ArchiveMissingError("one-row", "does not exist; give a directory")
+        return answer
+
+    app = RecourseApp("one-row", reader=reader)
+    async with app.run_test(size=SMALL) as pilot:
+        before = await settled(app, pilot)
+        await pilot.press("r")
+        text = await settled(app, pilot)
+        assert "archive 'one-row' does not exist" in text
+        assert "NEXT  r reads it again · q leaves" in text
+        await pilot.press("r")
+
+        assert await settled(app, pilot) == before
 
 
 async def test_the_palette_holds_the_registry(app_on: AppOn, settled: Settled) -> None:

@@ -222,6 +222,19 @@ def test_it_is_put_aside_and_taken_up_again(terminal: Opens, archive_path: PathO
     assert is_restored(window)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_it_from_outside_finds_the_terminal_as_it_was(
+    terminal: Opens, archive_path: PathOf, number: signal.Signals
+) -> None:
+    window = terminal(archive_path("one-row"))
+    window.wait_for("payments.Charge")
+    os.kill(window.program.pid, number)
+
+    assert window.end() == 128 + number
+    assert is_restored(window)
+    assert "Traceback" not in window.text()
+
+
 @pytest.mark.timeout(120)
 def test_thirteen_attacks_in_every_field_reach_no_terminal(terminal: Opens, tmp_path: Path) -> None:
     write_archive(tmp_path / "a", attacked(), service=ATTACKS[0], region=ATTACKS[1])

@@ -16,6 +16,7 @@ from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 
 from recourse_tui.actions import VIEWS, of_screen
+from recourse_tui.leaving import leave_on_signals
 from recourse_tui.lines import Barrier
 from recourse_tui.opening import DAMAGED, Opening
 from recourse_tui.screens.opened import Opened, read
@@ -99,6 +100,8 @@ class RecourseApp(Opening, inherit_bindings=False):
         if self._first != "triage":
             self.session.jump(Place(view=self._first))
         self.app_resume_signal.subscribe(self, self._paint_again)
+        if not self.is_headless:
+            leave_on_signals(self)
         self.call_after_refresh(self._open_archive)
 
     def _paint_again(self, _: object) -> None:

@@ -52,7 +52,7 @@ class Opening(App[None], inherit_bindings=False):
             self.opened = opened
 
     class OpeningFailed(Message):
-        """The archive cannot be opened; the text says why."""
+        """The archive cannot be opened; the text says why. One that was never there is not waited for."""
 
         def __init__(self, text: str, *, is_missing: bool) -> None:
             super().__init__()
@@ -114,7 +114,7 @@ class Opening(App[None], inherit_bindings=False):
     @on(OpeningFailed)
     async def _not_opened(self, message: OpeningFailed) -> None:
         self.session.problem = message.text
-        if message.is_missing:
+        if message.is_missing and not self.session.edition:
             self.exit(return_code=DAMAGED)
         else:
             await self.arrive()
