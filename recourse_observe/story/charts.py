@@ -1,8 +1,8 @@
 """The curves of an incident: load, failures, latency, amplification, breakers and budgets over time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from recourse_observe.queries.archive import Archive
 from recourse_observe.queries.rows import BucketRow, TransitionRow
@@ -11,6 +11,8 @@ from recourse_observe.story.findings import Incident
 from recourse_observe.text import count, duration, percent, times
 
 __all__ = ["Curve", "Curves", "Lane", "curves"]
+
+_Values: TypeAlias = tuple[float | None, ...]
 
 _STEPS: Final = 90
 _LEAST_US: Final = 1_000_000
@@ -23,7 +25,7 @@ class Curve:
     """One value per step; ``None`` where nothing was asked."""
 
     name: str
-    values: tuple[float | None, ...]
+    values: _Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,54 +81,50 @@ def curves(archive: Archive, incident: Incident) -> Curves:
     )
 
 
-def _of_calls(rows: Sequence[BucketRow], size: int, seconds: float) -> tuple[Lane, ...]:
-    steps = [[row for row in rows if row.bucket == i] for i in range(size)]
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """The buckets of all keys, those of one step together."""
 
-    def summed(value: Callable[[BucketRow], int]) -> list[int]:
-        return [sum(value(row) for row in same) for same in steps]
+    steps: Sequence[Sequence[BucketRow]]
 
-    def longest(value: Callable[[BucketRow], int | None]) -> tuple[float | None, ...]:
-        known = ([v for row in same if (v := value(row)) is not None] for same in steps)
+    def summed(self, value: Callable[[BucketRow], int]) -> list[int]:
+        """One number for each step: that of all keys together."""
+        return [sum(value(row) for row in same) for same in self.steps]
+
+    def longest(self, value: Callable[[BucketRow], int | None]) -> _Values:
+        """One number for each step: that of the slowest key."""
+        known = ([v for row in same if (v := value(row)) is not None] for same in self.steps)
         return tuple(max(values, default=None) for values in known)
 
-    calls, lost = summed(lambda row: row.calls), summed(lambda row: row.lost)
-    attempts = summed(lambda row: row.attempts)
-    load = tuple(n / seconds for n in calls), tuple(n / seconds for n in attempts)
-    return (
-        Lane(
-            title="load per second",
-            curves=(
-                Curve(name="attempts", values=load[1]),
-                Curve(name="calls", values=load[0]),
-            ),
-            is_bars=False,
-            words=lambda value: f"{value:,.1f}",
-        ),
-        Lane(
-            title="calls lost",
-            curves=(Curve(name="of the calls", values=_ratios(lost, calls)),),
-            is_bars=True,
-            words=percent,
-        ),
-        Lane(
-            title="duration of calls",
-            curves=(
-                Curve(name="99th percentile", values=longest(lambda row: row.p99_us)),
-                Curve(name="median", values=longest(lambda row: row.p50_us)),
-            ),
-            is_bars=False,
-            words=duration,
-        ),
-        Lane(
-            title="attempts per call",
-            curves=(Curve(name="amplification", values=_ratios(attempts, calls)),),
-            is_bars=False,
-            words=times,
-        ),
-    )
+
+def _of_calls(rows: Sequence[BucketRow], size: int, seconds: float) -> Iterator[Lane]:
+    steps = _Steps([[row for row in rows if row.bucket == i] for i in range(size)])
+    calls, lost = steps.summed(lambda row: row.calls), steps.summed(lambda row: row.lost)
+    attempts = steps.summed(lambda row: row.attempts)
+    load = {
+        "attempts": tuple(n / seconds for n in attempts),
+        "calls": tuple(n / seconds for n in calls),
+    }
+    durations = {
+        "99th percentile": steps.longest(lambda row: row.p99_us),
+        "median": steps.longest(lambda row: row.p50_us),
+    }
+    yield _lines("load per second", load, lambda value: f"{value:,.1f}")
+    yield _bars("calls lost", "of the calls", _ratios(lost, calls), percent)
+    yield _lines("duration of calls", durations, duration)
+    yield _lines("attempts per call", {"amplification": _ratios(attempts, calls)}, times)
 
 
-def _ratios(parts: Sequence[int], wholes: Sequence[int]) -> tuple[float | None, ...]:
+def _lines(title: str, values: Mapping[str, _Values], words: Callable[[float], str]) -> Lane:
+    made = tuple(Curve(name=name, values=one) for name, one in values.items())
+    return Lane(title=title, curves=made, is_bars=False, words=words)
+
+
+def _bars(title: str, name: str, values: _Values, words: Callable[[float], str]) -> Lane:
+    return Lane(title=title, curves=(Curve(name=name, values=values),), is_bars=True, words=words)
+
+
+def _ratios(parts: Sequence[int], wholes: Sequence[int]) -> _Values:
     return tuple(part / whole if whole else None for part, whole in zip(parts, wholes, strict=True))
 
 
@@ -135,8 +133,7 @@ def _breakers(archive: Archive, keys: Sequence[str], scope: Scope, size: int, st
     past = archive.transitions(scope.during(0, scope.end_unix_us))
     changes = [one for one in past if one.key in keys]
     values = tuple(float(_away(changes, scope.start_unix_us + (i + 1) * step)) for i in range(size))
-    curve = Curve(name="not closed", values=values)
-    return Lane(title="breakers open or half open", curves=(curve,), is_bars=True, words=count)
+    return _bars("breakers open or half open", "not closed", values, count)
 
 
 def _away(changes: Sequence[TransitionRow], until_us: int) -> int:
@@ -150,5 +147,4 @@ def _budgets(archive: Archive, keys: Sequence[str], scope: Scope, size: int, ste
     """How many attempts budgets denied in each step."""
     rows = [row for row in archive.levels(scope, bucket_us=step) if row.key in keys]
     values = tuple(float(sum(r.denied for r in rows if r.bucket == i)) for i in range(size))
-    curve = Curve(name="denied", values=values)
-    return Lane(title="denied by budgets", curves=(curve,), is_bars=True, words=count)
+    return _bars("denied by budgets", "denied", values, count)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from recourse_observe.story.phases import CallsRow
+from recourse_observe.story.phase_rows import CallsRow
 from recourse_observe.story.picture import Picture
 
 __all__ = ["counted"]

@@ -63,37 +63,47 @@ class Signal:
 
 def signal_of(one: Group, calls: Sequence[Edge]) -> Signal:
     """What tells the bad calls of an incident, from the calls around its beginning."""
+    before = _before(one, calls)
+    plain = _plain(one, before)
+    during = [call for call in calls if call.member_us >= one.start_us]
+    if not during or _known(before) < _ENOUGH:
+        return plain
+    fresh, rare, share = _fresh(before, during)
+    bad = sum(_is_bad(call, plain.channels) for call in during)
+    marked = sum(call.mark in fresh for call in during)
+    if not fresh or marked < _MOST * bad:
+        return plain
+    usual = max(_LEAST, rare)
+    return Signal(
+        channels=plain.channels,
+        fresh=fresh,
+        usual=usual,
+        raised=max(4 * usual, min(0.6, 0.35 * share)),
+        reach_us=_STAGED_US,
+    )
+
+
+def _plain(one: Group, before: Sequence[Edge]) -> Signal:
+    """What tells them by how they went, whatever their marks."""
     channels = frozenset(part for spell in one.culprits for part in spell.channel.split("+"))
     louder = max(one.culprits, key=lambda spell: spell.bad)
-    before = _before(one, calls)
-    during = [call for call in calls if call.member_us >= one.start_us]
-    known = sum(call.weight for call in before)
     usual = max(spell.usual for spell in one.culprits)
+    known = _known(before)
     if known >= _ENOUGH:
         usual = max(usual, sum(_is_bad(call, channels) for call in before) / known)
     usual = min(0.9, usual)
-    plain = Signal(
+    return Signal(
         channels=channels,
         fresh=frozenset(),
         usual=usual,
         raised=max(raised(usual), min(0.6, 0.35 * louder.share)),
         reach_us=_AROUND_US,
     )
-    if not during or known < _ENOUGH:
-        return plain
-    fresh, rare, share = _fresh(before, during)
-    bad = sum(_is_bad(call, channels) for call in during)
-    marked = sum(call.mark in fresh for call in during)
-    if not fresh or marked < _MOST * bad:
-        return plain
-    low = max(_LEAST, rare)
-    return Signal(
-        channels=channels,
-        fresh=fresh,
-        usual=low,
-        raised=max(4 * low, min(0.6, 0.35 * share)),
-        reach_us=_STAGED_US,
-    )
+
+
+def _known(calls: Sequence[Edge]) -> int:
+    """How many calls these stand for."""
+    return sum(call.weight for call in calls)
 
 
 def _before(one: Group, calls: Sequence[Edge]) -> list[Edge]:
@@ -108,7 +118,7 @@ def _fresh(before: Sequence[Edge], during: Sequence[Edge]) -> tuple[frozenset[st
     counts_before, counts = (
         Counter(call.mark for call in calls if call.mark) for calls in (before, during)
     )
-    calls_before, calls = (sum(call.weight for call in some) for some in (before, during))
+    calls_before, calls = (_known(some) for some in (before, during))
     fresh = {
         mark: count / calls
         for mark, count in counts.items()

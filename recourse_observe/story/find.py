@@ -10,10 +10,11 @@ from recourse_observe.queries.rows import Coverage
 from recourse_observe.scope import Scope
 from recourse_observe.story.asked import Span, ask_of_keys
 from recourse_observe.story.baseline import Usual, slow_limit_us, usual_latency
+from recourse_observe.story.bins import Bin, gathered
 from recourse_observe.story.cusum import edge_after_low, edge_at_peak
 from recourse_observe.story.edges import Edge, Signal, signal_of
 from recourse_observe.story.incidents import Complaint, Group, blamed, group, namespace
-from recourse_observe.story.spells import Bin, KeySpell, gathered, key_spells
+from recourse_observe.story.spells import KeySpell, key_spells
 from recourse_observe.story.whole import looked, worst_key
 
 __all__ = ["Found", "find"]

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
+from recourse_observe.story.actions import Action
+
 __all__ = [
     "SCHEMA",
-    "Action",
     "Cause",
     "Checked",
     "Evidence",
@@ -59,51 +60,6 @@ class RetryEffect(StrEnum):
     HELPED = "helped"
     NEUTRAL = "neutral"
     HARMED = "harmed"
-
-
-class Action(StrEnum):
-    """What a client can change."""
-
-    ENABLE_CIRCUIT = "enable_circuit"
-    ENABLE_BUDGET = "enable_budget"
-    REDUCE_ATTEMPTS = "reduce_attempts"
-    NONE_CLIENT_SIDE = "none_client_side"
-    EJECT_INSTANCE = "eject_instance"
-    ENABLE_HEDGING = "enable_hedging"
-    RAISE_ATTEMPTS = "raise_attempts"
-    REDUCE_LOAD = "reduce_load"
-    RAISE_QUOTA = "raise_quota"
-    CLIENT_RATE_LIMIT = "client_rate_limit"
-    HONOR_RETRY_AFTER = "honor_retry_after"
-    SHED_LOAD = "shed_load"
-    ADD_CAPACITY = "add_capacity"
-    ENABLE_JITTER = "enable_jitter"
-    RAISE_CIRCUIT_THRESHOLD = "raise_circuit_threshold"
-    DISABLE_CIRCUIT = "disable_circuit"
-    LONGER_COOLDOWN = "longer_cooldown"
-    FIX_HALF_OPEN = "fix_half_open"
-    RESET_CIRCUIT = "reset_circuit"
-    SHORTER_COOLDOWN = "shorter_cooldown"
-    RAISE_BUDGET = "raise_budget"
-    SPLIT_BUDGET = "split_budget"
-    RESTORE_BUDGET = "restore_budget"
-    ROLLBACK_POLICY = "rollback_policy"
-    USE_LKG = "use_lkg"
-    RESTORE_CONTROL_PLANE = "restore_control_plane"
-    FALLBACK_POLICY = "fallback_policy"
-    FIX_CLASSIFIER = "fix_classifier"
-    RAISE_TIMEOUT = "raise_timeout"
-    RAISE_HEDGE_DELAY = "raise_hedge_delay"
-    DISABLE_HEDGING = "disable_hedging"
-    HEDGE_BUDGET = "hedge_budget"
-    IDEMPOTENCY_KEY = "idempotency_key"
-    DISABLE_RETRY = "disable_retry"
-    QUARANTINE_REQUESTS = "quarantine_requests"
-    STOP_RETRYING = "stop_retrying"
-    PROPAGATE_DEADLINE = "propagate_deadline"
-    RAISE_UPSTREAM_DEADLINE = "raise_upstream_deadline"
-    DRAIN_PROCESS = "drain_process"
-    FIX_KEY = "fix_key"
 
 
 class Role(StrEnum):

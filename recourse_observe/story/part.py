@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from recourse_observe.story.actions import Action
 from recourse_observe.story.detectors.signs import ramp
-from recourse_observe.story.findings import Action, Cause, RetryEffect
+from recourse_observe.story.findings import Cause, RetryEffect
 from recourse_observe.story.phases import share
 from recourse_observe.story.picture import Picture
 

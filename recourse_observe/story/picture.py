@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from recourse_observe.queries.rows import PolicyRow, TransitionRow
-from recourse_observe.story.phases import (
+from recourse_observe.story.phase_rows import (
     AttemptsRow,
     Beat,
     BudgetCount,
     CallsRow,
-    Phase,
     ProcessSecond,
-    share,
 )
+from recourse_observe.story.phases import Phase, share
 
 __all__ = ["Picture"]
 

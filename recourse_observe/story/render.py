@@ -1,11 +1,11 @@
 """A story as text for a terminal and as Markdown; the wording is narrate's."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from recourse_observe.story import narrate
-from recourse_observe.story.findings import Fact, Incident, StoryDocument
+from recourse_observe.story.findings import Evidence, Fact, Incident, StoryDocument
 from recourse_observe.text import clock, moment, plural, printable
 
 __all__ = ["as_json", "as_markdown", "as_text", "at", "pointer", "title"]
@@ -89,35 +89,37 @@ def _incident_markdown(one: Incident) -> Iterator[str]:
     for ranked in one.causes:
         yield f"| `{ranked.cause}` | {ranked.confidence:.2f} |"
     yield ""
-    yield f"Our part: **{one.retry_effect}**. What to change:"
-    yield ""
-    for action in one.actions:
-        yield f"- `{action}`: {narrate.action(action)}"
-    yield ""
-    yield "Ruled out:"
-    yield ""
-    for checked in one.checked:
-        yield f"- `{checked.cause}`: {_escaped(checked.ruled_out_by)}"
-    yield ""
-    yield "What this archive cannot tell:"
-    yield ""
-    for line in one.cannot_know:
-        yield f"- {line}"
-    yield ""
-    yield "Evidence:"
-    yield ""
-    for row in one.evidence:
-        yield f"- {row.table} {_escaped(pointer(row.to_json()))}: {_escaped(row.why)}"
-    yield ""
+    changes = (f"`{action}`: {narrate.action(action)}" for action in one.actions)
+    yield from _section(f"Our part: **{one.retry_effect}**. What to change:", changes)
+    ruled_out = (f"`{other.cause}`: {_escaped(other.ruled_out_by)}" for other in one.checked)
+    yield from _section("Ruled out:", ruled_out)
+    yield from _section("What this archive cannot tell:", one.cannot_know)
+    yield from _section("Evidence:", map(_evidence_markdown, one.evidence))
     for number, fact in enumerate(one.facts, 1):
-        yield f"<details><summary>Query of fact {number}</summary>"
-        yield ""
-        yield "```sql"
-        yield printable(" ".join(fact.sql.split()))
-        yield "```"
-        yield ""
-        yield "</details>"
-        yield ""
+        yield from _query_markdown(number, fact)
+
+
+def _section(heading: str, items: Iterable[str]) -> Iterator[str]:
+    yield heading
+    yield ""
+    yield from (f"- {item}" for item in items)
+    yield ""
+
+
+def _evidence_markdown(row: Evidence) -> str:
+    return f"{row.table} {_escaped(pointer(row.to_json()))}: {_escaped(row.why)}"
+
+
+def _query_markdown(number: int, fact: Fact) -> Iterator[str]:
+    """What a reader unfolds who wants to ask again."""
+    yield f"<details><summary>Query of fact {number}</summary>"
+    yield ""
+    yield "```sql"
+    yield printable(" ".join(fact.sql.split()))
+    yield "```"
+    yield ""
+    yield "</details>"
+    yield ""
 
 
 def at(fact: Fact) -> str:

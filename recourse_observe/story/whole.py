@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from recourse_observe.story.spells import Bin
+from recourse_observe.story.bins import Bin
 
 __all__ = ["looked", "worst_key"]
 

@@ -13,7 +13,8 @@ import pytest
 from recourse_observe import open_archive
 from recourse_observe.queries.archive import Archive
 from recourse_observe.scope import Scope
-from recourse_observe.story.findings import Action, Cause, Incident, RetryEffect, StoryDocument
+from recourse_observe.story.actions import Action
+from recourse_observe.story.findings import Cause, Incident, RetryEffect, StoryDocument
 from recourse_observe.story.render import as_markdown
 from recourse_observe.story.tell import tell
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from recourse_observe.story.findings import Action
+from recourse_observe.story.actions import Action
 
 __all__ = ["action"]
 

@@ -20,7 +20,8 @@ from recourse_observe.lab.scenarios.make import (
     split_of,
 )
 from recourse_observe.lab.scenarios.measure import NotShownError, measured
-from recourse_observe.story.findings import Action, Cause
+from recourse_observe.story.actions import Action
+from recourse_observe.story.findings import Cause
 
 World = Callable[..., Scenario]
 KEY = "stock.Reserve"

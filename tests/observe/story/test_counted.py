@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from recourse_observe.story.counted import counted
-from recourse_observe.story.phases import AttemptsRow, CallsRow, Latency, Phase
+from recourse_observe.story.phase_rows import AttemptsRow, CallsRow, Latency
+from recourse_observe.story.phases import Phase
 from recourse_observe.story.picture import Picture
 
 S = 1_000_000

@@ -9,7 +9,8 @@ import pytest
 
 from recourse_observe.queries.archive import Archive
 from recourse_observe.story import narrate
-from recourse_observe.story.findings import Action, Cause, RetryEffect, StoryDocument
+from recourse_observe.story.actions import Action
+from recourse_observe.story.findings import Cause, RetryEffect, StoryDocument
 from recourse_observe.story.render import as_json, as_markdown, as_text
 from recourse_observe.story.tell import tell
 

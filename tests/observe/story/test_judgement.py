@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from recourse_observe.queries.rows import PolicyRow, TransitionRow
+from recourse_observe.story.actions import Action
 from recourse_observe.story.detectors import (
     bad_policy_rollout,
     circuit_stuck_open,
@@ -16,16 +17,10 @@ from recourse_observe.story.detectors import (
     retry_storm,
 )
 from recourse_observe.story.detectors.signs import Sign
-from recourse_observe.story.findings import Action, Cause, RetryEffect
+from recourse_observe.story.findings import Cause, RetryEffect
 from recourse_observe.story.part import actions, retry_effect
-from recourse_observe.story.phases import (
-    AttemptsRow,
-    Beat,
-    CallsRow,
-    Latency,
-    Phase,
-    ProcessSecond,
-)
+from recourse_observe.story.phase_rows import AttemptsRow, Beat, CallsRow, Latency, ProcessSecond
+from recourse_observe.story.phases import Phase
 from recourse_observe.story.picture import Picture
 
 S = 1_000_000

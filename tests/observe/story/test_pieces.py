@@ -9,22 +9,17 @@ import pytest
 from hypothesis import given, strategies as st
 
 from recourse_observe.story import narrate, whole
+from recourse_observe.story.actions import Action
 from recourse_observe.story.baseline import slow_limit_us, usual_latency, usual_share
+from recourse_observe.story.bins import Bin
 from recourse_observe.story.calibration import calibrated
 from recourse_observe.story.cusum import edge_after_low, edge_at_peak, raised, spells
 from recourse_observe.story.detectors.signs import Sign, ramp, weigh
-from recourse_observe.story.findings import (
-    Action,
-    Cause,
-    Evidence,
-    Ranked,
-    RetryEffect,
-    StoryDocument,
-)
+from recourse_observe.story.findings import Cause, Evidence, Ranked, RetryEffect, StoryDocument
 from recourse_observe.story.incidents import Complaint, Group, blamed, group
 from recourse_observe.story.judge import rank
 from recourse_observe.story.render import as_json, as_markdown, as_text
-from recourse_observe.story.spells import Bin, KeySpell, key_spells
+from recourse_observe.story.spells import KeySpell, key_spells
 
 S = 1_000_000
 

@@ -12,7 +12,7 @@ from recourse_observe.queries.archive import Archive, rows_of
 from recourse_observe.scope import Scope
 from recourse_observe.story.asked import Span, ask_of_keys, asked
 from recourse_observe.story.edges import Edge
-from recourse_observe.story.phases import CallsRow
+from recourse_observe.story.phase_rows import CallsRow
 
 T0 = 1_795_255_200_000_000
 S = 1_000_000
