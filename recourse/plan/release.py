@@ -29,7 +29,8 @@ class Releaser:
 
     def release(self, give_back: Callable[[], None]) -> BaseException | None:
         """Give a reservation back; what it raised, when it has raised by now."""
-        if getattr(give_back, "__module__", "").startswith(_OURS):
+        # What is written in C belongs to no module.
+        if str(getattr(give_back, "__module__", None)).startswith(_OURS):
             return _attempted(give_back)
         over = self._clock.mailbox()
 

@@ -568,12 +568,13 @@ def test_r60_every_transition_is_told_once_with_its_facts(both: Any) -> None:
 
 def test_r60_a_change_by_hand_belongs_to_no_call(both: Any) -> None:
     executor = touchy(both)
-    both(["done"], executor=executor)
+    both([(2.0, "done")], executor=executor)
 
     executor.circuits[KEY].isolate()
 
     event = both.heard.events[-1]
     assert (event.call_id, event.cause, event.key) == ("", CircuitCause.MANUAL, KEY)
+    assert (event.t_mono_ns, event.t_wall_ns) == (2_000_000_000, both.clock.time_unix_ns())
 
 
 def test_r60_executors_that_share_breakers_tell_their_own_calls_only(both: Any) -> None:

@@ -26,8 +26,10 @@ from recourse import (
 from recourse.budget import Ask, Decision
 from recourse.errors import CircuitOpenError, DeadlineExceeded
 from recourse.events import AttemptEnd, BudgetDecision, BudgetRelease, RetryScheduled
+from recourse.plan.release import Releaser
 from recourse.policy.model import Jitter
 from recourse.reasons import BudgetKind, BudgetReason, Disposition
+from recourse.testing import VirtualClock
 
 KEY: Final = "svc.Op"
 
@@ -375,6 +377,32 @@ def test_r41_a_release_that_raises_after_its_call_has_ended_is_told_nobody(async
     assert told.of(BudgetRelease) == []
 
 
+def test_r41_a_release_may_be_anything_that_is_called(both: Any) -> None:
+    held = threading.Lock()
+
+    class Locking(Booked):
+        def ask(self, request: Ask) -> Decision:
+            held.acquire()
+            return Decision(allowed=True, release=held.release)  # of no module
+
+    told = both([OSError, OSError, "done"], **budgeted(Locking()))
+
+    assert (told.value, told.of(BudgetRelease), held.locked()) == ("done", [], False)
+
+
+def test_r41_what_our_own_budgets_hold_is_given_back_without_a_thread() -> None:
+    budget, threads = InflightRatio(min_concurrency=1), list[threading.Thread]()
+    releaser = Releaser(VirtualClock(), threads.append)
+    ours = budget.ask(Ask(KEY, 1, BudgetKind.RETRY, 1, 0.0)).release
+    assert ours is not None
+
+    raised = [releaser.release(ours), releaser.release(list[int]().clear)]
+
+    assert raised == [None, None]
+    assert len(threads) == 1
+    assert "held=0" in repr(budget)
+
+
 def test_r41_a_release_that_blocks_holds_nobody_up(both: Any) -> None:
     gate = threading.Event()
 
@@ -443,10 +471,10 @@ class Learning(Booked):
 
     def __init__(self, *answers: str) -> None:
         super().__init__(*answers)
-        self.fed: list[tuple[OutcomeKind, int]] = []
+        self.fed: list[tuple[OutcomeKind, int, float]] = []
 
     def feed(self, kind: OutcomeKind, attempt: int, now_s: float) -> None:
-        self.fed.append((kind, attempt))
+        self.fed.append((kind, attempt, round(now_s, 9)))
 
 
 def test_r44_feedback_is_given_once_per_run_of_a_group_that_came_to_its_end(hedged: Any) -> None:
@@ -455,8 +483,8 @@ def test_r44_feedback_is_given_once_per_run_of_a_group_that_came_to_its_end(hedg
     hedged([(2.0, "done"), (0.1, OSError)], **budgeted(hedge_fails))
     hedged([(2.0, OSError), (0.1, "done")], **budgeted(hedge_wins))
 
-    assert hedge_fails.fed == [(OutcomeKind.RETRYABLE, 0), (OutcomeKind.SUCCESS, 0)]
-    assert hedge_wins.fed == [(OutcomeKind.SUCCESS, 0)]
+    assert hedge_fails.fed == [(OutcomeKind.RETRYABLE, 0, 0.6), (OutcomeKind.SUCCESS, 0, 2.0)]
+    assert hedge_wins.fed == [(OutcomeKind.SUCCESS, 0, 2.6)]
 
 
 def test_r44_feedback_is_given_once_per_attempt_that_ran(both: Any) -> None:
@@ -466,9 +494,9 @@ def test_r44_feedback_is_given_once_per_attempt_that_ran(both: Any) -> None:
     both(["done"], **budgeted(budget))
 
     assert budget.fed == [
-        (OutcomeKind.RETRYABLE, 0),
-        (OutcomeKind.RETRYABLE, 1),
-        (OutcomeKind.SUCCESS, 0),
+        (OutcomeKind.RETRYABLE, 0, 0.0),
+        (OutcomeKind.RETRYABLE, 1, 0.05),
+        (OutcomeKind.SUCCESS, 0, 0.15),
     ]
 
 

@@ -7,11 +7,20 @@ from typing import Any, Final
 
 import pytest
 
-from recourse import Executor, HedgePolicy, Policy, RetryPolicy, record_timeline
+from recourse import (
+    Executor,
+    HedgePolicy,
+    Outcome,
+    OutcomeKind,
+    Policy,
+    RetryPolicy,
+    record_timeline,
+)
 from recourse.events import (
     AttemptEnd,
     AttemptLate,
     AttemptStart,
+    CallEnd,
     HedgeCancel,
     HedgeSpawn,
 )
@@ -98,7 +107,14 @@ class AsyncUnclosable(Value):
         raise OSError(message)
 
 
-@pytest.mark.parametrize("late", [Unclosable("late"), AsyncUnclosable("late"), "plain", None])
+class Answering(Value):
+    def close(self) -> bool:  # type: ignore[override]
+        return True
+
+
+@pytest.mark.parametrize(
+    "late", [Unclosable("late"), AsyncUnclosable("late"), Answering("late"), "plain", None]
+)
 def test_r51_nobody_hears_of_a_late_value_that_cannot_be_closed(hedged: Any, late: Any) -> None:
     runs = hedged.side.in_turn(hedged.side.stubborn(5.0, late), hedged.side.stubborn(1.0, "won"))
 
@@ -186,6 +202,8 @@ def test_r52_a_loser_has_one_hedge_cancel_and_is_in_the_timeline_as_cancelled(
         (3, CancelReason.WINNER_SUCCESS, True),
     ]
     assert [event.hedge_index for event in told.of(AttemptEnd)] == [2]
+    assert [event.trigger for event in told.of(HedgeSpawn)] == ["fixed_delay"] * 3
+    assert [(event.attempts_run, event.hedges) for event in told.of(CallEnd)] == [(4, 3)]
     assert told.outcomes == [
         (0, 0, "cancelled", "hedge_lost"),
         (0, 1, "cancelled", "hedge_lost"),
@@ -225,6 +243,12 @@ def test_r52_a_cancelled_caller_cancels_every_run(async_side: Any) -> None:
         (1, CancelReason.CALLER_CANCELLED),
     ]
     assert async_side.clock.monotonic_s() == 1.0
+    end = async_side.heard.events[-1]
+    assert (end.disposition, end.outcome) == (
+        "cancelled",
+        Outcome(OutcomeKind.CANCELLED, "cancelled"),
+    )
+    assert isinstance(end.error, asyncio.CancelledError)
 
 
 # ------------------------------------------------------------------------------ R67

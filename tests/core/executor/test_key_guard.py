@@ -9,12 +9,14 @@ from recourse import (
     EffectivePolicy,
     Executor,
     KeyCardinalityError,
+    Outcome,
+    OutcomeKind,
     Policy,
     PolicyKey,
     RetryPolicy,
 )
 from recourse.events import AttemptStart, CallEnd, KeyRejected
-from recourse.key import OVERFLOW_KEY
+from recourse.key import OVERFLOW_KEY, cardinality_problem
 from recourse.policy.model import Jitter
 from recourse.reasons import Disposition
 
@@ -54,7 +56,7 @@ def test_r02_by_default_such_a_key_runs_and_is_told(both: Any, key: str) -> None
     told = both(["done"], executor=guarded(both), key=key)
 
     assert told.value == "done"
-    assert len(told.of(KeyRejected)) == 1
+    assert [event.why for event in told.of(KeyRejected)] == [cardinality_problem(key)]
     assert told.timeline.key == key
 
 
@@ -67,7 +69,7 @@ def test_r02_mode_raise_refuses_it_before_the_operation(both: Any, key: str) -> 
     assert told.runs == 0
     assert told.timeline.disposition is Disposition.POLICY_DENIED
     assert told.names == ["CallStart", "KeyRejected", "CallEnd"]
-    assert [end.outcome.reason for end in told.of(CallEnd)] == ["no_policy"]
+    assert [end.outcome for end in told.of(CallEnd)] == [Outcome(OutcomeKind.ABORT, "no_policy")]
     assert told.timeline.attributes["policy_mode"] == "deny"
 
 

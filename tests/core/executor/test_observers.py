@@ -91,6 +91,7 @@ def test_r64_one_line_is_logged_now_and_then(both: Any, caplog: pytest.LogCaptur
 
     assert early == ["observer Raising raised ZeroDivisionError; 1 so far"]
     assert caplog.messages[1:] == ["observer Raising raised ZeroDivisionError; 16 so far"]
+    assert all(record.exc_info for record in caplog.records)
 
 
 @pytest.mark.parametrize("name", sorted(set(STORY)))
@@ -275,18 +276,48 @@ def test_r73_every_run_of_a_hedged_group_has_its_own_scope(async_side: Any) -> N
 
 
 @pytest.mark.parametrize("point", ["enter", "leave"])
-def test_r73_errors_of_scopes_are_counted_and_kept_apart(both: Any, point: str) -> None:
+def test_r73_errors_of_scopes_are_counted_logged_and_kept_apart(
+    both: Any, point: str, caplog: pytest.LogCaptureFixture
+) -> None:
     log: list[str] = []
-    broken = Scoping(log, "broken", **{point: ZeroDivisionError()})
+    problem = ZeroDivisionError()
+    broken = Scoping(log, "broken", **{point: problem})
     executor = both.executor(observers=[Scoping(log, "first"), broken, Scoping(log, "last")])
     error = OSError("the operation's own")
 
-    told = both([error, "done"], executor=executor)
+    with caplog.at_level(logging.WARNING, "recourse"):
+        told = both([error, "done"], executor=executor)
 
     assert told.value == "done"
     assert executor.observer_errors == 2
+    assert caplog.messages == ["observer Scoping raised ZeroDivisionError; 1 so far"]
+    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [problem]
     assert log.count("first leaves 0") == log.count("last leaves 0") == 1
     assert told.timeline.attempts[0].error is error
+
+
+def test_r73_a_scope_is_left_with_the_error_and_where_it_was_raised(both: Any) -> None:
+    class Leaving(Heard):
+        left: Any = None
+
+        def attempt_scope(self, event: AttemptStart) -> Any:
+            return self
+
+        def __enter__(self) -> None:
+            pass
+
+        def __exit__(self, *raised: object) -> None:
+            self.left = raised
+
+    error, leaving = OSError(), Leaving()
+
+    both([error], retry=ONCE, observers=[leaving])
+
+    kind, raised, traceback = leaving.left
+    assert (kind, raised) == (OSError, error)
+    assert traceback.tb_frame.f_code.co_name
+    both(["done"], observers=[leaving])
+    assert leaving.left == (None, None, None)
 
 
 def test_r73_a_scope_cannot_swallow_the_operations_error(both: Any) -> None:

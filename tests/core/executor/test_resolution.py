@@ -12,16 +12,19 @@ from recourse import (
     Executor,
     HedgePolicy,
     NoPolicyError,
+    Outcome,
+    OutcomeKind,
     Policy,
     PolicyError,
     PolicyKey,
     PolicyNotFoundError,
     RetryPolicy,
     TokenBucket,
+    current_attempt,
     deadline,
 )
 from recourse.errors import DeadlineExceeded
-from recourse.events import BudgetDecision, HedgingDisabled, PolicyResolved
+from recourse.events import BudgetDecision, CallEnd, HedgingDisabled, PolicyResolved
 from recourse.policy.model import EffectivePolicy, Jitter
 from recourse.provider import RemoteProvider
 from recourse.reasons import Disposition, HedgingOff, PolicyMode
@@ -190,18 +193,24 @@ def test_r11_whatever_a_provider_does_becomes_a_failure_with_a_name(
     assert told.of(PolicyResolved)[0].failure == failure
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(KeyboardInterrupt, "interrupted"), (asyncio.CancelledError, "cancelled")],
+)
 @pytest.mark.parametrize("provider", [Giving, Immediate, Remembering])
 def test_r11_a_base_exception_of_a_provider_propagates_and_ends_the_call(
-    both: Any, provider: type[Giving]
+    both: Any, provider: type[Giving], kind: type[BaseException], reason: str
 ) -> None:
-    stop = KeyboardInterrupt()
+    stop = kind()
 
     told = both(["never"], provider=provider(stop))
 
     assert told.error is stop
     assert told.runs == 0
-    assert told.timeline.disposition is Disposition.INTERRUPTED
+    assert told.timeline.disposition == reason
     assert told.names == ["CallStart", "CallEnd"]
+    (end,) = told.of(CallEnd)
+    assert (end.outcome, end.error) == (Outcome(OutcomeKind.CANCELLED, reason), stop)
 
 
 @pytest.mark.parametrize("answer", [TWICE, TWICE.normalize("file")], ids=["given", "normalised"])
@@ -423,6 +432,23 @@ def test_r08_resolution_is_part_of_the_call_but_of_no_attempt(both: Any) -> None
 
     assert told.timeline.duration_s == pytest.approx(0.3)
     assert told.timeline.attempts[0].duration_s == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("base", [Giving, Immediate, Remembering])
+def test_r72_there_is_no_attempt_while_a_policy_is_looked_up(both: Any, base: type[Giving]) -> None:
+    seen: list[Any] = []
+
+    class Looking(base):  # type: ignore[misc,valid-type]
+        def get(self, key: PolicyKey) -> Any:
+            seen.append(current_attempt())
+            return super().get(key)
+
+        def cached(self, key: PolicyKey) -> Any:
+            return self.get(key)
+
+    both(["done"], provider=Looking(TWICE))
+
+    assert set(seen) == {None}
 
 
 def test_a_closed_executor_wakes_a_call_that_waits_for_its_policy(sync_side: Any) -> None:
