@@ -70,7 +70,7 @@ class Executor:
         random: Source of jitter and ids.
 
     Raises:
-        PolicyError: An option has a value that is not listed, or contradicts another.
+        PolicyError: An option has a value that it must not have, or contradicts another.
     """
 
     def __init__(  # noqa: PLR0913  # the pinned signature
@@ -106,7 +106,7 @@ class Executor:
             provider=provider,
             default_policy=default_policy,
             fallback_policy=fallback_policy,
-            observers=tuple(observers),
+            observers=observers,
             classifiers=classifiers,
             default_classifier=default_classifier,
             budgets=budgets,
@@ -124,8 +124,8 @@ class Executor:
             errors=errors,
             key_guard=key_guard,
             max_keys=max_keys,
-            clock=clock or SystemClock(),
-            random=random or OwnChance(),
+            clock=SystemClock() if clock is None else clock,
+            random=OwnChance() if random is None else random,
             environment=os.environ,
         )
         self._runtime = runtime_of(options)

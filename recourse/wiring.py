@@ -42,6 +42,22 @@ _CHOICES: Final = {
     "key_guard": ("warn", "raise", "off"),
 }
 
+_KINDS: Final = {
+    "default_classifier": (str, "the name of a classifier"),
+    "capture_messages": (bool, "True or False"),
+}
+# What each of these options can do if it is what it should be, and what to say if not.
+_PARTS: Final = {
+    "policies": ("__iter__", "a list of policies"),
+    "observers": ("__iter__", "a list of observers"),
+    "classifiers": ("items", "a mapping from names to classifiers"),
+    "triggers": ("items", "a mapping from names to triggers"),
+    "circuits": ("subscribe", "a Circuits"),
+    "redact": ("__call__", "a function from text to text"),
+    "clock": ("monotonic_s", "a clock, for example a VirtualClock"),
+    "random": ("getrandbits", "a random.Random"),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -51,7 +67,7 @@ class Options:
     provider: Any
     default_policy: Policy | None
     fallback_policy: Policy | None
-    observers: tuple[Observer, ...]
+    observers: Iterable[Observer]
     classifiers: Mapping[str, Classifier] | None
     default_classifier: str
     budgets: Mapping[str, Budget | None] | None
@@ -74,9 +90,13 @@ class Options:
     environment: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise PolicyError(name, getattr(self, name), "one of " + ", ".join(allowed))
+        for name, choices in _CHOICES.items():
+            word = getattr(self, name)
+            _demand(word in choices, name, word, "one of " + ", ".join(choices))
+        for name, (ability, allowed) in _PARTS.items():
+            part = getattr(self, name)
+            is_one = hasattr(part, ability) and not isinstance(part, type)
+            _demand(part is None or is_one, name, part, allowed)
         if self.policies is not None and self.provider is not None:
             field = "provider"
             raise PolicyError(field, self.provider, "either policies or a provider, not both")
@@ -90,13 +110,18 @@ class Options:
             value = getattr(self, name)
             is_whole = isinstance(value, int) and not isinstance(value, bool)
             _demand(is_whole and value >= 1, name, value, "a whole number from 1")
+        for name, (kind, allowed) in _KINDS.items():
+            value = getattr(self, name)
+            _demand(isinstance(value, kind), name, value, allowed)
         wait_s, provider = self.resolve_timeout_s, self.provider
         _demand(wait_s >= 0, "resolve_timeout_s", wait_s, "0 or more seconds")
-        answers = provider is None or hasattr(provider, "get") or hasattr(provider, "aget")
-        _demand(answers, "provider", provider, "an object with get or aget")
+        answers = hasattr(provider, "get") or hasattr(provider, "aget")
+        is_one = provider is None or (answers and not isinstance(provider, type))
+        _demand(is_one, "provider", provider, "an object with get or aget")
         for name in ("default_policy", "fallback_policy"):
             policy = getattr(self, name)
             _demand(policy is None or isinstance(policy, Policy), name, policy, "a Policy")
+        object.__setattr__(self, "observers", tuple(self.observers or ()))
         for observer in self.observers:
             hears = callable(getattr(observer, "on_event", None))
             _demand(hears, "observers", observer, "objects with on_event")
@@ -139,7 +164,7 @@ def runtime_of(options: Options) -> Runtime:
         rng=options.random,
         budgets=Budgets(options.registry(), options.missing_budget),
         triggers=Triggers(options.triggers, options.missing_trigger),
-        observers=options.observers,
+        observers=tuple(options.observers),
         wrap_errors=options.errors == "wrap",
         threaded=options.sync_timeout == "thread",
         max_abandoned=options.max_abandoned,

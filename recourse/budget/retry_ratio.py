@@ -13,6 +13,8 @@ from recourse.sliding import SlidingSum
 __all__ = ["RetryRatio"]
 
 _CALL: Final = 1000
+# A share so small that it stands for no retry at all.
+_SMALLEST: Final = 1e-9
 
 
 class RetryRatio:
@@ -51,7 +53,7 @@ class RetryRatio:
         self.ttl_s: float = within("RetryRatio.ttl_s", seconds("RetryRatio.ttl_s", ttl_s), 1, 60)
         # Whole numbers, so that five calls at a ratio of 0.2 are worth exactly one retry.
         self._deposit = _CALL if ratio else 0
-        self._withdrawal = int(_CALL / ratio) if ratio else 1
+        self._withdrawal = int(_CALL / max(ratio, _SMALLEST)) if ratio else 1
         self._reserve = int(min_retries_per_s * self.ttl_s * self._withdrawal)
         self._mutex = Mutex()
         self._balance = SlidingSum(self.ttl_s)

@@ -48,7 +48,7 @@ class ByException:
         otherwise: What every other error means.
 
     Raises:
-        PolicyError: A key is no class of exceptions, or a value no kind.
+        PolicyError: There is no mapping, a key is no class of exceptions, or a value no kind.
     """
 
     __slots__ = ("_otherwise", "_outcomes")
@@ -60,6 +60,9 @@ class ByException:
         outcomes: Mapping[type[Exception], OutcomeKind | Outcome | str],
         otherwise: OutcomeKind | Outcome | str = OutcomeKind.NON_RETRYABLE,
     ) -> None:
+        if not hasattr(outcomes, "items"):
+            field = "outcomes"
+            raise PolicyError(field, outcomes, "a mapping from classes of exceptions to kinds")
         self._outcomes = {_error_class(kind): _outcome(given) for kind, given in outcomes.items()}
         self._otherwise = _outcome(otherwise)
 
@@ -82,11 +85,17 @@ class ByResult:
     Args:
         rejects: Whether a returned value is a failure that may pass.
         errors: Judges what was raised; by default :class:`AutoClassifier`.
+
+    Raises:
+        PolicyError: ``rejects`` cannot be called.
     """
 
     __slots__ = ("_errors", "_rejects")
 
     def __init__(self, rejects: Callable[[Any], bool], errors: Classifier | None = None) -> None:
+        if not callable(rejects):
+            field = "rejects"
+            raise PolicyError(field, rejects, "a function that says whether to reject a value")
         self._rejects = rejects
         self._errors: Classifier = errors or AutoClassifier()
 

@@ -47,7 +47,8 @@ class ClassifierRegistry:
             "http": http,
         }
         for name, classifier in (classifiers or {}).items():
-            if not callable(getattr(classifier, "classify", None)):
+            is_class = isinstance(classifier, type)
+            if is_class or not callable(getattr(classifier, "classify", None)):
                 field = f"classifiers.{name}"
                 raise PolicyError(field, classifier, "an object with classify")
             self._by_name[name] = classifier

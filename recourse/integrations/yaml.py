@@ -32,15 +32,16 @@ def loads(text: str) -> Any:
 
 def keys(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
     """Path and line of each key of a text that is YAML; a table comes before what it holds."""
-    root: Any = _compose(text, yaml.SafeLoader)
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), root)]
-    while waiting:
-        above, node = waiting.pop()
-        if isinstance(node, yaml.MappingNode) and len(above) < _DEEPEST:
-            for name, value in node.value:
-                path = (*above, str(name.value))
-                yield path, name.start_mark.line + 1
-                waiting.append((path, value))
+    return _inside((), _compose(text, yaml.SafeLoader))
+
+
+def _inside(above: tuple[str, ...], node: Any) -> Iterator[tuple[tuple[str, ...], int]]:
+    if not isinstance(node, yaml.MappingNode) or len(above) >= _DEEPEST:
+        return
+    for name, value in node.value:
+        path = (*above, str(name.value))
+        yield path, name.start_mark.line + 1
+        yield from _inside(path, value)
 
 
 def _measure(node: Any, known: dict[int, int]) -> int:

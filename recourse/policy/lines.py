@@ -55,7 +55,8 @@ def toml_lines(text: str) -> Lines:
     for number, line in enumerate(text.split("\n"), start=1):
         if header := _HEADER.match(line):
             table = _parts(header["path"]) or table
-            known.setdefault(table, number)
+            for length in range(1, len(table) + 1):
+                known.setdefault(table[:length], number)
         elif assignment := _ASSIGNMENT.match(line):
             path = table + _parts(assignment["path"])
             for length in range(len(table) + 1, len(path) + 1):

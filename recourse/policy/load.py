@@ -32,6 +32,8 @@ def text_of(path: Path | str) -> str:
         PolicyFileError: It cannot be read, is too large, or is empty.
     """
     try:
+        if Path(path).is_fifo():  # opening it would wait for somebody who writes
+            raise _refused(path, "is a pipe", "name a file, which can be read again")
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
@@ -79,7 +81,10 @@ def data_of(text: str, file: str, form: str) -> Any:
     except ModuleNotFoundError:
         advice = "install it with: pip install 'recourse-observe[policy]', or use TOML"
         raise PolicyFileError([_problem(file, "needs PyYAML", advice)]) from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        advice = "write tables as a policy file has them, no more than five inside each other"
+        raise _refused(file, "is nested too deeply", advice) from None
+    except ValueError as error:
         raise _unreadable(file, f"is no {form.upper()}", error) from None
 
 

@@ -54,6 +54,7 @@ class PolicyFile:
         written: The paths of all keys of the document.
         partial: The policies that something is wrong with, by their section; what is wrong is left
             out of them, and they are not among the others.
+        partial_budgets: The budgets that something is wrong with, as they are written.
     """
 
     name: str = ""
@@ -66,6 +67,9 @@ class PolicyFile:
     lines: Lines = dataclasses.field(default_factory=Lines)
     written: frozenset[Path] = frozenset()
     partial: Mapping[Path, Policy] = dataclasses.field(default_factory=dict[Path, Policy])
+    partial_budgets: Mapping[str, Mapping[str, Any]] = dataclasses.field(
+        default_factory=dict[str, Mapping[str, Any]]
+    )
 
     def policy(self, key: str) -> Policy | None:
         """The key's own policy."""
@@ -86,6 +90,7 @@ class PolicyFile:
         sections |= {("policies", str(policy.key)): policy for policy in self.policies}
         return dataclasses.replace(
             self,
+            partial_budgets={k: v for k, v in self.budgets.items() if ("budgets", k) in wrong},
             partial={at: one for at, one in sections.items() if one and at in wrong},
             policies=tuple(one for one in self.policies if ("policies", one.key) not in wrong),
             default=None if ("default",) in wrong else self.default,

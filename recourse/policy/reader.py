@@ -10,7 +10,7 @@ from recourse.policy.budgets import mistakes
 from recourse.policy.fields import Field, Kind
 from recourse.policy.lines import Lines
 from recourse.policy.model import BudgetRef, Policy
-from recourse.policy.problems import Problem, suggestion
+from recourse.policy.problems import Problem, shown, suggestion
 
 __all__ = ["NEEDED", "Reader", "file_names"]
 
@@ -82,7 +82,8 @@ class Reader:
         table = cast("Mapping[object, Any]", given)
         for name in table:
             if not isinstance(name, str):
-                self._wrong(path, name, "is no text", "put the name in quotes")
+                wrong = f"holds the name {shown(name) or 'null'}, which is no text"
+                self._wrong(path, None, wrong, "put the name in quotes")
         return {name: value for name, value in table.items() if isinstance(name, str)}
 
     def once(self) -> None:
@@ -159,7 +160,8 @@ class Reader:
     ) -> None:
         head = 2 if path[:1] in {("policies",), ("budgets",)} else 1
         self.wrong.add(path[:head])
-        key = path[1] if path[:1] == ("policies",) and path[1:] else ".".join(path[:head])
+        is_named = path[:1] == ("policies",) and any(path[1:2])
+        key = path[1] if is_named else ".".join(filter(None, path[:head]))
         self._problems.append(
             Problem(
                 file=self._file,

@@ -44,7 +44,8 @@ class HTTPSource:
         max_bytes: Longest answer that is read.
 
     Raises:
-        PolicyError: The address is no HTTP address, or a limit is not above 0.
+        PolicyError: The address is no HTTP address, there are no such headers, or a limit is not
+            above 0.
     """
 
     __slots__ = ("_documents", "_headers", "_max_bytes", "_mutex", "_timeout_s", "_url")
@@ -57,19 +58,20 @@ class HTTPSource:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = 1 << 20,
     ) -> None:
-        self._url = url
         self._timeout_s = seconds("timeout_s", timeout_s)
-        self._headers = dict(headers or {})
-        self._max_bytes = max_bytes
         self._mutex = Mutex()
         self._documents: OrderedDict[str, _Document] = OrderedDict()
         for name, value, is_good, allowed in (
-            ("url", url, urlsplit(url).scheme in {"http", "https"}, "an http or https address"),
+            ("url", url, _is_http(url), "an http or https address"),
             ("timeout_s", timeout_s, self._timeout_s > 0, "more than 0 seconds"),
-            ("max_bytes", max_bytes, max_bytes > 0, "more than 0"),
+            ("headers", headers, headers is None or hasattr(headers, "items"), "a mapping"),
+            ("max_bytes", max_bytes, _is_count(max_bytes), "a whole number from 1"),
         ):
             if not is_good:
                 raise PolicyError(name, value, allowed)
+        self._url = url
+        self._headers = dict(headers or {})
+        self._max_bytes = max_bytes
 
     def get(self, key: PolicyKey) -> Policy:
         """The key's policy as the server has it now.
@@ -143,3 +145,16 @@ class HTTPSource:
 
     def __repr__(self) -> str:
         return f"HTTPSource({self._url!r})"
+
+
+def _is_http(url: object) -> bool:
+    """Whether it is an address of a server; one that cannot be read is none."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+    except ValueError:
+        return False
+    return parts is not None and parts.scheme in {"http", "https"} and bool(parts.netloc)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -29,13 +29,15 @@ class Lookup:
         self, policies: Iterable[Policy], default: Policy | None, source: PolicySource
     ) -> None:
         self._policies: dict[str, EffectivePolicy] = {}
-        for policy in map(_policy, policies):
+        for policy in map(_policy, _listed(policies)):
             key = str(policy.key)
             if key in self._policies:
                 field = "policies"
                 raise PolicyError(field, key, "one policy per key")
             self._policies[key] = policy.normalize(source)
-        self._default = None if default is None else default.normalize(PolicySource.DEFAULT)
+        self._default = (
+            None if default is None else _policy(default).normalize(PolicySource.DEFAULT)
+        )
 
     def get(self, key: PolicyKey) -> EffectivePolicy:
         """The key's policy, or the default.
@@ -53,6 +55,13 @@ class Lookup:
     def __repr__(self) -> str:
         keys = ", ".join(sorted(self._policies))
         return f"{keys}; default={self._default is not None}"
+
+
+def _listed(given: Iterable[Policy]) -> Iterable[Policy]:
+    if not hasattr(given, "__iter__"):
+        field = "policies"
+        raise PolicyError(field, given, "a list of policies")
+    return given
 
 
 def _policy(given: object) -> Policy:

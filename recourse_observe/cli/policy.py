@@ -9,7 +9,7 @@ from typing import Any, Final, assert_never
 
 import click
 
-from recourse.budget.kinds import budgets_of
+from recourse.budget.kinds import out_of_bounds
 from recourse.duration import is_finite_number
 from recourse.errors import PolicyNotFoundError
 from recourse.policy.diff import diff as policy_diff
@@ -72,10 +72,7 @@ def _examined(path: str, *, strict: bool) -> list[tuple[str, Problem]]:
     found = [(_MISTAKE, problem) for problem in mistakes]
     if file is not None:
         found += [(_MISTAKE if strict else _UNWISE, problem) for problem in unwise(file)]
-        try:
-            budgets_of(file)
-        except PolicyFileError as wrong:
-            found += [(_MISTAKE, problem) for problem in wrong.problems]
+        found += [(_MISTAKE, problem) for problem in out_of_bounds(file)]
     return sorted(found, key=lambda one: one[1].line or 0)
 
 

@@ -19,6 +19,7 @@ from recourse.budget import (
     TokenBucket,
     Tracking,
 )
+from recourse.errors import PolicyError
 from recourse.outcome import OutcomeKind
 from recourse.reasons import BudgetKind
 
@@ -106,3 +107,24 @@ def test_r76_eight_threads_lose_no_feedback() -> None:
 
     assert repr(budget) == "GrpcThrottle(max_tokens=1000, token_ratio=1, tokens=200)"
     assert repr(credit) == "AdaptiveCredit(capacity=1600, credit_per_success=1, credit=800)"
+
+
+@given(
+    number=st.floats() | st.integers() | st.sampled_from([1e308, 5e-324, 1 << 70, 10**400]),
+    place=st.sampled_from([0, 1]),
+    kind=st.sampled_from([TokenBucket, RetryRatio, GrpcThrottle, AdaptiveCredit, InflightRatio]),
+)
+def test_r39_any_number_makes_a_budget_that_answers_or_is_refused_with_its_bounds(
+    number: float, place: int, kind: Callable[..., Any]
+) -> None:
+    arguments: list[float] = [1, 1]
+    arguments[place] = number
+    refusal = ""
+
+    try:
+        balance = kind(*arguments).ask(Ask("k", 1, BudgetKind.RETRY, 1, 0.0)).balance_after
+    except PolicyError as refused:
+        refusal, balance = str(refused), 0.0
+
+    assert balance >= 0.0
+    assert not refusal or "is not allowed; use a finite number" in refusal

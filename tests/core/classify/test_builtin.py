@@ -84,6 +84,15 @@ def test_r05_a_wrong_kind_for_all_others_is_refused() -> None:
         ByException({}, otherwise="sometimes")
 
 
+def test_r05_what_is_no_table_or_no_question_is_refused_with_the_value() -> None:
+    nothing: Any = 3
+
+    with pytest.raises(PolicyError, match="outcomes 3 is not allowed; use a mapping from"):
+        ByException(nothing)
+    with pytest.raises(PolicyError, match="rejects 3 is not allowed; use a function that says"):
+        ByResult(nothing)
+
+
 def test_a_value_that_is_rejected_is_retried() -> None:
     not_none = ByResult(lambda value: value is None)
 

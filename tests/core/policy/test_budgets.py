@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recourse.budget.kinds import KINDS, budgets_of
+from recourse.budget.kinds import KINDS, budgets_of, out_of_bounds
 from recourse.policy.budgets import PARAMETERS
 from recourse.policy.lines import toml_lines
 from recourse.policy.parse import PolicyFile, parse
@@ -89,4 +89,30 @@ def test_numbers_out_of_bounds_are_told_together() -> None:
     assert problems_of(text) == [
         "p.toml:3: budgets.a max_tokens 5000 is not allowed; use a finite number from 1 to 1000",
         "p.toml:6: budgets.b ttl_s 0.0 is not allowed; use a finite number from 1 to 60",
+    ]
+
+
+def test_both_numbers_of_one_budget_are_told_when_both_are_out_of_bounds() -> None:
+    text = '[budgets.a]\nkind = "token_bucket"\ncapacity = 0\nrefill_per_s = -1\n'
+
+    assert problems_of(text) == [
+        "p.toml:3: budgets.a capacity 0 is not allowed; use a finite number of at least 1",
+        "p.toml:4: budgets.a refill_per_s -1 is not allowed; use a finite number of at least 0",
+    ]
+
+
+def test_numbers_out_of_bounds_are_known_beside_other_mistakes_of_their_budget() -> None:
+    text = (
+        '[budgets.a]\nkind = "token_bucket"\ncapacity = 0\nrefil_per_s = -1\n'
+        '[budgets.b]\nkind = ["x"]\ncapacity = 0\n'
+        '[budgets.c]\nkind = "retry_ratio"\nttl_s = "x"\nratio = -1\n'
+    )
+    with pytest.raises(PolicyFileError) as caught:
+        read(text)
+    rest = caught.value.rest
+    assert rest is not None
+
+    assert [str(problem) for problem in out_of_bounds(rest)] == [
+        "p.toml:3: budgets.a capacity 0 is not allowed; use a finite number of at least 1",
+        "p.toml:11: budgets.c ratio -1 is not allowed; use a finite number from 0 to 1000",
     ]

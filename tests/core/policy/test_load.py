@@ -1,4 +1,5 @@
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -234,8 +235,36 @@ def test_a_text_that_cannot_be_read_says_where_and_why(file: str, text: str, mes
     assert problem(text, file) == message
 
 
-def test_a_document_of_bottomless_depth_is_refused() -> None:
-    assert "policy file is no JSON" in problem("[" * 100_000, "p.json")
+@pytest.mark.parametrize("file", ["p.json", "p.toml", pytest.param("p.yaml", marks=needs_yaml)])
+def test_a_document_of_bottomless_depth_is_refused(file: str) -> None:
+    text = ("a = " if file == "p.toml" else "") + "[" * 100_000
+
+    assert problem(text, file) == (
+        f"{file}: policy file is nested too deeply; "
+        "write tables as a policy file has them, no more than five inside each other"
+    )
+
+
+@needs_yaml
+def test_a_yaml_key_is_known_to_be_there_twice_inside_one_that_is_there_twice() -> None:
+    text = "policies:\n  a.B: {retry: {max_attempts: 1, max_attempts: 2}}\n  a.B: {}\n"
+
+    assert problem(text, "p.yaml").splitlines() == [
+        "p.yaml:2: a.B retry.max_attempts is given again in line 2; keep one of them",
+        "p.yaml:2: a.B is given again in line 3; keep one of them",
+    ]
+
+
+def test_a_pipe_is_refused_at_once_instead_of_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "p.toml"
+    os.mkfifo(pipe)
+
+    with pytest.raises(PolicyFileError) as caught:
+        load(pipe)
+
+    assert str(caught.value) == (
+        f"{pipe}: policy file is a pipe; name a file, which can be read again"
+    )
 
 
 def test_yaml_without_pyyaml_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,7 +150,7 @@ def test_every_mistake_is_told_at_once_with_its_line_key_field_and_what_is_allow
             "p.toml:15: x retry.budget 7 is no table; write the name of a budget, or a table such "
             "as { name = 'x', cost = 2 }"
         ),
-        "p.toml:16: '' is not allowed; use a text that is not empty",
+        "p.toml:16: policies '' is not allowed; use a text that is not empty",
         (
             "p.toml:17: budgets.pay kind is missing; say which kind of budget it is, for example "
             "kind = 'token_bucket'"
@@ -173,7 +173,14 @@ def test_an_unknown_name_far_from_all_others_is_answered_with_what_is_allowed() 
         ({"policies": {"a.B": "x"}}, "a.B 'x' is no table; write a table of names and values"),
         ({"default": 5}, "default 5 is no table; write a table of names and values"),
         ({"budgets": {"b": 5}}, "budgets.b 5 is no table; write a table of names and values"),
-        ({"policies": {7: {}}}, "policies 7 is no text; put the name in quotes"),
+        (
+            {"policies": {7: {}}},
+            "policies holds the name 7, which is no text; put the name in quotes",
+        ),
+        (
+            {"policies": {None: {}}},
+            "policies holds the name null, which is no text; put the name in quotes",
+        ),
         (
             {"policies": {"payments": {"Charge": {"retry": {"max_attempts": 4}}}}},
             'payments Charge is not known; put the key in quotes: "payments.Charge"',
@@ -277,7 +284,7 @@ def test_a_line_is_that_of_the_key_or_of_the_nearest_table_around_it() -> None:
         "hedge.budget.cost": 24,
         "circuit.threshold": 12,
         "": 9,
-        "unknown": None,
+        "unknown": 9,
     }
 
 
@@ -292,12 +299,22 @@ def test_the_document_remembers_what_was_written() -> None:
     assert read.line(charge, "retry.max_attempts") is None
 
 
+def test_a_table_that_only_stands_in_the_headers_of_others_has_a_line() -> None:
+    text = '# mistyped\n[polices."a.B"]\nretry.max_attempts = 2\n'
+
+    with pytest.raises(PolicyFileError) as caught:
+        parse(tomllib.loads(text), file="p.toml", lines=toml_lines(text))
+
+    assert str(caught.value) == "p.toml:2: polices is not known; did you mean 'policies'?"
+
+
 def test_a_scan_for_lines_survives_what_it_cannot_read() -> None:
     lines = toml_lines(
         '[ a . "b.c" ] # x\n[["]]\nx = 1\ny.z = 2\n[a."b.c"]\n= 3\n[[list]]\n"q r" = 1\n'
     )
 
     assert lines.known == {
+        ("a",): 1,
         ("a", "b.c"): 1,
         ("a", "b.c", "x"): 3,
         ("a", "b.c", "y"): 4,

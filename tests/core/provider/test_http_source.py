@@ -239,7 +239,15 @@ def test_a_server_that_is_not_there_or_does_not_answer_is_an_outage() -> None:
             {"url": "http://x", "timeout_s": 0},
             "timeout_s 0 is not allowed; use more than 0 seconds",
         ),
-        ({"url": "http://x", "max_bytes": 0}, "max_bytes 0 is not allowed; use more than 0"),
+        (
+            {"url": "http://x", "max_bytes": 0},
+            "max_bytes 0 is not allowed; use a whole number from 1",
+        ),
+        ({"url": "http://x", "max_bytes": "1M"}, "max_bytes '1M' is not allowed; use a whole"),
+        ({"url": 3}, "url 3 is not allowed; use an http or https address"),
+        ({"url": "http://[::1"}, r"url 'http://\[::1' is not allowed; use an http or https"),
+        ({"url": "http:///v1"}, "url 'http:///v1' is not allowed; use an http or https"),
+        ({"url": "http://x", "headers": "a: b"}, "headers 'a: b' is not allowed; use a mapp"),
     ],
 )
 def test_a_source_that_cannot_work_is_refused(arguments: Any, message: str) -> None:

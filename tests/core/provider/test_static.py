@@ -37,6 +37,13 @@ def test_two_policies_for_one_key_are_refused() -> None:
         StaticProvider([Policy("a.B"), Policy("a.B", id="again")])
 
 
+def test_what_is_no_policy_is_refused_with_the_value() -> None:
+    with pytest.raises(PolicyError, match=r"policies 3 is not allowed; use a list of policies"):
+        StaticProvider(3)  # type: ignore[arg-type]  # as a program without types may do it
+    with pytest.raises(PolicyError, match=r"policies 'a\.B' is not allowed; use values of Policy"):
+        StaticProvider([], default="a.B")  # type: ignore[arg-type]  # likewise
+
+
 def test_a_static_provider_answers_at_once_and_always_the_same() -> None:
     provider = StaticProvider([Policy("c.D"), Policy("a.B")])
 
