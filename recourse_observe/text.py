@@ -4,6 +4,7 @@ Text of an archive was written by somebody else: it passes :func:`printable` bef
 """
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ __all__ = [
     "percent",
     "plural",
     "printable",
+    "shell",
     "span",
     "sparkline",
     "table",
@@ -37,6 +39,8 @@ _UNSAFE: Final = re.compile(
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
+_BACKSLASHED: Final = re.compile(rf"[\\']|{_UNSAFE.pattern}")
+
 
 def printable(text: str) -> str:
     r"""The text, safe for a terminal: cut at 4 KiB, every control or hidden character a dot.
@@ -50,6 +54,27 @@ def printable(text: str) -> str:
 def visible(text: str) -> str:
     """All of the text, every control or hidden character a dot."""
     return _UNSAFE.sub("·", text)
+
+
+def shell(argv: Iterable[str]) -> str:
+    r"""A command line as a POSIX shell reads it back; nothing in it is obeyed by a terminal.
+
+    >>> print(shell(["recourse", "key", "a b", "x\x1b[0m'"]))
+    recourse key 'a b' $'x\033[0m\''
+    """
+    return " ".join(
+        f"$'{_BACKSLASHED.sub(_octal, word)}'" if _UNSAFE.search(word) else shlex.quote(word)
+        for word in argv
+    )
+
+
+def _octal(found: re.Match[str]) -> str:
+    mark = found[0]
+    return (
+        f"\\{mark}"
+        if mark in "\\'"
+        else "".join(f"\\{byte:03o}" for byte in mark.encode("utf-8", "surrogatepass"))
+    )
 
 
 def count(number: float) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from recourse_observe.cli.which import numbered
+from recourse_observe.story.named import Reference
 from recourse_observe.text import sparkline
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ _CELLS: Final = 60
 
 
 def load_of(
-    archive: "Archive", key: str | None, edits: Sequence[str], incident: int | None
+    archive: "Archive", key: str | None, edits: Sequence[str], incident: Reference | None
 ) -> "tuple[LoadPoint, ...]":
     """Attempts per second as recorded and as a candidate makes them; nothing without one.
 
@@ -34,7 +36,8 @@ def load_of(
     from recourse_observe.whatif import NoIncidentError, NoKeyError, ask  # they bring the model
 
     try:
-        answer = ask(archive, key, edits=edits, incident=incident, processes=os.cpu_count() or 1)
+        number = numbered(archive, incident)
+        answer = ask(archive, key, edits=edits, incident=number, processes=os.cpu_count() or 1)
     except (NoIncidentError, NoKeyError) as wrong:
         raise click.UsageError(str(wrong), click.get_current_context()) from None
     return answer.load

@@ -1,6 +1,5 @@
 """`recourse notes`: what people kept beside an archive."""
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -20,7 +19,7 @@ from recourse_observe.notes import (
     read_notes,
 )
 from recourse_observe.scope import instant, parse_instant
-from recourse_observe.text import clock, count, moment, plural, printable
+from recourse_observe.text import clock, count, moment, plural, printable, shell
 
 __all__ = ["notes"]
 
@@ -85,4 +84,4 @@ def _lines(path: str, kept: Kept) -> Iterator[str]:
         yield f"{when}{note.kind:<8}  {name}{printable(' '.join(note.text.split()))}"
         if note.argv:
             view, *rest = note.argv
-            yield f"    {printable(shlex.join(('recourse', view, path, *rest)))}"
+            yield f"    {shell(('recourse', view, path, *rest))}"

@@ -11,7 +11,9 @@ from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.loads import load_at, load_lines, load_of, loads_document
 from recourse_observe.cli.options import Chosen, common, opened, scoped, the_archive, warn
 from recourse_observe.cli.output import write_json, write_lines
+from recourse_observe.cli.which import incident_option
 from recourse_observe.scope import instant, parse_instant
+from recourse_observe.story.named import Reference
 from recourse_observe.text import clock, count, percent, printable, table, times
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ _WINDOW_US = 10_000_000
     "--set", "edits", multiple=True, metavar="FIELD=VALUE",
     help="And the load under a changed policy of -k KEY.",
 )  # fmt: skip
-@click.option("-i", "--incident", type=int, metavar="N", help="Which incident --set is about.")
+@incident_option("Which --set is about:")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Events at most.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, without waiting.")
 def replay(  # noqa: PLR0913  # one argument per option
@@ -63,7 +65,7 @@ def replay(  # noqa: PLR0913  # one argument per option
     probes: tuple[str, ...],
     condition: str | None,
     edits: tuple[str, ...],
-    incident: int | None,
+    incident: Reference | None,
     limit: int | None,
     as_json: bool,
 ) -> int:

@@ -8,6 +8,8 @@ import click
 
 from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.options import common, opened, the_archive
+from recourse_observe.cli.which import incident_option
+from recourse_observe.story.named import Reference, incident_named
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
@@ -19,7 +21,7 @@ __all__ = ["story"]
 @click.command()
 @click.argument("archive", required=False)
 @common
-@click.option("-i", "--incident", type=int, metavar="N", help="Only this incident.")
+@incident_option("Only this one:")
 @click.option(
     "--format",
     "form",
@@ -35,7 +37,7 @@ def story(  # noqa: PLR0913  # one argument per option
     archive: str | None,
     other: str | None,
     timeout: float | None,
-    incident: int | None,
+    incident: Reference | None,
     form: str,
     as_json: bool,
     exit_code: bool,
@@ -45,7 +47,9 @@ def story(  # noqa: PLR0913  # one argument per option
     from recourse_observe.story.tell import tell
 
     with opened(the_archive(archive, other), timeout) as found:
-        document = _only(tell(found), incident)
+        document = tell(found)
+        if incident is not None:
+            document = replace(document, incidents=(incident_named(incident, document),))
         if form == "html" and not as_json:
             text = _page(found, document)
         elif form == "json" or as_json:
@@ -62,15 +66,3 @@ def _page(archive: "Archive", document: "StoryDocument") -> str:
     from recourse_observe.story.html import as_html
 
     return as_html(document, {one.id: curves(archive, one) for one in document.incidents})
-
-
-def _only(document: "StoryDocument", number: int | None) -> "StoryDocument":
-    """The document with one of its incidents."""
-    if number is None:
-        return document
-    chosen = tuple(one for one in document.incidents if one.id == number)
-    if not chosen:
-        known = len(document.incidents)
-        message = f"incident {number} is not among the {known} of this archive; count from 1"
-        raise click.UsageError(message, click.get_current_context())
-    return replace(document, incidents=chosen)

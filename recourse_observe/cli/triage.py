@@ -9,7 +9,9 @@ import click
 from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.options import Chosen, common, explain, opened, scoped, the_archive, warn
 from recourse_observe.cli.output import write_json, write_lines
+from recourse_observe.cli.which import incident_option
 from recourse_observe.scope import instant
+from recourse_observe.story.named import Reference, incident_named
 from recourse_observe.text import (
     clock,
     count,
@@ -41,10 +43,7 @@ _GLYPHS = {"closed": "●", "half_open": "◐", "open": "○", "isolated": "⊘"
 @click.argument("archive", required=False)
 @common
 @scoped
-@click.option(
-    "-i", "--incident", "number", type=int, metavar="N",
-    help="Whose changes are told; that with most lost calls if left out.",
-)  # fmt: skip
+@incident_option("Whose changes are told, if not those of the worst:")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when an incident was found.")
@@ -54,7 +53,7 @@ def triage(  # noqa: PLR0913  # one argument per option
     other: str | None,
     timeout: float | None,
     chosen: Chosen,
-    number: int | None,
+    incident: Reference | None,
     as_json: bool,
     explained: bool,
     exit_code: bool,
@@ -67,7 +66,7 @@ def triage(  # noqa: PLR0913  # one argument per option
     with opened(the_archive(archive, other), timeout) as found:
         scope = chosen.scope(found)
         document, keys = tell(found), found.keys(scope)
-        told = _told(found, document, number)
+        told = _told(found, document, incident)
         for sentence in missing(found, scope):
             warn(sentence)
         if not keys and document.incidents:
@@ -89,15 +88,18 @@ class _Told:
     changes: "tuple[Change, ...]"
 
 
-def _told(archive: "Archive", document: "StoryDocument", number: int | None) -> _Told | None:
+def _told(
+    archive: "Archive", document: "StoryDocument", reference: Reference | None
+) -> _Told | None:
     from recourse_observe.story.changes import by_loss, changes
 
-    worst = by_loss(document.incidents)
-    chosen = [one for one in worst if number in {None, one.id}]
-    if number is not None and not chosen:
-        message = f"incident {number} is not among the {len(worst)} of this archive; count from 1"
-        raise click.UsageError(message, click.get_current_context())
-    return _Told(number=chosen[0].id, changes=changes(archive, chosen[0])) if chosen else None
+    if reference is not None:
+        chosen = incident_named(reference, document)
+    elif document.incidents:
+        chosen = by_loss(document.incidents)[0]
+    else:
+        return None
+    return _Told(number=chosen.id, changes=changes(archive, chosen))
 
 
 def _as_content(told: _Told | None) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import click
 
 from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.options import common, opened, the_archive, warn
+from recourse_observe.cli.which import incident_option, numbered
+from recourse_observe.story.named import Reference
 
 if TYPE_CHECKING:
     from recourse_observe.whatif.answer import Answer
@@ -26,7 +28,7 @@ _EVERY_RUNS = 10
     "--set", "edits", multiple=True, metavar="FIELD=VALUE", help="Change the recorded policy."
 )
 @click.option("--policy", type=click.Path(exists=True, dir_okay=False), help="Or follow this file.")
-@click.option("-i", "--incident", type=int, metavar="N", help="Its number in the story.")
+@incident_option("About which:")
 @click.option("--sweep", metavar="FIELD=A,B,C", help="One answer for each value.")
 @click.option("--suggest", is_flag=True, help="Search for better policies; nothing is applied.")
 @click.option("--export", type=click.Path(dir_okay=False), help="Write the first suggestion here.")
@@ -48,7 +50,7 @@ def whatif(  # noqa: PLR0913  # one argument per option
     key: str,
     edits: tuple[str, ...],
     policy: str | None,
-    incident: int | None,
+    incident: Reference | None,
     sweep: str | None,
     suggest: bool,
     export: str | None,
@@ -73,7 +75,7 @@ def whatif(  # noqa: PLR0913  # one argument per option
                 key,
                 edits=edits,
                 policy_file=policy,
-                incident=incident,
+                incident=numbered(found, incident),
                 sweep=sweep,
                 suggest=suggest or export is not None,
                 processes=jobs or os.cpu_count() or 1,

@@ -1,5 +1,7 @@
+import subprocess
+
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from recourse_observe import text
 
@@ -58,3 +60,20 @@ def test_a_text_too_wide_for_one_cell_is_an_ellipsis() -> None:
 
 def test_the_time_of_day_has_as_many_decimals_as_asked() -> None:
     assert text.clock(36_120_623_456, decimals=1) == "10:02:00.6"
+
+
+HARMLESS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+
+
+@given(st.lists(HARMLESS, min_size=1, max_size=3))
+@settings(max_examples=20, deadline=None)
+def test_a_shell_reads_a_command_line_back_and_a_terminal_obeys_none_of_it(
+    argv: list[str],
+) -> None:
+    hostile = [*argv, "a\x1b]52;c;eA==\x07'\\\u202e$(id)`id`\n"]
+    line = text.shell(["printf", "%s\\0", *hostile])
+
+    said = subprocess.run(["/bin/bash", "-c", line], check=True, capture_output=True).stdout
+
+    assert said.decode().split("\0")[:-1] == hostile
+    assert text.visible(line) == line

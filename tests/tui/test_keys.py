@@ -91,7 +91,7 @@ async def test_the_link_is_the_command_that_shows_the_same(app_on: AppOn, settle
     assert links[0][3:] == [
         "--since", "2026-11-21T09:12:00.849246Z", "--until", links[0][-1]
     ]  # fmt: skip
-    assert links[1][3:] == ["-i", "1"]
+    assert links[1][3:] == ["-i", "payments.Charge@2026-11-21T09:12:00.849246Z"]
 
 
 async def test_the_link_of_a_call_names_it(app_on: AppOn, settled: Settled) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,9 +12,10 @@ from textual.pilot import Pilot
 
 from recourse_observe.notes import NoteKind, notes_path, read_notes
 from recourse_observe.scope import Scope
+from recourse_observe.story.named import UnknownIncidentError, name_of
 from recourse_tui.actions import VIEWS
 from recourse_tui.app import RecourseApp
-from recourse_tui.screens.links import place_of
+from recourse_tui.screens.links import argv_of, place_of
 from recourse_tui.screens.opened import Opened
 from recourse_tui.screens.place import Place
 from recourse_tui.screens.session import Session
@@ -97,6 +99,38 @@ async def test_a_place_that_refuses_notes_says_so(
 
 @pytest.mark.anyio
 @pytest.mark.slow
+async def test_a_bookmark_of_an_incident_leads_back_once_incidents_are_known(
+    opened: OpenedKind, settled: Settled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = name_of(opened("incident").story().incidents[0])
+    lines = [
+        f'{{"kind":"bookmark","text":"","argv":["story","-i","{at}"]}}' for at in (name, f"x{name}")
+    ]
+    (tmp_path / "notes.jsonl").write_text(lines[0])
+    app = RecourseApp(str(tmp_path), reader=lambda: opened("incident"), screen="notes")
+    async with app.run_test(size=(140, 30)) as pilot:
+        await settled(app, pilot)
+        monkeypatch.setattr(app.session.book, "told", None)
+        await pilot.press("enter")
+        assert "not in this archive; or not yet: screen 1" in await settled(app, pilot)
+        await pilot.press("B")
+        assert "or not yet: screen 1 finds incidents" in await settled(app, pilot)
+        app.session.book.story()
+        await pilot.press("enter")
+        await settled(app, pilot)
+        assert (app.session.place.view, app.session.place.incident) == ("story", 1)
+        (tmp_path / "notes.jsonl").write_text("\n".join(lines))
+        await pilot.press("0")
+        await settled(app, pilot)
+        await pilot.press("G", "enter")
+        assert "not in this archive; the nearest is #1" in await settled(app, pilot)
+        await pilot.press("colon")
+        await typed(app, pilot, settled, f"goto {name}")
+        assert app.session.place.incident == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
 async def test_hostile_notes_are_shown_and_lead_nowhere(
     opened: OpenedKind, settled: Settled, tmp_path: Path
 ) -> None:
@@ -154,6 +188,32 @@ def test_a_link_leads_back_to_its_place(scope: Scope, view: str, at_us: int) -> 
 )  # fmt: skip
 def test_a_line_that_is_no_link_leads_nowhere(argv: tuple[str, ...]) -> None:
     assert place_of(argv, VIEWS) is None
+
+
+@given(
+    key=st.text(max_size=8), onset_us=TIMES,
+    view=st.sampled_from(["story", "whatif", "replay"]),
+)  # fmt: skip
+def test_a_link_names_its_incident_and_leads_back_to_it_under_another_number(
+    key: str, onset_us: int, view: str, opened: OpenedKind
+) -> None:
+    told = opened("incident").story()
+    found = told.incidents[0]
+    one = replace(found, keys=(key,), affected_keys=(key,), onset_unix_ns=onset_us * 1_000)
+    before = replace(one, keys=(f"{key}!",), affected_keys=(f"{key}!",))
+    place = Place(
+        view=view, incident=1, edits=("retry.max_attempts=2",) if view != "story" else (),
+        scope=Scope(key="k" if view != "story" else None), shape=False,
+    )  # fmt: skip
+    argv = argv_of(place, replace(told, incidents=(one,)))
+
+    assert argv[-1].startswith(f"{key}@")
+    more = replace(told, incidents=(before, replace(one, id=2)))
+    assert place_of(argv, VIEWS, more) == replace(place, incident=2)
+    with pytest.raises(UnknownIncidentError, match="it has none"):
+        place_of(argv, VIEWS, replace(told, incidents=()))
+    with pytest.raises(UnknownIncidentError, match="not yet: screen 1 finds"):
+        place_of(argv, VIEWS)
 
 
 def test_links_of_stories_calls_and_queries_lead_back() -> None:

@@ -60,7 +60,7 @@ def test_an_incident_that_does_not_exist_is_a_usage_error(
     code, _, err = run(capsys, "story", quiet, "-i", "2")
 
     assert code == 2
-    assert "incident 2 is not among the 0 of this archive; count from 1" in err
+    assert "incident '2' is not in this archive; it has none" in err
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def test_triage_of_an_incident_that_does_not_exist_is_a_usage_error(
     _, document, _ = run(capsys, "triage", quiet, "--json")
 
     assert code == 2
-    assert "incident 2 is not among the 0 of this archive; count from 1" in err
+    assert "incident '2' is not in this archive; it has none" in err
     assert (json.loads(document)["changes_of"], json.loads(document)["changes"]) == (None, [])
 
 

@@ -9,9 +9,14 @@ from hypothesis import given, strategies as st
 
 from recourse_observe.cli.calls import calls
 from recourse_observe.cli.options import Chosen
+from recourse_observe.cli.replay import replay
 from recourse_observe.cli.root import group
+from recourse_observe.cli.triage import triage
+from recourse_observe.cli.whatif import whatif
+from recourse_observe.cli.why import why
 from recourse_observe.queries.archive import Archive, open_archive
-from recourse_observe.scope import EVERYTHING, Scope, to_argv
+from recourse_observe.scope import EVERYTHING, Scope, instant, to_argv
+from recourse_observe.story.named import Reference
 
 MOMENTS = st.integers(0, 253_402_300_799_999_999)
 BASELINES = st.sampled_from(("before", "others", "10:02..10:19", "+1m..+2m"))
@@ -47,6 +52,16 @@ def test_a_link_is_read_back_as_its_scope(
 
     assert given["archive"] == "dir"
     assert chosen.scope(archive) == scope
+
+
+@given(key=TEXTS, onset_us=MOMENTS, view=st.sampled_from((triage, why, whatif, replay)))
+def test_the_name_of_an_incident_is_read_back(key: str, onset_us: int, view: click.Command) -> None:
+    name = f"{key}@{instant(onset_us)}"
+    root = click.Context(group, **group.context_settings)
+
+    given = view.make_context(view.name, ["dir", "-k", "x", "-i", name], parent=root).params
+
+    assert given["incident"] == Reference(text=name, key=key, moment=instant(onset_us))
 
 
 def test_a_link_to_everything_is_short() -> None:

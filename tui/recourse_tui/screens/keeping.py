@@ -1,7 +1,7 @@
 """What outlives the screen: bookmarks, notes, and files of what is seen."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from textual import on, work
 from textual.message import Message
 
 from recourse_observe.scope import ScopeError, instant
+from recourse_observe.story.named import UnknownIncidentError
 from recourse_observe.text import clock, plural, printable
 from recourse_tui.screens.copied import write_copy
 from recourse_tui.screens.finding import Finding
@@ -58,16 +59,20 @@ class Keeping(Finding):
 
     def action_next_bookmark(self) -> None:
         """To the next bookmark after this place."""
-        places = [
-            place
-            for note in self.session.notebook.notes
-            if note.kind == "bookmark"
-            and (place := place_of(note.argv, self.session.views)) is not None
-        ]
+        try:
+            places = [
+                place
+                for note in self.session.notebook.notes
+                if note.kind == "bookmark" and (place := self.place_of(note.argv)) is not None
+            ]
+        except UnknownIncidentError as error:
+            self.say(f"✗ {error}")
+            return
         if not places:
             self.say("no bookmark yet; b keeps one")
             return
-        here = next((n for n, place in enumerate(places) if place == self._plain()), -1)
+        plain = self.place_of(self.session.argv())
+        here = next((n for n, place in enumerate(places) if place == plain), -1)
         self.visit(places[(here + 1) % len(places)])
 
     def note(self, text: str) -> None:
@@ -82,8 +87,13 @@ class Keeping(Finding):
         """Keep a query under a name."""
         self._keep("query", query, name=name)
 
-    def _plain(self) -> Place | None:
-        return place_of(self.session.argv(), self.session.views)
+    def place_of(self, argv: Sequence[str]) -> Place | None:
+        """The place that a link shows; ``None`` when it is none of ours.
+
+        Raises:
+            UnknownIncidentError: It is about an incident that is not there, or not known yet.
+        """
+        return place_of(argv, self.session.views, self.session.story)
 
     def _keep(self, kind: str, text: str, *, name: str = "", at_us: int | None = None) -> None:
         from recourse.clock import SystemClock

@@ -2,18 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recourse_observe.scope import EVERYTHING, Scope, ScopeError, instant, parse_instant, to_argv
+from recourse_observe.story.named import Reference, UnknownIncidentError, incident_named, name_of
 from recourse_tui.screens.place import Place
 
-__all__ = ["argv_of", "place_of"]
+if TYPE_CHECKING:
+    from recourse_observe.story.findings import StoryDocument
+
+__all__ = ["argv_of", "numbered", "place_of"]
 
 _OPEN: Final = (EVERYTHING.start_unix_us, EVERYTHING.end_unix_us)
 
 
-def argv_of(place: Place) -> tuple[str, ...]:
-    """The command line of a place, without ``recourse`` and without the archive."""
+def argv_of(place: Place, story: "StoryDocument | None" = None) -> tuple[str, ...]:
+    """The command line of a place, without ``recourse`` and without the archive.
+
+    Args:
+        place: A screen, and what it is about.
+        story: Names the incident, once it is told.
+    """
+    about = ("-i", _called(place.incident, story)) if place.incident else ()
     argv = _options(place)
     match place.view:
         case "call" if place.call_id:
@@ -22,20 +32,22 @@ def argv_of(place: Place) -> tuple[str, ...]:
         case "sql" if place.query:
             argv = (*argv, *_word(place.query))
         case "story" if place.incident:
-            argv = ("story", "-i", str(place.incident))
+            argv = ("story", *about)
         case "calls":
             how = ("--shapes",) if place.shape else ("--sort", place.sort)
             argv = (*argv, *how)
         case "replay":
             at = ("--at", instant(place.at_us)) if place.at_us >= 0 else ()
-            argv = (*argv, *at, *_candidate(place))
+            edits = (*_edits(place), *about) if place.candidate is not None else ()
+            argv = (*argv, *at, *edits)
         case "key" if place.scope.key is not None:
             view, *rest = _options(replace(place, scope=place.scope.of(None)))
             argv = (view, place.scope.key, *rest)
         case "compare":
             argv = _compare(place)
         case "whatif":
-            argv = _whatif(place)
+            sweep = ("--sweep", place.sweep) if place.sweep else ()
+            argv = ("whatif", "-k", place.scope.key or "", *_edits(place), *sweep, *about)
         case "notes":
             argv = ("notes",)
         case _:
@@ -43,12 +55,18 @@ def argv_of(place: Place) -> tuple[str, ...]:
     return argv
 
 
-def place_of(argv: Sequence[str], views: Sequence[str]) -> Place | None:
+def place_of(
+    argv: Sequence[str], views: Sequence[str], story: "StoryDocument | None" = None
+) -> Place | None:
     """The place that a command line shows; ``None`` when it is none of ours.
 
     Args:
         argv: Without ``recourse`` and without the archive.
         views: Names of screens.
+        story: Knows the incident that is named, once it is told.
+
+    Raises:
+        UnknownIncidentError: The incident that it is about is not there, or not known yet.
     """
     if not argv or argv[0] not in views:
         return None
@@ -56,13 +74,35 @@ def place_of(argv: Sequence[str], views: Sequence[str]) -> Place | None:
     rest = list(argv[1:])
     try:
         while rest:
-            place, rest = _take(place, rest)
+            place, rest = _take(place, rest, story)
+    except UnknownIncidentError:
+        raise
     except ValueError:  # also of a scope, and of a missing value
         return None
     return place
 
 
-def _take(place: Place, rest: list[str]) -> tuple[Place, list[str]]:
+def numbered(text: str, story: "StoryDocument | None") -> int:
+    """The number of an incident that somebody named.
+
+    Raises:
+        UnknownIncidentError: There is no such incident, or none is known yet.
+        ScopeError: The words name none.
+    """
+    reference = Reference.read(text)
+    if story is not None:
+        return incident_named(reference, story).id
+    if reference.number:
+        return reference.number
+    raise UnknownIncidentError(text, "incident", "or not yet: screen 1 finds incidents")
+
+
+def _called(number: int, story: "StoryDocument | None") -> str:
+    known = story.incidents if story is not None else ()
+    return name_of(known[number - 1]) if 1 <= number <= len(known) else str(number)
+
+
+def _take(place: Place, rest: list[str], story: "StoryDocument | None") -> tuple[Place, list[str]]:
     option, *others = rest
     if option == "--":
         return place, others
@@ -75,10 +115,10 @@ def _take(place: Place, rest: list[str]) -> tuple[Place, list[str]]:
     if not others and place.view == "sql":
         return replace(place, query=option), []
     text, *others = others
-    return _with(place, option, text), others
+    return _with(place, option, text, story), others
 
 
-def _with(place: Place, option: str, text: str) -> Place:
+def _with(place: Place, option: str, text: str, story: "StoryDocument | None") -> Place:
     scope = place.scope
     changes: dict[str, Callable[[], Place]] = {
         "--since": lambda: _on(place, scope.during(parse_instant(text), scope.end_unix_us)),
@@ -93,7 +133,7 @@ def _with(place: Place, option: str, text: str) -> Place:
         "--against": lambda: replace(place, against=text),
         "--set": lambda: replace(place, edits=(*place.edits, text)),
         "--sweep": lambda: replace(place, sweep=text),
-        "-i": lambda: replace(place, incident=int(text)),
+        "-i": lambda: replace(place, incident=numbered(text, story)),
     }
     if option not in changes:
         raise ScopeError(option, "option", "one of " + ", ".join(changes))
@@ -124,16 +164,5 @@ def _compare(place: Place) -> tuple[str, ...]:
     return ("compare", "--b", window, *rest)
 
 
-def _whatif(place: Place) -> tuple[str, ...]:
-    sweep = ("--sweep", place.sweep) if place.sweep else ()
-    incident = ("-i", str(place.incident)) if place.incident else ()
-    edits = (word for edit in place.edits for word in ("--set", edit))
-    return ("whatif", "-k", place.scope.key or "", *edits, *sweep, *incident)
-
-
-def _candidate(place: Place) -> tuple[str, ...]:
-    """What stands below what was recorded; nothing without a candidate."""
-    if place.candidate is None:
-        return ()
-    incident = ("-i", str(place.incident)) if place.incident else ()
-    return (*(word for edit in place.edits for word in ("--set", edit)), *incident)
+def _edits(place: Place) -> tuple[str, ...]:
+    return tuple(word for edit in place.edits for word in ("--set", edit))

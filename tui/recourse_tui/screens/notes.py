@@ -8,9 +8,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from recourse_observe.notes import Note, NoteKind, NotesError
+from recourse_observe.story.named import UnknownIncidentError
 from recourse_observe.text import clock, moment, plural, printable
 from recourse_tui.lines import Ink, Lines, Span, inked
-from recourse_tui.screens.links import place_of
 from recourse_tui.screens.place import Place
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.table import Column, Table
@@ -94,7 +94,11 @@ class NotesView(View):
         if note.kind is NoteKind.QUERY:
             self.visit(replace(self.place, view="sql", query=note.text))
             return
-        place = place_of(note.argv, self.session.views)
+        try:
+            place = self.place_of(note.argv)
+        except UnknownIncidentError as error:
+            self.say(f"✗ {error}")
+            return
         if place is None:
             self.say("this note is about no screen")
         else:

@@ -10,13 +10,14 @@ from textual.widgets import Input
 from recourse_observe.scope import ScopeError, parse_instant
 from recourse_tui.actions import ACTIONS, VIEWS
 from recourse_tui.screens.asking import Asking
+from recourse_tui.screens.links import numbered
 from recourse_tui.screens.place import Place
 from recourse_tui.widgets.prompt import Prompt, Purpose
 
 __all__ = ["Prompting"]
 
 COMMANDS: Final = {
-    "goto": "a moment: 10:04, +30s or #2",
+    "goto": "a moment or an incident: 10:04, +30s, #2 or KEY@ONSET",
     "key": "a key, by its name",
     "open": "a call, by the beginning of its id",
     "probe": "what to know at every moment: inflight(k), amp(k, 10s), or a SELECT with $at",
@@ -160,7 +161,7 @@ class Prompting(Asking):
         """Be at a moment: the replay stands there, every other brush begins there and is as long as it was."""
         if not self.session.is_open:
             return
-        if text.startswith("#"):
+        if text.startswith("#") or "@" in text:
             self._incident(text)
             return
         covered = self.session.book.coverage
@@ -174,11 +175,8 @@ class Prompting(Asking):
         self.stay(replace(self.place, scope=scope.during(at, at + max(1, length)), incident=0))
 
     def _incident(self, text: str) -> None:
-        number = text.removeprefix("#")
-        place = self.session.of_incident(int(number)) if number.isdigit() else None
-        if place is None:
-            raise ScopeError(text, "incident", "the number of one, for example #1")
-        self.stay(place)
+        if (place := self.session.of_incident(numbered(text, self.session.story))) is not None:
+            self.stay(place)
 
     def _probe(self, text: str) -> None:
         from recourse_observe.replay.asked import read_probe

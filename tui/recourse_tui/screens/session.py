@@ -1,6 +1,5 @@
 """What all screens share: the open archive, and the way taken."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import tzinfo
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from recourse_observe.scope import EVERYTHING, Scope
-from recourse_observe.text import clock, moment, printable
+from recourse_observe.text import clock, moment, printable, shell
 from recourse_tui.actions import VIEWS
 from recourse_tui.screens.links import argv_of
 from recourse_tui.screens.notebook import Notebook
@@ -19,7 +18,7 @@ from recourse_tui.widgets.shortly import short_count
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
-    from recourse_observe.story.findings import Incident
+    from recourse_observe.story.findings import Incident, StoryDocument
     from recourse_observe.whatif import LoadPoint
     from recourse_tui.screens.place import Candidate
 
@@ -189,9 +188,9 @@ class Session:
 
     def next_incident(self, steps: int) -> Place | None:
         """This place about the next incident of the list; ``None`` when there is no other."""
-        if not (incidents := self._incidents()):
+        if self.story is None or not self.story.incidents:
             return None
-        numbers = [one.id for one in self.listed(incidents)]
+        numbers = [one.id for one in self.listed(self.story.incidents)]
         here = numbers.index(self.place.incident) if self.place.incident in numbers else -1
         number = numbers[min(len(numbers) - 1, max(0, here + steps))]
         return None if number == self.place.incident else self.of_incident(number)
@@ -205,10 +204,15 @@ class Session:
             self.place, incident=number, scope=incident_scope(self.place.scope, incident), at_us=-1
         )
 
+    @property
+    def story(self) -> "StoryDocument | None":
+        """The story, once it is told."""
+        return self.opened.told if self.opened is not None else None
+
     def incident(self, number: int) -> "Incident | None":
         """An incident by its number, once the story is told."""
-        incidents = self._incidents()
-        return incidents[number - 1] if 1 <= number <= len(incidents) else None
+        known = self.story.incidents if self.story is not None else ()
+        return known[number - 1] if 1 <= number <= len(known) else None
 
     def incident_name(self, number: int) -> str:
         """An incident by its number and its keys; nothing before the story is told."""
@@ -282,17 +286,13 @@ class Session:
     def link(self) -> str:
         """The command line that shows the same in another terminal."""
         view, *rest = self.argv()
-        return shlex.join(("recourse", view, self.path, *rest))
+        return shell(("recourse", view, self.path, *rest))
 
     def argv(self) -> tuple[str, ...]:
         """The same without ``recourse`` and without the archive."""
-        return argv_of(self.place)
+        return argv_of(self.place, self.story)
 
     def too_small(self, smallest: tuple[int, int]) -> tuple[str, ...]:
         """What a terminal shows that has no room for anything else."""
         width, height = smallest
         return (f"recourse needs {width}x{height}:", f"use `recourse triage {self.name}`")
-
-    def _incidents(self) -> "tuple[Incident, ...]":
-        told = self.opened.told if self.opened is not None else None
-        return told.incidents if told is not None else ()
