@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 __all__ = ["FEW", "Held"]
 
@@ -71,11 +72,12 @@ class Held:
 
     def _reads(self, missing: list[str]) -> bool:
         """Read columns; whether they could be read, and fit."""
-        names = self._files.schema.names if self._are_small else missing
         try:
-            read = self._files.scanner(columns=names).to_table().unify_dictionaries()
             if self._are_small:
-                read = read.combine_chunks()
+                read = self._files.to_table().unify_dictionaries().combine_chunks()
+            else:
+                parts = [self._columns_of(one, missing) for one in self._files.get_fragments()]
+                read = pa.concat_tables(parts).unify_dictionaries()
         except _TROUBLE:  # whoever reads some of the files may have less to do with it
             self._gives_up = True
             return False
@@ -84,6 +86,17 @@ class Held:
             self._gives_up = True
             self._columns.clear()
         return not self._gives_up
+
+    def _columns_of(self, file: Any, names: list[str]) -> Any:
+        """Columns of one file, by one thread: the others have questions to answer."""
+        words = [one.name for one in self._files.schema if pa.types.is_dictionary(one.type)]
+        with pq.ParquetFile(
+            file.path,
+            metadata=file.metadata,
+            read_dictionary=words,
+            page_checksum_verification=True,
+        ) as opened:
+            return opened.read(columns=names, use_threads=False)
 
     def _parts(self, table: Any, fragments: Sequence[Any]) -> Iterator[Any]:
         """The rows of row groups."""
