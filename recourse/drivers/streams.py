@@ -19,15 +19,13 @@ from recourse.drivers.aio import AsyncHands
 from recourse.drivers.awaited import arun_inline
 from recourse.drivers.misuse import misused, not_for_astream, not_for_stream
 from recourse.drivers.threads import Hands, inner_cancelled
-from recourse.outcome import SUCCESS, Outcome, OutcomeKind
+from recourse.outcome import SUCCESS
 from recourse.plan.call import Call, Run
 from recourse.plan.govern import Plan
 from recourse.plan.scopes import Scopes
-from recourse.reasons import Reason
 
 __all__ = ["adrive_stream", "drive_stream"]
 
-_COMMITTED: Final = Outcome(OutcomeKind.NON_RETRYABLE, Reason.COMMITTED)
 _END: Final = object()
 
 
@@ -85,16 +83,14 @@ def _attempt(call: Call, run: Run) -> Iterator[Any]:
 
 
 def _fail(run: Run, error: BaseException) -> None:
-    """Keep what ended a stream. After the first item nothing may be repeated."""
+    """Keep what ended a stream."""
     run.error = error
     if isinstance(error, asyncio.CancelledError):
         run.given = inner_cancelled()
-    elif not isinstance(error, Exception):
-        run.given = None
-    elif run.came_s is not None:
-        run.given = _COMMITTED
-    else:
+    elif isinstance(error, Exception) and run.came_s is None:
         run.given = misused(error)
+    else:
+        run.given = None
 
 
 def _is_a(kind: type[object], value: object) -> bool:

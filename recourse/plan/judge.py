@@ -138,7 +138,17 @@ def _outcome(call: Call, bound: Bound, run: Run) -> Outcome:
         run.error = asyncio.CancelledError(*request.args)
         run.error.__cause__ = error
         return _CANCELLED
-    return classified(bound, run)
+    outcome = classified(bound, run)
+    is_committed = run.came_s is not None and error is not None
+    return _committed(outcome) if is_committed else outcome
+
+
+def _committed(outcome: Outcome) -> Outcome:
+    """A stream that broke after its first item: not to be repeated, as healthy as its error says."""
+    if outcome.kind is OutcomeKind.ABORT:
+        return outcome
+    health = outcome.effective_health
+    return Outcome(OutcomeKind.NON_RETRYABLE, Reason.COMMITTED, outcome.attributes, health=health)
 
 
 def cancellation(error: Exception) -> asyncio.CancelledError | None:

@@ -10,7 +10,16 @@ from typing import Any, Final
 
 import pytest
 
-from recourse import BudgetRef, Executor, Policy, RetryPolicy, current_attempt
+from recourse import (
+    BudgetRef,
+    CircuitOpenError,
+    CircuitPolicy,
+    Executor,
+    Outcome,
+    Policy,
+    RetryPolicy,
+    current_attempt,
+)
 from recourse.budget import Ask, Decision
 from recourse.events import AttemptEnd, AttemptStart, CallEnd
 from recourse.policy.model import Jitter
@@ -151,6 +160,43 @@ def test_r25_after_the_first_item_a_failure_passes_on_as_committed(streaming: St
     assert streaming.side.runs == 1
     assert [end.outcome.reason for end in streaming.heard(AttemptEnd)] == ["committed"]
     assert [end.disposition for end in streaming.heard(CallEnd)] == ["terminal"]
+
+
+def test_r57_a_stream_that_breaks_after_its_first_item_is_as_healthy_as_its_error_says(
+    streaming: Streaming,
+) -> None:
+    circuit = CircuitPolicy(threshold=2)
+    executor = streaming.side.executor(KEY, circuit=circuit)
+    for _ in range(2):
+        streaming.read(executor, streaming.source([1, ConnectionResetError("lost")]))
+
+    items, error = streaming.read(executor, streaming.source([1]))
+
+    assert (items, type(error)) == ([], CircuitOpenError)
+    ends = [(end.outcome.reason, end.outcome.health) for end in streaming.heard(AttemptEnd)]
+    assert ends == [("committed", "unhealthy")] * 2
+
+
+def test_r13_a_classifier_that_fails_on_a_committed_error_leaves_it_as_it_is(
+    streaming: Streaming,
+) -> None:
+    asked: list[Exception | None] = []
+
+    class Broken:
+        def classify(self, value: object, error: Exception | None) -> Outcome:
+            asked.append(error)
+            raise LookupError
+
+    lost = ConnectionResetError("lost")
+    retry = RetryPolicy(classifier="broken")
+    executor = streaming.side.executor(KEY, retry=retry, classifiers={"broken": Broken()})
+
+    items, error = streaming.read(executor, streaming.source([1, lost]))
+
+    assert items == [1]
+    assert error is lost
+    assert asked == [lost]
+    assert [end.outcome.reason for end in streaming.heard(AttemptEnd)] == ["classifier_error"]
 
 
 def test_r25_a_stream_without_items_is_a_success(streaming: Streaming) -> None:
