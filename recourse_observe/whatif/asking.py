@@ -69,10 +69,10 @@ def ask(  # noqa: PLR0913  # one argument per part of the question
     tell("reading the archive")
     question = prepared(archive, key, incident)
     candidates = _candidates(question, edits, policy_file, sweep)
+    answer = replace(counted(question, candidates[0][1]), sweep_field=_field(sweep))
     reason = unfit(question.record, question.force)
-    answer = counted(question, candidates[0][1])
     if reason is not None:
-        return replace(answer, refusal=reason, sweep_field=_field(sweep))
+        return replace(answer, refusal=reason)
     scene = scene_of(question)
     with runner(scene, processes, _Counter(tell).ran) as run:
         tell("fitting the dependency to the record")
@@ -82,9 +82,8 @@ def ask(  # noqa: PLR0913  # one argument per part of the question
         grounds = ground(question.record, question.recorded, fitted, rules, run)
         check = checked(grounds)
         if not check.passed:
-            return replace(answer, check=check, refusal=_missed(check), sweep_field=_field(sweep))
+            return replace(answer, check=check, refusal=_missed(check))
         tell("running the candidate")
-        answer = replace(answer, sweep_field=_field(sweep))
         answer = _modelled(question, grounds, check, answer, candidates, run)
         if not suggest:
             return answer
@@ -123,7 +122,7 @@ def _candidates(
     return [("", first), *((v, edited(policies, [*edits, f"{field}={v}"])) for v in swept)]
 
 
-def _modelled(  # what an answer is made of
+def _modelled(
     question: Question,
     grounds: Grounds,
     check: Check,

@@ -24,6 +24,13 @@ __all__ = ["Prefix", "budget_prefix", "only_cuts", "prefix", "prefix_rows"]
 
 _US: Final = 1e6
 _DEVIATIONS: Final = 3.0
+_NOTES: Final = {
+    "recorded_attempts_kept": "of the recorded attempts, those that the candidate also allows",
+    "recorded_rescues_lost": "of the recorded rescues, those by an attempt that the candidate takes away",
+    "failed_calls": "at most, where less load cannot harm, give or take luck: "
+    "every rescue taken away is a lost call",
+    "attempts": "at most, where less load cannot harm, give or take luck",
+}
 _CUTS: Final = frozenset({"retry.max_attempts", "retry.budget.name", "retry.budget.cost"})
 
 
@@ -125,32 +132,28 @@ def prefix_rows(found: Prefix, most: int | None = None) -> tuple[Row, ...]:
         most: How many attempts a call may make, when the counts bound anything. Under a budget they
             do not: what one call leaves of it, another one takes.
     """
-    exact = (
-        Row(
-            name="recorded_attempts_kept",
-            recorded=found.attempts,
-            candidate=found.kept,
-            low=found.kept,
-            high=found.kept,
-            kind=Kind.EXACT,
-            unit=Unit.ATTEMPTS,
-            note="of the recorded attempts, those that the candidate also allows",
-        ),
-        Row(
-            name="recorded_rescues_lost",
-            recorded=found.rescued,
-            candidate=found.given_up,
-            low=found.given_up,
-            high=found.given_up,
-            kind=Kind.EXACT,
-            unit=Unit.CALLS,
-            note="of the recorded rescues, those by an attempt that the candidate takes away",
-        ),
+    kept = _exact("recorded_attempts_kept", found.attempts, found.kept, Unit.ATTEMPTS)
+    lost = _exact("recorded_rescues_lost", found.rescued, found.given_up, Unit.CALLS)
+    return (kept, lost) if most is None else (kept, lost, *_bounds(found, most))
+
+
+def _exact(name: str, recorded: int, candidate: int, unit: Unit) -> Row:
+    """A count of the record itself."""
+    return Row(
+        name=name,
+        recorded=recorded,
+        candidate=candidate,
+        low=candidate,
+        high=candidate,
+        kind=Kind.EXACT,
+        unit=unit,
+        note=_NOTES[name],
     )
-    if most is None:
-        return exact
+
+
+def _bounds(found: Prefix, most: int) -> tuple[Row, Row]:
+    """What follows of the candidate's own losses and attempts."""
     return (
-        *exact,
         Row(
             name="failed_calls",
             recorded=found.failed,
@@ -159,8 +162,7 @@ def prefix_rows(found: Prefix, most: int | None = None) -> tuple[Row, ...]:
             high=_lucky(found.failed + found.given_up, found.calls, 1),
             kind=Kind.BOUND,
             unit=Unit.CALLS,
-            note="at most, where less load cannot harm, give or take luck: "
-            "every rescue taken away is a lost call",
+            note=_NOTES["failed_calls"],
         ),
         Row(
             name="attempts",
@@ -170,7 +172,7 @@ def prefix_rows(found: Prefix, most: int | None = None) -> tuple[Row, ...]:
             high=found.calls + _lucky(found.kept - found.calls, found.calls, most - 1),
             kind=Kind.BOUND,
             unit=Unit.ATTEMPTS,
-            note="at most, where less load cannot harm, give or take luck",
+            note=_NOTES["attempts"],
         ),
     )
 

@@ -114,7 +114,13 @@ class Process:
         self._policies = [_reclassified(policy) for policy in rules.policies]
         self._following = 0
         self._bound: Bound | None = None
-        options = Options(
+        options = self._options(clock, rules, seed)
+        self.runtime = runtime_of(options)
+        self.bind = resolver_of(options, self.runtime).bind
+
+    def _options(self, clock: SetClock, rules: Rules, seed: int) -> Options:
+        """An executor's options: budgets and breakers of its own, and nobody who is told."""
+        return Options(
             policies=None,
             provider=self,
             default_policy=None,
@@ -141,8 +147,6 @@ class Process:
             random=random.Random(seed),  # noqa: S311  # a spread, no secret
             environment={},
         )
-        self.runtime = runtime_of(options)
-        self.bind = resolver_of(options, self.runtime).bind
 
     def get(self, key: object) -> EffectivePolicy:  # noqa: ARG002  # a provider's shape
         """The policy that the process follows now."""

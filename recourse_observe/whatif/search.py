@@ -9,11 +9,12 @@ from typing import Final, NamedTuple
 from recourse_observe.whatif.guess import Guess, dependency_of
 from recourse_observe.whatif.kinds import Fitting, kind_of, leaders
 from recourse_observe.whatif.process import Rules
+from recourse_observe.whatif.queue_guesses import filled
 from recourse_observe.whatif.record import Record
 from recourse_observe.whatif.runs import Runner, Task
 from recourse_observe.whatif.seen import Seen
 from recourse_observe.whatif.series import Series, distance
-from recourse_observe.whatif.starts import drawn, filled, least_per_s, near, plain_slowdown, turned
+from recourse_observe.whatif.starts import drawn, near, plain_slowdown, turned
 
 __all__ = ["HEAVY", "SEED", "Bench"]
 
@@ -144,7 +145,7 @@ class Bench:
     def _in_room(self, room: Room, trouble: float) -> Guess:
         from_s, to_s = self.seen.edges
         return Guess(
-            room.much * least_per_s(self.seen),
+            room.much * self.seen.least_per_s,
             math.inf,
             1.0 if room.loses else math.exp(trouble),
             from_s,

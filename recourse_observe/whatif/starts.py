@@ -6,14 +6,13 @@ from typing import Final
 
 from recourse_observe.whatif.guess import Guess
 from recourse_observe.whatif.record import Record
-from recourse_observe.whatif.seen import Full, Seen
+from recourse_observe.whatif.seen import Seen
 from recourse_observe.whatif.series import ending_of
 from recourse_observe.whatif.trace import Ending
 
-__all__ = ["drawn", "filled", "least_per_s", "near", "plain_slowdown", "turned"]
+__all__ = ["drawn", "near", "plain_slowdown", "turned"]
 
 _AMONG: Final = (1, 1, 2, 3, 4)
-_STEEPEST: Final = 10.0
 # How often a draw is of this kind.
 _OWN_EDGES: Final = 0.6
 _WHOLE: Final = 0.4
@@ -24,19 +23,12 @@ _NO_BOUND: Final = 0.3
 _DROPS: Final = 0.15
 _SHARES: Final = 0.3
 _STILL_SLOW: Final = 0.5
-# The part of the time of trouble that a trigger lasts.
-_SHORT: Final = 0.4
 # How often a step changes this, and nothing else.
 _OTHER_INSTANCES: Final = 0.15
 _OTHER_TROUBLE: Final = 0.25
 _OTHER_CARE: Final = 0.32
 _OTHER_SHARING: Final = 0.4
 _OTHER_END: Final = 0.55
-
-
-def least_per_s(seen: Seen) -> float:
-    """Requests per second that it can take at least."""
-    return max(0.95 * seen.peak_per_s, 1.02 * seen.usual_per_s)
 
 
 def plain_slowdown(record: Record, seen: Seen) -> float:
@@ -51,102 +43,6 @@ def plain_slowdown(record: Record, seen: Seen) -> float:
     share = min(0.99, max(0.01, 1.0 - cut)) if cut else 0.5
     usual_s = seen.base.service_s[int(share * len(seen.base.service_s))]
     return max(1.1, waited[-1 if cut else len(waited) // 2] / usual_s)
-
-
-def filled(seen: Seen) -> list[Guess]:
-    """A queue was full: while everything was slow, or after a shorter trigger."""
-    assert seen.full is not None  # noqa: S101  # asked only then
-    full, (from_s, to_s) = seen.full, seen.edges
-    most = min(_STEEPEST, seen.most_slowdown)
-
-    def guess(
-        capacity: float, trouble: float, over_s: float, share: float = 1.0, among: int = 1
-    ) -> Guess:
-        waiting = full.waiting(share * full.rate)
-        # It took more when it was well: what it takes less is trouble.
-        least = max(1.0, least_per_s(seen) / capacity) if trouble > 1.0 else 1.0
-        room, trouble = least * capacity, least * trouble
-        return Guess(room, waiting / room, trouble, from_s, over_s, instances=among)
-
-    slow = [
-        guess(share * full.rate * most**part, most**part, to_s, share, among)
-        for part in (0.25, 0.5, 0.75, 1.0)
-        for share, among in ((0.7, 3), (1.0, 1))
-    ]
-    # What kept it down after the last was turned away is about what it can take.
-    lasted = [
-        guess(part * full.held_per_s, part * full.held_per_s / full.rate, full.last_s + 0.5, 1.0, n)
-        for part, n in ((0.8, 1), (0.9, 3), (1.0, 1), (1.1, 3))
-        if full.held_per_s > full.rate
-    ]
-    full_s = from_s + full.filling_s
-    # It was slow while the queue filled: what was worked off meanwhile is less by as much.
-    short = [
-        guess(full.rate, most**part, full_s, 1.0 / most**part, among)
-        for part in (0.3, 0.55, 0.8)
-        for among in (1, 3)
-    ]
-    lost = [
-        guess(full.rate * much, much, to_s, 1.0, among) for much in (2.0, 3.5) for among in (1, 3)
-    ]
-    # More calls came than it can take: then nothing else need be wrong.
-    none = [
-        Guess(part * full.rate, queue_s, 1.0, from_s, from_s, instances=among)
-        for part, queue_s, among in (
-            (0.8, 0.7, 3),
-            (0.8, 2.5, 1),
-            (0.9, 1.5, 4),
-            (1.0, 0.7, 1),
-            (1.0, 2.5, 3),
-        )
-    ]
-    found = [*none, *slow, *lasted, *short, *_seen_short(full, from_s)]
-    if full.held:
-        shared = _bounded(seen, full)
-    else:
-        shared = [one._replace(shares=True) for one in found if one.instances == 1]
-    return [*found, *map(_of_workers, lost), *shared]
-
-
-def _bounded(seen: Seen, full: Full) -> list[Guess]:
-    """It works on so many at once and no more, and what is given up makes room for another.
-
-    So it took more than it worked off, and only successes tell how much it can take.
-    """
-    (from_s, to_s), most = seen.edges, min(_STEEPEST, seen.most_slowdown)
-    short_s = min(to_s, max(from_s + full.filling_s, from_s + _SHORT * (to_s - from_s)))
-    return [
-        Guess(
-            much * least_per_s(seen),
-            max(1.0, full.held - much * least_per_s(seen) * seen.mean_s)
-            / (much * least_per_s(seen)),
-            most**part,
-            from_s,
-            over_s,
-            abandons=True,
-            shares=True,
-        )
-        for much in (1.0, 1.3, 1.8)
-        for part, over_s in ((0.0, from_s), (0.4, to_s), (0.8, to_s), (0.6, short_s))
-    ]
-
-
-def _seen_short(full: Full, from_s: float) -> list[Guess]:
-    """That more was taken of the full queue later tells when it was well again, and how bad it was."""
-    if not full.slow_rate:
-        return []
-    trouble, waiting_s = full.rate / full.slow_rate, full.waiting(full.slow_rate) / full.rate
-    slow = [
-        Guess(full.rate, waiting_s, trouble, from_s, full.slow_to_s - early_s, instances=among)
-        for early_s in (0.0, 4.0)
-        for among in (1, 3)
-    ]
-    return [*slow, *map(_of_workers, slow[:2])]
-
-
-def _of_workers(guess: Guess) -> Guess:
-    """The same trouble, because workers are lost and not because they are slow."""
-    return guess._replace(slowdown=1.0, working=1.0 / guess.slowdown)
 
 
 def drawn(record: Record, seen: Seen, rng: random.Random) -> Guess:
@@ -182,7 +78,7 @@ def _drawn_room(seen: Seen, rng: random.Random, trouble: float) -> tuple[float, 
     """A capacity and a queue, in seconds of work, that the record does not contradict."""
     if seen.full is None:
         queue_s = math.inf if rng.random() < _NO_BOUND else math.exp(rng.uniform(-1.5, 3.5))
-        return least_per_s(seen) * math.exp(rng.uniform(0.0, 1.6)), queue_s
+        return seen.least_per_s * math.exp(rng.uniform(0.0, 1.6)), queue_s
     full = seen.full
     rate = full.rate * math.exp(rng.gauss(-0.1, 0.2))
     # The queue was full while it was slow, or because of what that had set off.

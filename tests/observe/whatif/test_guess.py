@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from recourse_observe.whatif.dependency import Dependency, Failing, Fault, Reply
+from recourse_observe.whatif.full_queue import Full
 from recourse_observe.whatif.guess import Guess, dependency_of, told
 from recourse_observe.whatif.kinds import Fitting, Kind, chosen, kind_of, leaders, unlike
+from recourse_observe.whatif.queue_guesses import filled
 from recourse_observe.whatif.record import Record, Tried, recorded_measures
 from recourse_observe.whatif.runs import LOAD_BINS, Outcome
-from recourse_observe.whatif.seen import Full, Seen, look
+from recourse_observe.whatif.seen import Seen, look
 from recourse_observe.whatif.series import recorded_series
-from recourse_observe.whatif.starts import drawn, filled, least_per_s, near, plain_slowdown, turned
+from recourse_observe.whatif.starts import drawn, near, plain_slowdown, turned
 
 Maker = Callable[..., Tried]
 Recorder = Callable[..., Record]
@@ -208,4 +210,4 @@ def test_draws_and_steps_stay_within_what_the_record_allows(record: Record, seen
                 assert 0.0 < made.working <= 1.0
                 assert made.capacity_per_s > 0.0
             assert step != guess or math.isinf(guess.queue_s) or step.to_s == guess.to_s
-    assert least_per_s(seen) >= 10.0
+    assert seen.least_per_s >= 10.0
