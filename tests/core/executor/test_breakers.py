@@ -171,6 +171,10 @@ def test_a_cooldown_that_ends_during_the_attempt_lets_the_retry_probe(both: Any)
 
     assert told.value == "done"
     assert [event.is_probe for event in told.of(CircuitDecision)] == [True]
+    assert [(event.to_state, event.call_id) for event in told.of(CircuitState)] == [
+        (BreakerState.HALF_OPEN, told.timeline.call_id),
+        (BreakerState.CLOSED, told.timeline.call_id),
+    ]
     assert executor.circuits[KEY].state is BreakerState.CLOSED
 
 

@@ -178,6 +178,25 @@ def test_r54_a_missing_trigger_that_is_denied_means_no_hedging(hedged: Any) -> N
     assert [event.reason for event in told.of(HedgingDisabled)] == [HedgingOff.TRIGGER_MISSING]
 
 
+def test_r54_a_trigger_that_breaks_in_a_call_ends_its_hedging_and_nothing_else(
+    hedged: Any,
+) -> None:
+    class Breaking:
+        def delay_s(self, key: str, policy: HedgePolicy) -> float:
+            if hedged.side.clock.monotonic_s() > 0.75:
+                raise ZeroDivisionError
+            return 0.5
+
+    policy = HedgePolicy(trigger="mine", max_hedges=3)
+
+    told = hedged(
+        [(5.0, "slow")], hedge=policy, triggers={"mine": Breaking()}, missing_trigger="deny"
+    )
+
+    assert (told.value, told.took_s) == ("slow", 5.0)
+    assert told.runs == 2
+
+
 def test_r54_a_group_that_has_ended_launches_and_charges_nothing(hedged: Any) -> None:
     asked: list[Ask] = []
 

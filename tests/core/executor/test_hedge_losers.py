@@ -95,6 +95,14 @@ def test_r51_a_loser_that_gives_the_winners_own_object_leaves_it_open(hedged: An
     assert (told.value, shared.closed) == (shared, 0)
 
 
+def test_r51_of_two_that_give_one_object_in_one_moment_neither_closes_it(hedged: Any) -> None:
+    shared = Value("shared")
+
+    told = hedged([(1.5, shared), (1.0, shared)], settle_s=1.0)
+
+    assert (told.value, shared.closed) == (shared, 0)
+
+
 class Unclosable(Value):
     def close(self) -> None:
         message = "cannot be closed"

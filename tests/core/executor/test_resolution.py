@@ -427,6 +427,22 @@ def test_r08_the_overall_timeout_starts_when_the_policy_is_known(both: Any) -> N
     assert told.timeline.attempts[0].timeout_s == pytest.approx(0.3)
 
 
+def test_r11_a_policy_that_comes_again_is_known_whichever_object_it_is(both: Any) -> None:
+    circuit = CircuitPolicy(threshold=7)
+    again = [Policy(KEY, circuit=circuit).normalize() for _ in range(2)]
+    other = Policy(KEY, circuit=CircuitPolicy(threshold=8)).normalize()
+    executor = both.executor(provider=Immediate(*again, again[1], other))
+    parts = []
+
+    for _ in range(4):
+        both(["done"], executor=executor)
+        parts.append(executor._resolver.bounds[KEY])
+
+    assert parts[0] is parts[1] is parts[2]
+    assert parts[3] is not parts[0]
+    assert parts[3].policy is other
+
+
 def test_r08_resolution_is_part_of_the_call_but_of_no_attempt(both: Any) -> None:
     told = both([(0.1, "done")], provider=Slow(both, 0.2))
 

@@ -258,22 +258,32 @@ def test_a_wait_that_an_error_asks_for_leaves_it_where_it_stands(alone: Alone) -
     assert 7.0 <= asked_s <= 7.7
 
 
-def test_a_probe_that_it_makes_after_its_wait_is_its_next_attempt(alone: Alone) -> None:
-    retry = RetryPolicy(max_attempts=2, initial_backoff_s=20.0, max_backoff_s=20.0, jitter="none")
-    executor = alone.executor(retry=retry, circuit=CircuitPolicy(threshold=2, cooldown_s=10.0))
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_probe_that_it_makes_after_its_wait_is_its_next_attempt(
+    alone: Alone, before: int
+) -> None:
+    retry = RetryPolicy(
+        max_attempts=before + 2, initial_backoff_s=20.0, max_backoff_s=20.0, jitter="none"
+    )
+    executor = alone.executor(retry=retry, circuit=CircuitPolicy(threshold=4, cooldown_s=10.0))
 
     def open_it() -> None:
         breaker, now_s = executor.circuits[KEY], alone.clock.monotonic_s()
-        breaker.settle(breaker.admit(now_s), Health.UNHEALTHY, 0.0, now_s)
+        while (free_pass := breaker.free_pass) is not None:
+            breaker.settle(free_pass, Health.UNHEALTHY, 0.0, now_s)
 
-    alone.clock.meanwhile = open_it
+    def failing() -> BaseException:
+        alone.clock.meanwhile = open_it
+        return OSError("a")
+
+    earlier = [OSError("earlier")] * before
     with pytest.raises(OSError, match="b") as caught:
-        alone(executor, [OSError("a"), OSError("b"), "never"])
+        alone(executor, [*earlier, failing, OSError("b"), "never"])
 
     timeline = timeline_of(caught.value)
     assert timeline is not None
     waits = [(one.attempt, one.waited_before_s) for one in timeline.attempts]
-    assert waits == [(0, 0.0), (1, 20.0)]
+    assert waits == [(0, 0.0), *((attempt, 20.0) for attempt in range(1, before + 2))]
 
 
 def test_r60_the_transition_that_it_causes_is_told_as_its_own(alone: Alone) -> None:
