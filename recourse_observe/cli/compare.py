@@ -1,19 +1,17 @@
 """`recourse compare`: two windows, archives, keys or policies side by side."""
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from recourse_observe.cli.contrasts import (
     COLUMNS,
+    account_lines,
     as_document,
     as_row,
-    contrast_lines,
-    measure_lines,
-    policy_lines,
-    spread_lines,
+    evidence_lines,
 )
 from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.options import (
@@ -32,13 +30,10 @@ from recourse_observe.text import clock, moment, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from recourse_observe.queries.account import Account
     from recourse_observe.queries.archive import Archive
-    from recourse_observe.queries.compare import Comparison
-    from recourse_observe.queries.spread import Spread
 
 __all__ = ["compare"]
-
-_DIMENSION_VALUES = 200
 
 
 @click.command()
@@ -98,14 +93,9 @@ def compare(  # noqa: PLR0913  # one argument per option
         if known is None:
             warn(f"{name} has no call: {_scope_told(scope)}")
     if explained:
-        from recourse_observe.queries.statements import literal
-
-        for scope in (found.a, found.b):
-            explain(literal("dimensions", scope, limit=_DIMENSION_VALUES))
+        explain("\n".join(evidence_lines(told.reading())))
     if as_json:
-        spreads = {"a": told.spread_a.to_json(), "b": told.spread_b.to_json()}
-        document = as_document(found, limit)
-        write_json("recourse.compare/1", {**document, "distributions": spreads})
+        write_json("recourse.compare/1", as_document(told, limit))
     elif form == "table":
         write_lines(_lines(told, limit))
     else:
@@ -113,32 +103,22 @@ def compare(  # noqa: PLR0913  # one argument per option
     return Exit.OK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
-    """The comparison, and how the calls of both sides spread."""
-
-    found: "Comparison"
-    spread_a: "Spread"
-    spread_b: "Spread"
-
-
-def _against(archive: "Archive", b: Scope) -> _Told:
+def _against(archive: "Archive", b: Scope) -> "Account":
+    from recourse_observe.queries.account import account
     from recourse_observe.queries.against import against
-    from recourse_observe.queries.spread import spread
 
-    found = against(archive, b)
-    return _Told(found=found, spread_a=spread(archive, found.a), spread_b=spread(archive, found.b))
+    return account(against(archive, b), archive, archive)
 
 
-def _of_both(a: "tuple[Archive, Scope]", b: "tuple[Archive, Scope]") -> _Told:
+def _of_both(a: "tuple[Archive, Scope]", b: "tuple[Archive, Scope]") -> "Account":
+    from recourse_observe.queries.account import account
     from recourse_observe.queries.compare import Side, compared
-    from recourse_observe.queries.spread import spread
 
     if a == b:
         message = "A and B are the same; say what differs, for example --b 10:02..10:19"
         raise click.UsageError(message, click.get_current_context())
     found = compared(Side(archive=a[0], scope=a[1]), Side(archive=b[0], scope=b[1]))
-    return _Told(found=found, spread_a=spread(*a), spread_b=spread(*b))
+    return account(found, a[0], b[0])
 
 
 def _side(archive: "Archive", scope: Scope, window: str | None, policy: str | None) -> Scope:
@@ -159,26 +139,14 @@ def _window(text: str, first_unix_us: int) -> tuple[int, int]:
     )
 
 
-def _lines(told: _Told, limit: int) -> "Iterator[str]":
+def _lines(told: "Account", limit: int) -> "Iterator[str]":
     found = told.found
     days = {f"{moment(one.start_unix_us):%Y-%m-%d }" for one in (found.a, found.b)}
     for name, scope in (("A", found.a), ("B", found.b)):
         day = f"{moment(scope.start_unix_us):%Y-%m-%d }" if len(days) > 1 else ""
         yield f"{name} {day}{_scope_told(scope)}"
     yield ""
-    yield from measure_lines(found.measures_a, found.measures_b, ("A", "B"))
-    yield ""
-    yield from spread_lines(told.spread_a, told.spread_b)
-    yield ""
-    if found.measures_a is None or found.measures_b is None:
-        yield "One side has no call, so there is nothing to compare."
-        return
-    yield from contrast_lines(found.contrasts[:limit], ("A", "B"))
-    yield f"{min(limit, len(found.contrasts))} of {len(found.contrasts)} values"
-    if found.policy:
-        yield ""
-        yield "POLICY  A → B"
-        yield from policy_lines(found)
+    yield from account_lines(told, found.contrasts, limit, ("A", "B"))
 
 
 def _scope_told(scope: Scope) -> str:

@@ -1,40 +1,28 @@
 """How differences between two scopes are written: the same for `compare` and `why`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
-from recourse_observe.text import count, duration, percent, printable, sparkline, table, times
+from recourse_observe.text import percent, printable, sparkline, table
 
 if TYPE_CHECKING:
-    from recourse_observe.queries.compare import Comparison
+    from recourse_observe.queries.account import Account
     from recourse_observe.queries.contrast import Contrast
-    from recourse_observe.queries.rows import KeyRow
-    from recourse_observe.queries.spread import Spread
+    from recourse_observe.queries.reading import Reading
 
 __all__ = [
     "COLUMNS",
+    "account_lines",
     "as_document",
     "as_row",
-    "contrast_lines",
-    "measure_lines",
-    "policy_lines",
-    "spread_lines",
+    "evidence_lines",
 ]
 
 COLUMNS: Final = ("dimension", "value", "share_a", "share_b", "difference", "share_others", "note")
 _MUCH: Final = 0.1
-_MEASURES: Final[Sequence[tuple[str, Callable[[Any], float | None], Callable[[Any], str]]]] = (
-    ("calls", lambda row: row.calls, count),
-    ("calls lost", lambda row: row.lost, count),
-    ("of its calls", lambda row: row.lost_share, percent),
-    ("attempts/call", lambda row: row.attempts_per_call, times),
-    ("rescued", lambda row: row.rescued, count),
-    ("denied by budget", lambda row: row.denied, count),
-    ("refused by breaker", lambda row: row.rejected, count),
-    ("attempt p50", lambda row: row.p50_us, duration),
-    ("attempt p99", lambda row: row.p99_us, duration),
-    ("call p99", lambda row: row.call_p99_us, duration),
-)
+_LINE: Final = 100
+Heads = tuple[str, str]
 
 
 def as_row(one: "Contrast") -> tuple[Any, ...]:
@@ -51,58 +39,115 @@ def as_row(one: "Contrast") -> tuple[Any, ...]:
     )
 
 
-def as_document(found: "Comparison", limit: int) -> dict[str, Any]:
+def as_document(told: "Account", limit: int) -> dict[str, Any]:
     """The whole comparison for programs."""
+    found, policy = told.found, told.found.policy
+    a, b = (one.spread for one in told.sides)
     return {
-        "a": _scope(found, "a"),
-        "b": _scope(found, "b"),
+        "a": _scope(told, 0),
+        "b": _scope(told, 1),
         "contrasts": [
             dict(zip(COLUMNS, as_row(one), strict=True)) for one in found.contrasts[:limit]
         ],
         "of_contrasts": len(found.contrasts),
-        "policy": [{"field": one.name, "a": one.a, "b": one.b} for one in found.policy],
+        "folded": [one.to_json() for one in told.folds],
+        "policy": [
+            {"field": one.name, "a": one.a, "b": one.b}
+            for one in (() if policy is None else policy.changes)
+        ],
+        "policy_versions": None
+        if policy is None
+        else dict(zip(("a", "b"), policy.versions, strict=True)),
+        "distributions": {
+            name: None if one is None else one.to_json() for name, one in (("a", a), ("b", b))
+        },
+        "reading": told.reading().to_json(),
     }
 
 
-def _scope(found: "Comparison", side: str) -> dict[str, Any]:
-    scope, row = getattr(found, side), getattr(found, f"measures_{side}")
-    values = {name: None if row is None else value(row) for name, value, _ in _MEASURES}
+def _scope(told: "Account", side: int) -> dict[str, Any]:
+    from recourse_observe.queries.measured import MEASURES
+
+    scope = (told.found.a, told.found.b)[side]
     return {
         "start_ns": scope.start_unix_us * 1_000,
         "end_ns": scope.end_unix_us * 1_000,
         "key": scope.key,
         "where": scope.where,
-        "measures": values,
+        "measures": {one.name: one.value(told.sides[side]) for one in MEASURES},
     }
 
 
-def measure_lines(a: "KeyRow | None", b: "KeyRow | None", heads: tuple[str, str]) -> Iterator[str]:
+def account_lines(
+    told: "Account", contrasts: "Sequence[Contrast]", limit: int, heads: Heads
+) -> Iterator[str]:
+    """Measures, how calls spread, what differs, the policies and what all of it says.
+
+    Args:
+        told: The comparison.
+        contrasts: Its values, in the order of the list.
+        limit: How many of them at most.
+        heads: What the sides are called.
+    """
+    yield from _measure_lines(told, heads)
+    yield ""
+    yield from _spread_lines(told, heads)
+    yield ""
+    if not told.found.is_whole:
+        yield "One side has no call, so there is nothing to compare."
+        return
+    yield from _contrast_lines(told, contrasts, limit, heads)
+    yield from _policy_lines(told, heads)
+    yield ""
+    yield "READING" if heads == ("A", "B") else f"READING  A is {heads[0]}, B is {heads[1]}"
+    for sentence in told.reading().sentences:
+        yield from wrap(
+            printable(sentence.told), _LINE, initial_indent="  ", subsequent_indent="    "
+        )
+
+
+def evidence_lines(reading: "Reading") -> Iterator[str]:
+    """The queries behind a reading, each with its name."""
+    for one in reading.evidence:
+        yield f"-- {one.name}: {one.about}"
+        yield f"{one.sql};"
+
+
+def _measure_lines(told: "Account", heads: Heads) -> Iterator[str]:
     """Both sides' measures, one below the other."""
-    rows = []
-    for name, value, words in _MEASURES:
-        pair = [None if row is None else value(row) for row in (a, b)]
-        told = ["—" if one is None else words(one) for one in pair]
-        rows.append((name, *told, _change(*pair)))
-    yield from table(("MEASURE", *heads, "CHANGE"), rows, right="lrrr")
+    from recourse_observe.queries.measured import MEASURES, change
+
+    rows = [
+        (one.name, *(one.told(side) for side in told.sides), change(one, *told.sides))
+        for one in MEASURES
+    ]
+    yield from table(("MEASURE", *heads, "Δ"), rows, right="lrrr")
 
 
-def spread_lines(a: "Spread", b: "Spread") -> Iterator[str]:
+def _spread_lines(told: "Account", heads: Heads) -> Iterator[str]:
     """How the calls of both sides spread; all bars stand for the same durations."""
     from recourse_observe.queries.spread import axis_of
 
-    axis = axis_of(a, b)
+    pair = [one.spread for one in told.sides if one.spread is not None]
+    axis = axis_of(*pair)
     rows = [
-        ("first attempt fails", *(percent(one.failed_first_share) for one in (a, b))),
-        ("attempts of a call", *(one.attempts_told() for one in (a, b))),
-        ("longest attempt", *(sparkline(axis.shares(one.by_attempt)) for one in (a, b))),
-        ("call", *(sparkline(axis.shares(one.by_call)) for one in (a, b))),
-        ("", *(axis.told(axis.last - axis.first + 1) for _ in (a, b))),
+        ("attempts of a call", *(one.attempts_told() for one in pair)),
+        ("longest attempt", *(sparkline(axis.shares(one.by_attempt)) for one in pair)),
+        ("call", *(sparkline(axis.shares(one.by_call)) for one in pair)),
+        ("", *(axis.told(axis.last - axis.first + 1) for _ in pair)),
     ]
-    yield from table(("SPREAD", "A", "B"), rows, right="lll")
+    yield from table(("SPREAD", *heads), rows, right="lll")
 
 
-def contrast_lines(found: Sequence["Contrast"], heads: tuple[str, str]) -> Iterator[str]:
-    """Values of dimensions with their shares in A, in B, and in other keys during B."""
+def _contrast_lines(
+    told: "Account", contrasts: "Sequence[Contrast]", limit: int, heads: Heads
+) -> Iterator[str]:
+    """Values of dimensions with their shares in A, in B, and in other keys during B; then what hardly differs."""
+    from recourse_observe.queries.contrast import Contrast
+    from recourse_observe.queries.folds import folded
+
+    lines = folded(contrasts, told.folds)
+    values = [one for one in lines if isinstance(one, Contrast)]
     rows = [
         (
             printable(f"{one.dimension}={'not recorded' if one.entry is None else one.entry}"),
@@ -112,23 +157,26 @@ def contrast_lines(found: Sequence["Contrast"], heads: tuple[str, str]) -> Itera
             percent(one.share_others),
             "in time" if one.is_in_time_only else "◂" if abs(one.difference) >= _MUCH else "",
         )
-        for one in found
+        for one in values[:limit]
     ]
     head = ("OF THE ATTEMPTS", *heads, "POINTS", "OTHER KEYS", "")
     yield from table(head, rows, right="lrrrrl")
+    for one in lines:
+        if not isinstance(one, Contrast):
+            yield printable(f"{one.name}  {one.told}")
+    much = sum(abs(one.difference) >= _MUCH for one in contrasts)
+    hidden = len(contrasts) - len(values)
+    rest = f", {hidden} folded" if hidden else ""
+    yield f"{min(limit, len(values))} of {len(contrasts)} values{rest}; {much} differ by 10 points"
 
 
-def policy_lines(found: "Comparison") -> Iterator[str]:
+def _policy_lines(told: "Account", heads: Heads) -> Iterator[str]:
     """What the policies in use say differently."""
-    for one in found.policy:
-        yield printable(f"  {one.name}  {_told(one.a)} → {_told(one.b)}")
-
-
-def _told(value: object) -> str:
-    return "—" if value is None else str(value)
-
-
-def _change(a: float | None, b: float | None) -> str:
-    if a is None or b is None or a == b:
-        return ""
-    return f"{100 * (b / a - 1):+,.0f}%" if a else "new"
+    policy = told.found.policy
+    if policy is None or not policy.changes:
+        return
+    yield ""
+    yield printable(f"POLICY  {heads[0]} {policy.versions[0]} → {heads[1]} {policy.versions[1]}")
+    rows = [(one.label, *one.told) for one in policy.changes]
+    for label, a, b in rows:
+        yield printable(f"  {label:<18}{a} → {b}")

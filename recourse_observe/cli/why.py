@@ -6,81 +6,86 @@ import click
 
 from recourse_observe.cli.contrasts import (
     COLUMNS,
+    account_lines,
     as_document,
     as_row,
-    contrast_lines,
-    measure_lines,
-    policy_lines,
+    evidence_lines,
 )
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import common, opened, the_archive, warn
+from recourse_observe.cli.options import common, explain, opened, the_archive, warn
 from recourse_observe.cli.output import write_json, write_lines, write_rows, written
+from recourse_observe.cli.which import incident_option
+from recourse_observe.story.named import Reference, incident_named
 from recourse_observe.text import clock, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from recourse_observe.queries.account import Account
     from recourse_observe.queries.archive import Archive
-    from recourse_observe.queries.compare import Comparison
     from recourse_observe.story.findings import Incident
 
 __all__ = ["why"]
+
+_HEADS = ("BEFORE", "DURING")
 
 
 @click.command()
 @click.argument("archive", required=False)
 @common
-@click.option(
-    "-i", "--incident", "number", type=int, metavar="N",
-    help="Which; that with most lost calls if left out.",
-)  # fmt: skip
+@incident_option("Which, if not the worst:")
 @click.option("-k", "--key", "only", metavar="KEY", help="One of its keys; else its loudest.")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows at most."
 )
 @written
+@click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 def why(  # noqa: PLR0913  # one argument per option
     *,
     archive: str | None,
     other: str | None,
     timeout: float | None,
-    number: int | None,
+    incident: Reference | None,
     only: str | None,
     limit: int,
     form: str,
     as_json: bool,
+    explained: bool,
 ) -> int:
     """Show what differs between an incident of ARCHIVE and before it, and other keys meanwhile.
 
     What changed for other keys alike is marked "in time": it is no mark of this trouble.
     """
     with opened(the_archive(archive, other), timeout) as found:
-        incident = _incident(found, number)
-        told = _compared(found, incident, only)
-    if told.measures_b is None:
-        warn(f"key {told.b.key!r} made no call during it; take one of {', '.join(incident.keys)}")
+        about = _incident(found, incident)
+        told = _compared(found, about, only)
+    if told.found.measures_b is None:
+        warn(
+            f"key {told.found.b.key!r} made no call during it; take one of {', '.join(about.keys)}"
+        )
+    if explained:
+        explain("\n".join(evidence_lines(told.reading())))
     if as_json:
-        write_json("recourse.why/1", {"incident": incident.id, **as_document(told, limit)})
+        write_json("recourse.why/1", {"incident": about.id, **as_document(told, limit)})
     elif form == "table":
-        write_lines(_lines(incident, told, limit))
+        write_lines(_lines(about, told, limit))
     else:
-        write_rows(COLUMNS, [as_row(one) for one in told.contrasts[:limit]], form)
+        write_rows(COLUMNS, [as_row(one) for one in told.found.contrasts[:limit]], form)
     return Exit.OK
 
 
-def _incident(archive: "Archive", number: int | None) -> "Incident":
+def _incident(archive: "Archive", reference: Reference | None) -> "Incident":
     from recourse_observe.story.changes import by_loss
     from recourse_observe.story.tell import tell
 
-    incidents = by_loss(tell(archive).incidents)
-    chosen = [one for one in incidents if number in {None, one.id}]
-    if not chosen:
-        message = f"incident {number or 1} is not among the {len(incidents)} of this archive; count from 1"
-        raise click.UsageError(message, click.get_current_context())
-    return chosen[0]
+    story = tell(archive)
+    if reference is None and story.incidents:
+        return by_loss(story.incidents)[0]
+    return incident_named(reference or Reference.read("1"), story)
 
 
-def _compared(archive: "Archive", incident: "Incident", only: str | None) -> "Comparison":
+def _compared(archive: "Archive", incident: "Incident", only: str | None) -> "Account":
+    from recourse_observe.queries.account import account
     from recourse_observe.queries.compare import Side, compared, just_before
     from recourse_observe.scope import EVERYTHING
 
@@ -90,23 +95,17 @@ def _compared(archive: "Archive", incident: "Incident", only: str | None) -> "Co
         )
     )
     before = just_before(archive, during)
-    return compared(Side(archive=archive, scope=before), Side(archive=archive, scope=during))
+    found = compared(Side(archive=archive, scope=before), Side(archive=archive, scope=during))
+    return account(found, archive, archive)
 
 
-def _lines(incident: "Incident", found: "Comparison", limit: int) -> "Iterator[str]":
-    b = found.b
+def _lines(incident: "Incident", told: "Account", limit: int) -> "Iterator[str]":
+    a, b = told.found.a, told.found.b
     yield printable(
         f"#{incident.id} {b.key}  {clock(b.start_unix_us)} to {clock(b.end_unix_us)} UTC, "
-        f"against {clock(found.a.start_unix_us)} to {clock(found.a.end_unix_us)} "
+        f"against {clock(a.start_unix_us)} to {clock(a.end_unix_us)} "
         "and other keys meanwhile"
     )
     yield ""
-    yield from measure_lines(found.measures_a, found.measures_b, ("BEFORE", "DURING"))
-    yield ""
-    ranked = sorted(found.contrasts, key=lambda one: one.is_in_time_only)
-    yield from contrast_lines(ranked[:limit], ("BEFORE", "DURING"))
-    yield f"{min(limit, len(ranked))} of {len(ranked)} values"
-    if found.policy:
-        yield ""
-        yield "POLICY  before → during"
-        yield from policy_lines(found)
+    ranked = sorted(told.found.contrasts, key=lambda one: one.is_in_time_only)
+    yield from account_lines(told, ranked, limit, _HEADS)

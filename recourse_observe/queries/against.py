@@ -61,8 +61,9 @@ def against(archive: "Archive", scope: "Scope") -> Comparison:
     """A scope against its baseline; see :func:`sides`."""
     both = sides(archive, archive.within(scope))
     a, b = (Side(archive=archive, scope=one) for one in (both.a, both.b))
-    found = compared(a, b)
-    if scope.baseline not in MEANWHILE:
+    is_meanwhile = scope.baseline in MEANWHILE
+    found = compared(a, b, with_policies=not is_meanwhile)
+    if not is_meanwhile:
         return found
     alone = tuple(replace(one, share_others=None) for one in found.contrasts)
     return replace(found, contrasts=alone)

@@ -1,30 +1,15 @@
 """One part of an archive against another: measures, dimensions, and the policies that were in use."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from recourse_observe.queries.archive import Archive
 from recourse_observe.queries.contrast import Contrast, contrast
-from recourse_observe.queries.rows import KeyRow, PolicyRow
+from recourse_observe.queries.policies import PolicyDiff, policy_diff
+from recourse_observe.queries.rows import DimensionRow, KeyRow
 from recourse_observe.scope import Scope
 
-__all__ = [
-    "Comparison", "FieldChange", "Side", "compared", "just_before", "policy_changes", "summed",
-]  # fmt: skip
-
-_NOT_CONTENT: Final = frozenset(
-    {
-        "applied_unix_us",
-        "key",
-        "instance",
-        "policy_id",
-        "policy_version",
-        "policy_source",
-        "event",
-        "policy_json",
-    }
-)
+__all__ = ["Comparison", "Side", "compared", "just_before", "summed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,22 +21,15 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChange:
-    """A field of the policy in use that A and B have different values for."""
-
-    name: str
-    a: Any
-    b: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """How B differs from A.
 
     Attributes:
         measures_a: All keys of A as one; ``None`` when it has no call.
         contrasts: Each value of each dimension, the greatest difference first.
-        policy: Between the versions that most attempts of either side were made under.
+        distinct: How many values each dimension has, on the side that has more.
+        policy: What most calls of either side followed; ``None`` where that is no question: other
+            keys follow other policies, and calls of one time the same.
     """
 
     a: Scope
@@ -59,30 +37,38 @@ class Comparison:
     measures_a: KeyRow | None
     measures_b: KeyRow | None
     contrasts: tuple[Contrast, ...]
-    policy: tuple[FieldChange, ...]
+    distinct: Mapping[str, int] = field(default_factory=dict)
+    policy: PolicyDiff | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Both sides have calls, so there is something to compare."""
+        return self.measures_a is not None and self.measures_b is not None
 
 
-def compared(a: Side, b: Side) -> Comparison:
+def compared(a: Side, b: Side, *, with_policies: bool = True) -> Comparison:
     """B against A, and against what other keys did during B."""
     in_a, in_b = (one.archive.dimensions(one.scope) for one in (a, b))
     everything = b.archive.dimensions(b.scope.of(None).matching(""))
     # What other keys did tells what only time changed; two keys differ by more than time.
     over_time = a.scope.key == b.scope.key
-    found = contrast(in_a, in_b, everything if over_time else in_b)
-    versions = (
-        {row.dimension: row.entry for row in reversed(in_a)},
-        {row.dimension: row.entry for row in reversed(in_b)},
-    )
+    pairs = ((a.archive, a.scope), (b.archive, b.scope))
     return Comparison(
         a=a.scope,
         b=b.scope,
         measures_a=summed(a.archive.keys(a.scope, buckets=1)),
         measures_b=summed(b.archive.keys(b.scope, buckets=1)),
-        contrasts=found,
-        policy=policy_changes(
-            _policy(a, versions[0].get("policy")), _policy(b, versions[1].get("policy"))
-        ),
+        contrasts=contrast(in_a, in_b, everything if over_time else in_b),
+        distinct=_distinct((*in_a, *in_b)),
+        policy=policy_diff(*pairs) if with_policies else None,
     )
+
+
+def _distinct(rows: Sequence[DimensionRow]) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for row in rows:
+        found[row.dimension] = max(row.distinct_entries, found.get(row.dimension, 0))
+    return found
 
 
 def just_before(archive: Archive, scope: Scope) -> Scope:
@@ -110,22 +96,3 @@ def summed(rows: Sequence[KeyRow]) -> KeyRow | None:
         p99_us=None,
         call_p99_us=None,
     )
-
-
-def policy_changes(a: PolicyRow | None, b: PolicyRow | None) -> tuple[FieldChange, ...]:
-    """The fields in which two policies differ; nothing when one of them is not known."""
-    if a is None or b is None:
-        return ()
-    names = (field.name for field in fields(PolicyRow) if field.name not in _NOT_CONTENT)
-    return tuple(
-        FieldChange(name=name, a=getattr(a, name), b=getattr(b, name))
-        for name in names
-        if getattr(a, name) != getattr(b, name)
-    )
-
-
-def _policy(side: Side, version: str | None) -> PolicyRow | None:
-    """What a version said, as it was applied for the side's key."""
-    rows = [row for row in side.archive.policies() if row.policy_version == version]
-    of_key = [row for row in rows if side.scope.key in {None, row.key}]
-    return next(iter(of_key or rows), None)

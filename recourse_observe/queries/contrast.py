@@ -6,9 +6,10 @@ from typing import Final
 
 from recourse_observe.queries.rows import DimensionRow
 
-__all__ = ["Contrast", "contrast"]
+__all__ = ["NOTABLE", "Contrast", "contrast"]
 
-_NOTABLE: Final = 0.1
+NOTABLE: Final = 0.1
+"""From so much of all attempts on a difference is worth a mark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +41,9 @@ class Contrast:
     @property
     def is_in_time_only(self) -> bool:
         """It changed with time, and for other keys alike: no mark of this key's trouble."""
-        if self.share_others is None or abs(self.difference) < _NOTABLE:
+        if self.share_others is None or abs(self.difference) < NOTABLE:
             return False
-        return abs(self.share_b - self.share_others) < _NOTABLE
+        return abs(self.share_b - self.share_others) < NOTABLE
 
 
 def contrast(

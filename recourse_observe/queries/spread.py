@@ -40,15 +40,20 @@ class Spread:
         """First attempts that failed, of one; ``None`` when nothing was tried."""
         return self.failed_first / self.tried if self.tried else None
 
-    def attempts_told(self) -> str:
-        """Shares of calls by their attempts, as a person reads them: ``1 61%  2 30%  3 9%``."""
+    def attempt_shares(self) -> Mapping[str, float]:
+        """Shares of calls by their attempts, of one; many attempts are told together."""
         if not (whole := sum(self.by_attempts.values())):
-            return "—"
+            return {}
         named = {n: calls for n, calls in sorted(self.by_attempts.items()) if n < _NAMED}
         parts = {str(n): calls for n, calls in named.items()}
         if rest := whole - sum(named.values()):
             parts[f"{_NAMED}+"] = rest
-        return "  ".join(f"{name} {_roughly(calls / whole)}" for name, calls in parts.items())
+        return {name: calls / whole for name, calls in parts.items()}
+
+    def attempts_told(self) -> str:
+        """The same as a person reads it: ``1 61%  2 30%  3 9%``."""
+        shares = self.attempt_shares()
+        return "  ".join(f"{name} {_roughly(share)}" for name, share in shares.items()) or "—"
 
     def to_json(self) -> dict[str, Any]:
         """All counts; durations by the least microseconds of their step."""

@@ -182,9 +182,11 @@ def test_the_command_draws_how_calls_spread_and_names_another_day(said: Any) -> 
 
     assert "A 2026-11-20 10:00:00 to 10:00:09 UTC  pay*" in out
     assert "B 2026-11-21 10:00:00 to 10:00:09 UTC  pay*" in out
-    assert "attempts of a call   1 100%" in out
+    assert "attempts of a call  1 100%" in out
     assert "1 50%  2 50%" in out
-    assert err.count("GROUPING SETS") == 2
+    assert [line for line in err.splitlines() if line.startswith("-- E3")] == [
+        "-- E3: attempts of A by every dimension"
+    ]
 
 
 def test_the_command_compares_nothing_with_nothing(said: Any) -> None:

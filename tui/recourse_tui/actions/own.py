@@ -81,6 +81,13 @@ OWN: Final[Mapping[str, Action]] = {
     "swap": Action(
         label="swap", help="swap A and B", keys=("s",), screens=("compare",), handler="swap"
     ),
+    "rank": Action(
+        label="why",
+        help="what other keys show as well goes to the end, and back",
+        keys=("w",),
+        screens=("compare",),
+        handler="rank",
+    ),
     "baseline": Action(
         label="baseline",
         help="compare with something else",

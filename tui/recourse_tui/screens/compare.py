@@ -1,7 +1,7 @@
-"""Compare: what differs between the brush and a baseline, in measures and in every dimension of the attempts."""
+"""Compare and Why: how the brush differs from a baseline, in measures, in every dimension, and in words."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from textwrap import wrap
 from typing import ClassVar, Final
@@ -9,67 +9,61 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from recourse_observe.queries.account import Account, account
 from recourse_observe.queries.against import BASELINES, MEANWHILE, against
 from recourse_observe.queries.archive import Archive
-from recourse_observe.queries.compare import Comparison, FieldChange, policy_changes
-from recourse_observe.queries.contrast import Contrast
-from recourse_observe.queries.followed import followed
-from recourse_observe.queries.spread import Spread, spread
+from recourse_observe.queries.contrast import NOTABLE, Contrast
+from recourse_observe.queries.exactly import exactly
+from recourse_observe.queries.folds import Row, folded
+from recourse_observe.queries.measured import Measured
+from recourse_observe.queries.reading import Reading, Sentence
 from recourse_observe.scope import Scope
-from recourse_observe.text import clock, percent, times
-from recourse_tui.lines import Ink, Lines, Span, inked
+from recourse_observe.text import count
+from recourse_tui.lines import Ink, Line, Lines, Span, inked
+from recourse_tui.screens import baselines
 from recourse_tui.screens.place import Place
 from recourse_tui.screens.session import Session
 from recourse_tui.screens.view import View
-from recourse_tui.widgets.measures import Measured, measure_lines
-from recourse_tui.widgets.table import Column, Table
+from recourse_tui.widgets.brush import Histogram
+from recourse_tui.widgets.differs import Below, Differing, below, policy_lines
+from recourse_tui.widgets.measures import MAIN_ROWS, measure_lines
 
 __all__ = ["CompareView"]
 
-_TERMS: Final = {"error", "disposition", "instance", "method", "peer", "policy", "reason", "region"}
-_BAR_CELLS: Final = 16
-_MUCH: Final = 0.1
-_BASELINE_WORDS: Final = {
-    "before": "just before",
-    "yesterday": "yesterday",
-    "others": "other keys",
-    "successes": "its good calls",
-}
-_ELSE: Final = "so there is nothing to compare with: o compares with something else, t or shift+arrows choose another stretch."
-_NO_CALL: Final = f"On one side there is no call, {_ELSE}"
-_NOTHING: Final = {
-    "before": f"Before the brush the archive has no attempt of this key, {_ELSE}",
-    "yesterday": f"Of the same time yesterday the archive has no call of this key, {_ELSE}",
-    "others": f"Meanwhile no other key was called, {_ELSE}",
-    "successes": f"No call of this key went well meanwhile, {_ELSE}",
-}
+_TERMS: Final = {
+    "disposition", "error", "instance", "method", "peer", "policy", "reason", "region", "service", "source",
+}  # fmt: skip
+_MOST_SAID: Final = 13
+"""Rows of the policies and the reading, where they have a pane of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Two scopes: A, the baseline, and B, the brush.
-
-    Attributes:
-        policy: What the policies in use say differently; ``None`` is not known, or nothing to ask.
-        spreads: How the calls of A and of B spread, once that is known.
-    """
+    """Two scopes, A, the baseline, and B, the brush, with all that is said of them by now."""
 
     place: Place
     baseline: str
-    found: Comparison
-    policy: tuple[FieldChange, ...] | None = None
-    spreads: tuple[Spread, Spread] | None = None
+    told: Account
 
     @property
     def contrasts(self) -> tuple[Contrast, ...]:
         """The values that differ; none when there is nothing to compare with."""
-        return self.found.contrasts if self.found.measures_a is not None else ()
+        return self.told.found.contrasts if self.told.found.is_whole else ()
 
 
 class CompareView(View):
     """A against B."""
 
-    DEFAULT_CSS = "CompareView { & #measures { height: 9; } }"
+    DEFAULT_CSS = f"""
+    CompareView {{
+        & #measures {{ height: {MAIN_ROWS}; }}
+        & #reading {{ display: none; }}
+        & #baseline {{ display: none; height: 1; }}
+        &.-tall #reading {{ display: block; }}
+        &.-tall #baseline {{ display: block; }}
+    }}
+    """
+    AUTO_FOCUS = "#dimensions"
     name_of_view: ClassVar[str] = "compare"
     question: ClassVar[str] = "dimensions"
     has_axis: ClassVar[bool] = True
@@ -78,12 +72,18 @@ class CompareView(View):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._is_swapped = False
+        self._is_why = False
+        self._unfolded: frozenset[str] = frozenset()
+        self._rows: tuple[Row, ...] = ()
+        self._sentences: dict[str, Mapping[int, Sentence]] = {}
 
     def panels(self) -> ComposeResult:
-        """Measures above dimensions."""
+        """Measures above dimensions above what they say."""
         with Vertical():
-            yield Lines(id="measures", can_focus=False)
+            yield Lines(id="measures")
             yield Lines(id="dimensions")
+            yield Lines(id="reading")
+            yield Lines(id="baseline", can_focus=False)
 
     def ask(self, archive: Archive, place: Place) -> Iterator[Answer]:
         """The key of the brush against its own past, the other keys meanwhile, or its own good calls."""
@@ -91,126 +91,200 @@ class CompareView(View):
         b = archive.within(place.scope)
         b = b.of(b.key or self._key_of(archive, place, b))
         found = against(archive, b)
-        baseline = place.scope.baseline or BASELINES[0]
-        place = replace(place, scope=place.scope.of(b.key))
-        answer = Answer(place=place, baseline=baseline, found=found)
+        sides = (Measured(row=found.measures_a), Measured(row=found.measures_b))
+        answer = Answer(
+            place=replace(place, scope=place.scope.of(b.key)),
+            baseline=place.scope.baseline or BASELINES[0],
+            told=Account(found=found, sides=sides),
+        )
         yield answer
-        spreads = (spread(archive, found.a), spread(archive, found.b))
-        answer = replace(answer, spreads=spreads)
-        yield answer
-        if baseline not in MEANWHILE:
-            changes = policy_changes(followed(archive, found.a), followed(archive, found.b))
-            yield replace(answer, policy=changes)
+        yield replace(answer, told=account(found, archive, archive))
 
     def resolved(self, answer: Answer) -> Place:
         """The key that was compared."""
         return answer.place
 
+    def histogram(self) -> Histogram | None:
+        """The axis names A and B where they are stretches of their own."""
+        data = super().histogram()
+        if data is None or self.answer is None or self.answer.baseline in MEANWHILE:
+            return data
+        letters = "BA" if self._is_swapped else "AB"
+        pair = (self.answer.told.found.a, self.answer.told.found.b)
+        named = tuple(
+            (letter, one.start_unix_us, one.end_unix_us)
+            for letter, one in zip(letters, pair, strict=True)
+            if one.span_us and one.end_unix_us > data.start_unix_us
+        )
+        return replace(data, named=named if len(named) == len(pair) else ())
+
     def draw(self) -> None:
-        """Both tables."""
+        """Both tables, and what they say."""
         if self.answer is None:
             return
-        found, spreads = self.answer.found, self.answer.spreads or (None, None)
-        pair = [
-            Measured(row, one)
-            for row, one in zip((found.measures_a, found.measures_b), spreads, strict=True)
-        ]
-        a, b = reversed(pair) if self._is_swapped else pair
-        measures = measure_lines(a, b, self.width, is_tall=self.is_tall)
-        self.lines("measures").styles.height = len(measures)
-        self.lines("measures").show(measures)
-        contrasts = self.answer.contrasts
-        rows = [_swapped(c) for c in contrasts] if self._is_swapped else contrasts
-        table = Table(rows, _COLUMNS, width=self.width)
+        told = self.answer.told
+        a, b = reversed(told.sides) if self._is_swapped else told.sides
+        self.lines("measures").show(measure_lines(a, b, self.width))
+        names = ("B", "A") if self._is_swapped else ("A", "B")
+        said = below(told.found.policy, told.reading(names), self.width, swapped=self._is_swapped)
+        self._sentences = {"reading": said.sentences}
+        self._dimensions(Below() if self.is_tall else said)
+        pane = self.lines("reading")
+        pane.styles.height = min(_MOST_SAID, len(said.lines)) if self.is_tall else 0
+        pane.show(said.lines, stops=tuple(said.sentences))
+        self.lines("baseline").show([inked(" ", Span(self._baseline(), Ink.DIM))])
+
+    def _dimensions(self, said: Below) -> None:
+        if self.answer is None:
+            return
         pane = self.lines("dimensions")
-        if rows:
-            pane.show(table, head=[table.head], stops=range(len(table)))
-        else:
-            nothing = _NOTHING.get(self.answer.baseline, _NO_CALL)
-            pane.show([inked(" ", Span(row, Ink.DIM)) for row in wrap(nothing, self.width - 3)])
+        if not (contrasts := self.answer.contrasts):
+            self._rows = ()
+            pane.show(self._nothing(self.answer))
+            return
+        if self._is_why:
+            contrasts = tuple(sorted(contrasts, key=lambda one: one.is_in_time_only))
+        self._rows = folded(contrasts, self.answer.told.folds, unfolded=self._unfolded)
+        rows = tuple(map(_swapped, self._rows)) if self._is_swapped else self._rows
+        table = Differing(rows, said, width=self.width, has_others=self._is_why)
+        self._sentences["dimensions"] = table.sentences
+        pane.show(table, head=[table.head], stops=table.stops)
+
+    def _nothing(self, answer: Answer) -> list[Line]:
+        rows = wrap(baselines.nothing_told(answer.baseline), self.width - 3)
+        if self.session.book.told is not None and not self.session.book.told.incidents:
+            rows.append(
+                f"No incident was found; of all keys {answer.place.scope.key or '—'} lost most."
+            )
+        return [inked(" ", Span(row, Ink.DIM)) for row in rows]
 
     def facts(self) -> str:
         """What A and B are."""
         if self.answer is None:
             return super().facts()
-        a, b = self.answer.found.a, self.answer.found.b
-        words = [f"{clock(one.start_unix_us)}→{clock(one.end_unix_us)}" for one in (a, b)]
-        match self.answer.baseline:
-            case "others":
-                words[0] = "other keys"
-            case "yesterday":
-                words[0] = f"yesterday {words[0]}"
-            case "successes":
-                words = ["its good calls", f"lost {words[1]}"]
-            case _:
-                pass
-        a_is, b_is = reversed(words) if self._is_swapped else words
-        return f"A {a_is}  B {b_is}"
+        a, b = baselines.sides_told(self.answer.baseline, self.answer.told.found)
+        a, b = (b, a) if self._is_swapped else (a, b)
+        return f"A {a}  B {b}" + ("  s swaps" if self.is_wide else "")
 
     def status(self) -> Span:
-        """How many values differ much, and what the baseline is."""
+        """How many values differ much, and of how many calls."""
         if self.answer is None:
             return Span("")
-        contrasts, baseline = self.answer.contrasts, self.answer.baseline
+        contrasts, found = self.answer.contrasts, self.answer.told.found
         if not contrasts:
-            return Span("there is nothing to compare with (o: something else)", Ink.DIM)
-        much = sum(abs(c.difference) >= _MUCH for c in contrasts)
-        what = _BASELINE_WORDS.get(baseline, "a stretch of your choice")
-        told = f"{much} of {len(contrasts)} values differ by 10 points · A is {what}"
-        return Span(f"{told} (o: {_BASELINE_WORDS[_after(baseline)]})", Ink.DIM)
+            after = baselines.after(self.answer.baseline)
+            return Span(f"there is nothing to compare with (o: {after})", Ink.DIM)
+        much = sum(abs(one.difference) >= NOTABLE for one in contrasts)
+        pair = (found.measures_a, found.measures_b)
+        a, b = (count(0 if row is None else row.calls) for row in pair)
+        calls = f"{b} vs {a} calls" if self._is_swapped else f"{a} vs {b} calls"
+        what = (
+            ""
+            if self.is_tall
+            else f" · baseline: {baselines.told_briefly(self.answer.baseline, found)}"
+        )
+        return Span(f"{much} of {len(contrasts)} values > 10 pts · {calls}{what}", Ink.DIM)
 
     def hint(self) -> str:
-        """What one would do next."""
-        return "enter its calls · e all but these · o other baseline · s swap"
+        """What one would do next, as far as there is room."""
+        parts = ["enter its calls", "e all but these", "o other baseline", "w why", "G reading"]
+        if self.is_wide:
+            parts = [
+                "enter filter by this value, or the evidence", "e exclude", "w why (all keys)",
+                "p what-if", "Y copy SQL",
+            ]  # fmt: skip
+        return " · ".join(parts)
+
+    # ------------------------------------------------------------ keys
 
     def action_open(self) -> None:
-        """The calls of B that have the marked value."""
-        self._open("")
+        """The calls of the marked value, the values of a folded dimension, or a sentence's evidence."""
+        if (sentence := self._sentence()) is not None:
+            evidence = self._reading().behind(sentence)
+            self.visit(
+                replace(self.place, view="sql", query=evidence[min(1, len(evidence) - 1)].sql)
+            )
+            return
+        row = self._marked()
+        if isinstance(row, Contrast):
+            self._open(row, "")
+        elif row is not None:
+            self._unfolded |= set(row.dimensions)
+            self.draw()
 
     def action_exclude(self) -> None:
-        """The calls of B that do not have it."""
-        self._open("-")
+        """The calls of B that do not have the marked value."""
+        if isinstance(row := self._marked(), Contrast):
+            self._open(row, "-")
 
     def action_swap(self) -> None:
         """A becomes B."""
         self._is_swapped = not self._is_swapped
         self.redraw()
 
+    def action_rank(self) -> None:
+        """What other keys show as well goes to the end, and has a column."""
+        self._is_why = not self._is_why
+        self.redraw()
+
     def action_baseline(self) -> None:
         """Compare with something else."""
-        after = _after(self.place.scope.baseline or BASELINES[0])
+        after = baselines.after(self.place.scope.baseline or BASELINES[0])
         self.stay(replace(self.place, scope=replace(self.place.scope, baseline=after)))
 
     def action_diff(self) -> None:
         """What the policies of A and B say differently, over the screen."""
-        changes = self.answer.policy if self.answer is not None else None
-        if not changes:
-            why = "it is not known" if changes is None else "both followed the same policy"
+        policy = self.answer.told.found.policy if self.answer is not None else None
+        if policy is None or not policy.changes:
+            is_same = policy is not None and policy.is_same
+            why = "both followed the same policy" if is_same else "it is not known"
             self.say(f"no difference of policies: {why}")
             return
         from recourse_tui.screens.help import Overlay
 
-        rows = [inked(" ", *_policy_line(one, swapped=self._is_swapped)) for one in changes]
-        self.app.push_screen(Overlay("POLICY  A → B", rows))
+        self.app.push_screen(
+            Overlay("POLICY  A → B", policy_lines(policy, swapped=self._is_swapped))
+        )
 
-    def _open(self, sign: str) -> None:
-        row = self.lines("dimensions").cursor
-        if self.answer is None or row < 0:
+    def action_copy_sql(self) -> None:
+        """The query behind the values, or those behind the marked sentence."""
+        if (sentence := self._sentence()) is None:
+            super().action_copy_sql()
             return
-        found = self.answer.contrasts[row]
+        found = self._reading().behind(sentence)
+        sql = "\n".join(f"-- {one.name}: {one.about}\n{one.sql};" for one in found)
+        self.copy(sql, f"the SQL of {', '.join(one.name for one in found)}")
+
+    # ------------------------------------------------------------ private
+
+    def _baseline(self) -> str:
+        if self.answer is None:
+            return ""
+        first = self.session.book.coverage.first_unix_us
+        return baselines.told(self.answer.baseline, self.answer.told.found, first)
+
+    def _reading(self) -> Reading:
+        names = ("B", "A") if self._is_swapped else ("A", "B")
+        return Reading() if self.answer is None else self.answer.told.reading(names)
+
+    def _marked(self) -> Row | None:
+        row = self.lines("dimensions").cursor
+        return self._rows[row] if 0 <= row < len(self._rows) else None
+
+    def _sentence(self) -> Sentence | None:
+        pane = self.focused
+        if not isinstance(pane, Lines) or pane.id is None:
+            return None
+        return self._sentences.get(pane.id, {}).get(pane.cursor)
+
+    def _open(self, found: Contrast, sign: str) -> None:
         if found.entry is None or found.dimension not in _TERMS:
             self.say(f"calls cannot be filtered by {found.dimension}")
             return
-        term = sign + shlex.quote(f"{found.dimension}:{found.entry}")
+        term = sign + shlex.quote(f"{found.dimension}:{exactly(found.entry)}")
         scope = self.place.scope
-        self.visit(
-            replace(
-                self.place,
-                view="calls",
-                shape=False,
-                scope=scope.matching(f"{scope.where} {term}".strip()),
-            )
-        )
+        scope = scope.matching(f"{scope.where} {term}".strip())
+        self.visit(replace(self.place, view="calls", shape=False, scope=scope))
 
     def _key_of(self, archive: Archive, place: Place, scope: Scope) -> str | None:
         incident = self.session.incident(place.incident)
@@ -220,46 +294,7 @@ class CompareView(View):
         return keys[0].key if keys else None
 
 
-def _policy_line(one: FieldChange, *, swapped: bool) -> tuple[str | Span, ...]:
-    before, after = ("—" if value is None else str(value) for value in (one.a, one.b))
-    a, b = (after, before) if swapped else (before, after)
-    return (Span(f"{one.name:<26} ", Ink.DIM), f"{a} → {b}")
-
-
-def _after(baseline: str) -> str:
-    """What is compared with next; after a stretch of one's own the first."""
-    here = BASELINES.index(baseline) if baseline in BASELINES else -1
-    return BASELINES[(here + 1) % len(BASELINES)]
-
-
-def _swapped(one: Contrast) -> Contrast:
+def _swapped(one: Row) -> Row:
+    if not isinstance(one, Contrast):
+        return one
     return replace(one, share_a=one.share_b, share_b=one.share_a)
-
-
-def _name(one: Contrast) -> str:
-    return f"{one.dimension}={'not recorded' if one.entry is None else one.entry}"
-
-
-def _bars(one: Contrast) -> Span:
-    """Both shares, back to back."""
-    left, right = (round(share * _BAR_CELLS) for share in (one.share_a, one.share_b))
-    return Span(f"{'█' * left:>{_BAR_CELLS}}│{'█' * right:<{_BAR_CELLS}}", Ink.INFO)
-
-
-def _note(one: Contrast) -> Span:
-    if one.is_in_time_only:
-        return Span(f"in time; others {percent(one.share_others)}", Ink.DIM)
-    return Span(
-        "▲" if one.difference >= _MUCH else "▼" if one.difference <= -_MUCH else "", Ink.WARN
-    )
-
-
-_COLUMNS: Final[tuple[Column[Contrast], ...]] = (
-    Column(title="DIMENSION (of attempts)", width=20, text=_name, stretch=True),
-    Column(title="A", width=6, right=True, text=lambda c: percent(c.share_a)),
-    Column(title="B", width=6, right=True, text=lambda c: percent(c.share_b)),
-    Column(title="|Δ|", width=5, right=True, text=lambda c: f"{100 * abs(c.difference):.1f}"),
-    Column(title="LIFT", width=7, right=True, drop=2, text=lambda c: times(c.lift)),
-    Column(title="A│B", width=2 * _BAR_CELLS + 1, drop=1, text=_bars),
-    Column(title="", width=22, text=_note),
-)

@@ -14,7 +14,7 @@ from recourse_observe.text import clock, printable
 from recourse_tui.actions import bindings
 from recourse_tui.lines import Ink, Lines, Span, inked, plain
 from recourse_tui.screens.keeping import Keeping
-from recourse_tui.widgets.brush import Brush
+from recourse_tui.widgets.brush import Brush, Histogram
 from recourse_tui.widgets.footer import breadcrumb, footer_line, two_ends
 from recourse_tui.widgets.prompt import Prompt
 
@@ -76,6 +76,10 @@ class View(Keeping):
     def facts(self) -> str:
         """What stands at the right of the first line."""
         return self.session.facts(wide=self.is_wide)
+
+    def histogram(self) -> Histogram | None:
+        """What the brush stands over."""
+        return self.session.histogram()
 
     # ------------------------------------------------------------ the frame
 
@@ -277,7 +281,7 @@ class View(Keeping):
         bar_rows = 2 if self.is_tall else 1
         with_axis = self.has_axis and self.app.size.height >= _AXIS_FROM
         brush.styles.height = bar_rows + with_axis
-        if (data := self.session.histogram()) is not None:
+        if (data := self.histogram()) is not None:
             brush.draw(data, bar_rows=bar_rows, with_axis=with_axis)
 
 

@@ -40,12 +40,17 @@ _LABEL_CELLS: Final = 14
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """Counts in equal parts of a stretch of time, and the part of it that is chosen."""
+    """Counts in equal parts of a stretch of time, and the part of it that is chosen.
+
+    Attributes:
+        named: Stretches that the axis names instead of its ends: a letter, first and last moment.
+    """
 
     start_unix_us: int
     end_unix_us: int
     counts: tuple[float | None, ...]
     chosen: tuple[int, int] | None = None
+    named: tuple[tuple[str, int, int], ...] = ()
 
     def cell(self, at_unix_us: int, cells: int) -> int:
         """Which of ``cells`` a moment falls into."""
@@ -85,7 +90,9 @@ def axis(data: Histogram, cells: int) -> Line:
     """Times under the bars; the ends of the chosen stretch win over the ticks."""
     text = [" "] * cells
     chosen = data.chosen_cells(cells)
-    if chosen is not None and data.chosen is not None:
+    if data.named:
+        _name(text, data)
+    elif chosen is not None and data.chosen is not None:
         first, last = chosen
         text[first : last + 1] = "▲" if first == last else f"▲{'─' * (last - first - 1)}▲"
         start, end = (_label(at, data) for at in data.chosen)
@@ -156,6 +163,17 @@ def _chosen(text: str, cells: tuple[int, int] | None) -> Line:
         Span(text[first : last + 1], Ink.CHOSEN),
         Span(text[last + 1 :], Ink.INFO),
     )
+
+
+def _name(text: list[str], data: Histogram) -> None:
+    """Draw each named stretch from end to end: ``[A···]``."""
+    for letter, start, end in data.named:
+        first, last = (data.cell(at, len(text)) for at in (start, end))
+        first, last = max(0, first), min(len(text), max(first + 1, last)) - 1
+        if first <= last:
+            room = last - first + 1
+            wide = f"[{letter}{'·' * (room - 3)}]"
+            text[first : last + 1] = wide if room >= len(wide) else letter + "·" * (room - 1)
 
 
 def _ticks(data: Histogram, cells: int) -> Sequence[int]:

@@ -1,83 +1,52 @@
 """What was measured of A and of B, one below the other, with how it spreads where there is room."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from recourse_observe.queries.rows import KeyRow
+from recourse_observe.queries.measured import MEASURES, Measure, Measured, change, is_much
 from recourse_observe.queries.spread import Spread, axis_of
-from recourse_observe.text import count, duration, percent, sparkline, times
+from recourse_observe.text import sparkline
 from recourse_tui.lines import Ink, Line, Span, cell, inked
 
-__all__ = ["Measured", "measure_lines"]
+__all__ = ["MAIN_ROWS", "bar", "measure_lines"]
 
-_GREAT: Final = 0.5
-_NUMBER_CELLS: Final = 63
+MAIN_ROWS: Final = 1 + sum(one.is_main for one in MEASURES)
+"""The heading and the measures that a terminal of few lines shows."""
+_NUMBER_CELLS: Final = 66
 """What name, both numbers and the change take; distributions begin after it."""
 _LEAST_CELLS: Final = 24
+_MARKS: Final = {1: "▲", -1: "▼", 0: " "}
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
-class Measured(NamedTuple):
-    """One side: its keys as one, and how its calls spread, once that is known."""
-
-    row: KeyRow | None
-    spread: Spread | None = None
-
-
-class _Measure(NamedTuple):
-    name: str
-    value: Callable[[KeyRow], float | None]
-    words: Callable[[float], str]
-    is_brief: bool = True
-    """It stands in a terminal of few lines, too."""
+def bar(share: float, cells: int) -> str:
+    """A share of so many cells, to an eighth of one; what is not nothing is seen."""
+    eighths = max(1, round(share * cells * 8)) if share > 0 else 0
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-_MEASURES: Final = (
-    _Measure("calls", lambda row: row.calls, count),
-    _Measure("attempts/call", lambda row: row.attempts_per_call, times),
-    _Measure("calls lost", lambda row: row.lost, count),
-    _Measure("of its calls", lambda row: row.lost_share, percent),
-    _Measure("rescued", lambda row: row.rescued, count, is_brief=False),
-    _Measure("denied by budget", lambda row: row.denied, count),
-    _Measure("attempt p50", lambda row: row.p50_us, duration),
-    _Measure("attempt p99", lambda row: row.p99_us, duration),
-    _Measure("call p99", lambda row: row.call_p99_us, duration, is_brief=False),
-)
-
-
-def measure_lines(a: Measured, b: Measured, width: int, *, is_tall: bool) -> list[Line]:
+def measure_lines(a: Measured, b: Measured, width: int) -> list[Line]:
     """A heading and a line for each measure; a great change has a mark.
 
     Args:
         a: The baseline.
         b: What is compared with it.
-        width: Of the terminal; from 110 cells on it has room for distributions.
-        is_tall: There is room for every measure.
+        width: Of the terminal; from about 115 cells on it has room for distributions.
     """
     cells = (width - _NUMBER_CELLS - 3) // 2
     drawn = dict(_drawn(a, b, cells)) if cells >= _LEAST_CELLS else {}
-    head = f" {'MEASURE':<20}{'A':>14}{'B':>14}{'CHANGE':>12} "
-    titles = f" {cell('A DISTRIBUTION', cells)} B DISTRIBUTION" if drawn else ""
+    head = f" {'MEASURE':<20}{'A':>14}{'B':>14}{'Δ':>14}  "
+    titles = f"  {cell('A distribution', cells)} B distribution" if drawn else ""
     lines = [inked(Span(head + titles, Ink.HEAD))]
-    for one in _MEASURES:
-        if is_tall or one.is_brief:
-            pair = tuple(None if side.row is None else one.value(side.row) for side in (a, b))
-            lines.append((*_numbers(one.name, pair, one.words), *drawn.get(one.name, ())))
-        if one.name == "attempts/call":
-            first = tuple(_first(side.spread) for side in (a, b))
-            lines.append(_numbers("first attempt fails", first, percent))
+    lines += [(*_numbers(one, a, b), *drawn.get(one.name, ())) for one in MEASURES]
     return lines
 
 
-def _first(spread: Spread | None) -> float | None:
-    return None if spread is None else spread.failed_first_share
-
-
-def _numbers(
-    name: str, pair: tuple[float | None, ...], words: Callable[[float], str]
-) -> tuple[Span, ...]:
-    text_a, text_b = ("—" if one is None else words(one) for one in pair)
-    change, ink = _change(*pair)
-    return inked(f" {name:<20}", f"{text_a:>14}{text_b:>14}", Span(f"{change:>12}", ink), " ")
+def _numbers(one: Measure, a: Measured, b: Measured) -> tuple[Span, ...]:
+    much = is_much(one, a, b)
+    ink = Ink.WARN if much else Ink.PLAIN
+    told = f"{change(one, a, b):>14} {_MARKS[much]}"
+    return inked(f" {one.name:<20}", f"{one.told(a):>14}{one.told(b):>14}", Span(told, ink), " ")
 
 
 def _drawn(a: Measured, b: Measured, cells: int) -> Iterator[tuple[str, tuple[Span, ...]]]:
@@ -88,10 +57,19 @@ def _drawn(a: Measured, b: Measured, cells: int) -> Iterator[tuple[str, tuple[Sp
     axis = axis_of(*pair)
     attempts = [axis.shares(one.by_attempt) for one in pair]
     calls = [axis.shares(one.by_call) for one in pair]
-    yield "attempts/call", _pair([one.attempts_told() for one in pair], cells, Ink.PLAIN)
+    first = [bar(one.failed_first_share or 0.0, cells) for one in pair]
+    yield "attempts/call", _pair([_tried(one, cells) for one in pair], cells, Ink.INFO)
+    yield "first attempt fails", _pair(first, cells, Ink.WARN)
     yield "attempt p50", _pair([_bars(one, cells) for one in attempts], cells, Ink.INFO)
     yield "attempt p99", _pair([axis.told(cells)] * 2, cells, Ink.DIM)
     yield "call p99", _pair([_bars(one, cells) for one in calls], cells, Ink.INFO)
+
+
+def _tried(spread: Spread, cells: int) -> str:
+    """How many calls ran one attempt, two, three and more, as bars behind their numbers."""
+    shares = spread.attempt_shares()
+    room = cells - sum(len(name) + 3 for name in shares)  # a bar begun is a cell
+    return " ".join(f"{name} {bar(share, room)}" for name, share in shares.items()) or "—"
 
 
 def _bars(shares: Sequence[float], cells: int) -> str:
@@ -100,14 +78,3 @@ def _bars(shares: Sequence[float], cells: int) -> str:
 
 def _pair(texts: list[str], cells: int, ink: Ink) -> tuple[Span, ...]:
     return (Span(" "), *(Span(f"{cell(text, cells)} ", ink) for text in texts))
-
-
-def _change(a: float | None, b: float | None) -> tuple[str, Ink]:
-    """By how much B differs from A; a great difference has a mark."""
-    if a is None or b is None or a == b:
-        return "", Ink.DIM
-    if not a:
-        return "new ▲", Ink.WARN
-    share = b / a - 1
-    mark = "▲" if share >= _GREAT else "▼" if share <= -_GREAT else " "
-    return f"{100 * share:+,.0f}% {mark}", Ink.PLAIN if mark == " " else Ink.WARN
