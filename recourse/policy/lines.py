@@ -47,6 +47,11 @@ class Lines:
                 return line
         return None
 
+    def below(self, above: Path) -> "Lines":
+        """The same lines for a document that is read as what another one holds there."""
+        known = {(*above, *path): line for path, line in self.known.items()}
+        return Lines(known, tuple(((*above, *path), line) for path, line in self.repeated))
+
 
 def toml_lines(text: str) -> Lines:
     """The lines of the headers and keys; a key inside an inline table has its table's line."""

@@ -65,19 +65,18 @@ def loads(text: str, file: str) -> PolicyFile:
     if suffix not in FORMATS:
         problem = _problem(file, f"has an unknown format {suffix!r}", suggestion(suffix, FORMATS))
         raise PolicyFileError([problem])
-    form = FORMATS[suffix]
-    data = data_of(text, file, form)
-    return parse(data, file=file, lines=_lines(text, form))
+    data, lines = data_of(text, file, FORMATS[suffix])
+    return parse(data, file=file, lines=lines)
 
 
-def data_of(text: str, file: str, form: str) -> Any:
-    """A text in one of the formats ``toml``, ``json`` and ``yaml``, as plain data.
+def data_of(text: str, file: str, form: str) -> tuple[Any, Lines]:
+    """A text in one of the formats ``toml``, ``json`` and ``yaml``: its data, and where they stand.
 
     Raises:
         PolicyFileError: It is not of that format, or its reader is not installed.
     """
     try:
-        return _data(text, form)
+        return _data(text, form), _lines(text, form)
     except ModuleNotFoundError:
         advice = "install it with: pip install 'recourse-observe[policy]', or use TOML"
         raise PolicyFileError([_problem(file, "needs PyYAML", advice)]) from None

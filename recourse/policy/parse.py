@@ -136,14 +136,16 @@ def parse(data: object, *, file: str = "", lines: Lines | None = None) -> Policy
     return read
 
 
-def parse_policy(key: str, data: object, *, file: str = "") -> Policy:
+def parse_policy(key: str, data: object, *, file: str = "", lines: Lines | None = None) -> Policy:
     """One policy, from a table such as ``[policies."payments.Charge"]`` holds.
 
     Raises:
         PolicyFileError: Something in it is wrong.
     """
-    reader = Reader(file, Lines())
-    policy = reader.policy(key, data, ("policies", key))
+    section = ("policies", key)
+    reader = Reader(file, (lines or Lines()).below(section))
+    reader.once()
+    policy = reader.policy(key, data, section)
     if policy is None or reader.problems:
         raise PolicyFileError(reader.problems)
     return policy

@@ -1,5 +1,6 @@
 """Policies from an HTTP server, for :class:`RemoteProvider` to cache."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,6 +20,9 @@ __all__ = ["HTTPSource"]
 MAX_DOCUMENTS: Final = 1000
 _PLACE: Final = "{key}"
 _ACCEPT: Final = {"Accept": "application/json, application/toml"}
+_ADDRESS: Final = "an http or https address; names and passwords go into headers"
+_CREDENTIALS: Final = re.compile(r"//[^/]*@")
+_NEVER_IN_URLS: Final = re.compile(r"[\x00-\x20\x7f]")
 _NOT_MODIFIED, _NOT_FOUND, _GONE = 304, 404, 410
 
 
@@ -62,7 +66,7 @@ class HTTPSource:
         self._mutex = Mutex()
         self._documents: OrderedDict[str, _Document] = OrderedDict()
         for name, value, is_good, allowed in (
-            ("url", url, _is_http(url), "an http or https address"),
+            ("url", _CREDENTIALS.sub("//…@", str(url)), _is_http(url), _ADDRESS),
             ("timeout_s", timeout_s, self._timeout_s > 0, "more than 0 seconds"),
             ("headers", headers, headers is None or hasattr(headers, "items"), "a mapping"),
             ("max_bytes", max_bytes, _is_count(max_bytes), "a whole number from 1"),
@@ -91,6 +95,7 @@ class HTTPSource:
 
     def _fetched(self, url: str, key: PolicyKey) -> Policy | PolicyFile:
         # Importing it takes longer than importing the core.
+        from http.client import HTTPException
         from urllib.error import HTTPError
         from urllib.request import Request, urlopen
 
@@ -111,6 +116,9 @@ class HTTPSource:
             if error.code in {_NOT_FOUND, _GONE} and _PLACE in self._url:
                 raise PolicyNotFoundError(key.text) from None
             raise
+        except (HTTPException, ValueError) as error:
+            message = f"{url} did not answer in HTTP ({error!r})"
+            raise ConnectionError(message) from error
         content = self._content(url, key, body, headers.get("Content-Type", ""))
         self._remember(url, headers.get("ETag"), content)
         return content
@@ -130,10 +138,13 @@ class HTTPSource:
             raise PolicyError(field, len(body), f"at most {self._max_bytes} bytes")
         text = body.decode("utf-8-sig", errors="replace")
         is_toml = "toml" in media or urlsplit(url).path.endswith(".toml")
-        data: Any = data_of(text, url, "toml" if is_toml else "json")
+        data, lines = data_of(text, url, "toml" if is_toml else "json")
+        if data is None:  # JSON's null is no table without policies: somebody's query found nothing
+            field = f"the answer of {url}"
+            raise PolicyError(field, data, "a table of names and values")
         if _PLACE in self._url:
-            return parse_policy(key.text, data, file=url)
-        return parse(data, file=url)
+            return parse_policy(key.text, data, file=url, lines=lines)
+        return parse(data, file=url, lines=lines)
 
     def _remember(self, url: str, etag: str | None, content: Policy | PolicyFile) -> None:
         with self._mutex.lock:
@@ -148,12 +159,16 @@ class HTTPSource:
 
 
 def _is_http(url: object) -> bool:
-    """Whether it is an address of a server; one that cannot be read is none."""
+    """Whether it is the address of a server, as ``urllib`` asks it."""
+    if not isinstance(url, str) or _NEVER_IN_URLS.search(url):
+        return False
     try:
-        parts = urlsplit(url) if isinstance(url, str) else None
+        parts = urlsplit(url)
+        port = parts.port
     except ValueError:
         return False
-    return parts is not None and parts.scheme in {"http", "https"} and bool(parts.netloc)
+    is_there = parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
+    return is_there and parts.username is None
 
 
 def _is_count(value: object) -> bool:

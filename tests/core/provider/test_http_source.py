@@ -32,6 +32,7 @@ class Server(ThreadingHTTPServer):
         self.asked: list[tuple[str, str | None]] = []
         self.received: dict[str, str] = {}
         self.moved: dict[str, str] = {}
+        self.raw: bytes | None = None
 
     def says(self, data: object, **headers: str) -> None:
         self.body, self.sent = json.dumps(data).encode(), headers
@@ -48,6 +49,10 @@ class Handler(BaseHTTPRequestHandler):
         mark = self.headers.get("If-None-Match")
         self.server.asked.append((self.path, mark))
         self.server.received = dict(self.headers)
+        if self.server.raw is not None:
+            self.wfile.write(self.server.raw)
+            self.close_connection = True
+            return
         if self.path in self.server.moved:
             self.send_response(302)
             self.send_header("Location", self.server.moved[self.path])
@@ -171,7 +176,7 @@ def test_every_other_refusal_is_an_outage(server: Server, path: str, status: int
 def test_an_answer_that_is_no_policy_says_what_is_wrong(server: Server) -> None:
     server.says({"retry": {"max_attempts": "x"}})
 
-    with pytest.raises(PolicyFileError, match=r"/a\.B: a\.B retry\.max_attempts 'x'"):
+    with pytest.raises(PolicyFileError, match=r"/a\.B:1: a\.B retry\.max_attempts 'x'"):
         HTTPSource(server.url + "/{key}").get(KEY)
 
 
@@ -213,6 +218,41 @@ def test_a_redirect_to_no_server_or_without_end_is_an_outage(server: Server, tar
         HTTPSource(server.url + "/{key}").get(KEY)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"no HTTP at all\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://[x\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_an_answer_that_is_no_http_is_an_outage(server: Server, answer: bytes) -> None:
+    server.raw = answer
+
+    with pytest.raises(ConnectionError, match=r"http://127.* did not answer in HTTP \("):
+        HTTPSource(server.url).get(KEY)
+
+
+def test_a_name_that_a_policy_has_twice_is_refused_with_its_line(server: Server) -> None:
+    server.body = b'{"retry": {\n"max_attempts": 1,\n"max_attempts": 2}}'
+
+    with pytest.raises(PolicyFileError) as caught:
+        HTTPSource(server.url + "/{key}").get(KEY)
+
+    assert str(caught.value) == (
+        f"{server.url}/a.B:2: a.B retry.max_attempts is given again in line 3; keep one of them"
+    )
+
+
+@pytest.mark.parametrize("path", ["/{key}", "/policies.json"])
+def test_null_is_no_policy_and_no_document_without_any(server: Server, path: str) -> None:
+    server.says(None)
+
+    with pytest.raises(PolicyError, match=r"the answer of http.* None is not allowed; use a table"):
+        HTTPSource(server.url + path).get(KEY)
+
+
 def test_an_answer_that_is_too_long_is_refused(server: Server) -> None:
     server.body = b" " * 101
 
@@ -244,7 +284,10 @@ def test_a_server_that_is_not_there_or_does_not_answer_is_an_outage() -> None:
             "max_bytes 0 is not allowed; use a whole number from 1",
         ),
         ({"url": "http://x", "max_bytes": "1M"}, "max_bytes '1M' is not allowed; use a whole"),
-        ({"url": 3}, "url 3 is not allowed; use an http or https address"),
+        ({"url": 3}, "url '3' is not allowed; use an http or https address"),
+        ({"url": "http://x:port/"}, "url 'http://x:port/' is not allowed; use an http or"),
+        ({"url": "http://x/a b"}, "url 'http://x/a b' is not allowed; use an http or https"),
+        ({"url": "http://me:secret@x/"}, "url 'http://…@x/' is not allowed; use an http or"),
         ({"url": "http://[::1"}, r"url 'http://\[::1' is not allowed; use an http or https"),
         ({"url": "http:///v1"}, "url 'http:///v1' is not allowed; use an http or https"),
         ({"url": "http://x", "headers": "a: b"}, "headers 'a: b' is not allowed; use a mapp"),
