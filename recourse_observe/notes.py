@@ -10,7 +10,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -72,6 +72,10 @@ class Note:
         """A short name that changes with its content."""
         content = json.dumps([self.kind, self.text, self.name, self.at_us, self.argv])
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``recourse notes --json`` says of it."""
+        return {**asdict(self), "id": self.id}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

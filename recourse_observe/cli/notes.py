@@ -1,7 +1,6 @@
 """`recourse notes`: what people kept beside an archive."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import click
 
@@ -45,7 +44,7 @@ def notes(
     except NotesError as error:
         raise click.ClickException(printable(str(error))) from None
     if as_json:
-        shown = [{**asdict(note), "id": note.id} for note in kept.notes]
+        shown = [note.to_json() for note in kept.notes]
         write_json("recourse.notes/1", {"notes": shown, "broken": kept.broken})
     else:
         write_lines(_lines(path, kept))

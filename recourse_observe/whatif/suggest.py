@@ -6,11 +6,12 @@ part of the same archive.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from recourse.policy.model import EffectivePolicy
 from recourse_observe.whatif.answer import Row, Suggestion
 from recourse_observe.whatif.candidate import Candidate, edited
+from recourse_observe.whatif.export import as_toml
 from recourse_observe.whatif.model import Grounds, model_rows
 from recourse_observe.whatif.process import Rules
 from recourse_observe.whatif.runs import Runner, Scene, Task, carry_out
@@ -153,46 +154,11 @@ def _risk(rows: Sequence[Row]) -> str:
 
 def toml_of(candidate: Candidate, rows: Sequence[Row], risk: str) -> str:
     """The candidate as a policy file, with the evidence as comments."""
-    policy = candidate.policies[0]
-    lines = ["# Suggested by recourse whatif; nothing is applied by itself.", "#"]
-    lines += [
-        f"# {row.name}: {row.recorded:.4g} recorded, {row.candidate or 0.0:.4g} modelled "
+    evidence = (
+        f"{row.name}: {row.recorded:.4g} recorded, {row.candidate or 0.0:.4g} modelled "
         f"({row.low or 0.0:.4g} to {row.high or 0.0:.4g})"
         for row in rows
         if row.name in _EVIDENCE
-    ]
-    lines += [f"# risk: {risk}", "", f"[policies.{_quoted(policy.key)}]"]
-    if policy.idempotent is not None:
-        lines.append(f"idempotent = {_value(policy.idempotent)}")
-    lines += [*_block("retry", policy.retry)]
-    lines += [*_block("hedge", policy.hedge)] if policy.hedge.enabled else []
-    lines += [*_block("circuit", policy.circuit)] if policy.circuit.enabled else []
-    for name, parameters in candidate.budgets.items():
-        lines += ["", f"[budgets.{_quoted(name)}]"]
-        lines += [f"{field} = {_value(given)}" for field, given in parameters.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _block(name: str, block: Any) -> list[str]:
-    lines = []
-    for field in block.__dataclass_fields__:
-        given = getattr(block, field)
-        if given is None or given == "":
-            continue
-        if field == "budget":
-            text = f"{{ name = {_quoted(given.name)}, cost = {given.cost} }}"
-        else:
-            text = _value(given)
-        lines.append(f"{name}.{field} = {text}")
-    return lines
-
-
-def _value(given: object) -> str:
-    if isinstance(given, bool):
-        return str(given).lower()
-    return _quoted(str(given)) if isinstance(given, str) else f"{given}"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    )
+    said = "Suggested by recourse whatif; nothing is applied by itself."
+    return as_toml(candidate, (said, "", *evidence, f"risk: {risk}"))

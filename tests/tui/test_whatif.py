@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 from textual.pilot import Pilot
 
+from recourse.policy.load import loads
 from recourse_observe.archive import write_archive
 from recourse_observe.duck import Superseded
 from recourse_observe.queries.rows import PolicyRow
@@ -214,7 +215,9 @@ async def test_a_candidate_is_typed_chosen_swept_and_written(
         assert "✗ file" in await typed("x", str(tmp_path / "c.md"))
         await press("enter")
         assert app.session.place.view == "replay"
-    assert (tmp_path / "c.toml").read_text().startswith("# A candidate of one's own")
+    text = (tmp_path / "c.toml").read_text()
+    assert text.startswith("# A candidate of one's own")
+    assert loads(text, "c.toml").policies[0].normalize().retry.max_attempts == 2
 
 
 def told(text: str) -> Shown:

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from recourse_tui.actions import VIEWS
 from recourse_tui.app import RecourseApp
+from recourse_tui.pictures import screen_svg, screen_text
 from recourse_tui.screens.view import View
 
 if TYPE_CHECKING:
@@ -89,18 +90,6 @@ def shot(  # noqa: PLR0913  # what `recourse shot` may say
     if out.suffix == ".png":
         _png(out.with_suffix(".svg"), out)
     return app.return_code or 0
-
-
-def screen_text(app: RecourseApp) -> str:
-    """What the terminal shows, without trailing blanks."""
-    # Textual has no public way to ask for the screen as text.
-    strips = app.screen._compositor.render_strips()  # noqa: SLF001  # see above
-    return "\n".join("".join(s.text for s in strip).rstrip() for strip in strips) + "\n"
-
-
-def screen_svg(app: RecourseApp) -> str:
-    """What the terminal shows, the same bytes for the same screen."""
-    return re.sub(r"terminal-\d+", "terminal-0", app.export_screenshot(title=" "))
 
 
 async def _settled(app: RecourseApp, pilot: Pilot[Any]) -> None:

@@ -13,24 +13,30 @@ from textual.message import Message
 from recourse_observe.scope import ScopeError, instant
 from recourse_observe.story.named import UnknownIncidentError
 from recourse_observe.text import clock, plural, printable
+from recourse_tui.pictures import screen_svg, screen_text
 from recourse_tui.screens.copied import write_copy
 from recourse_tui.screens.finding import Finding
 from recourse_tui.screens.links import place_of
 from recourse_tui.screens.opened import Opened, expected
 from recourse_tui.screens.place import Place
 
-__all__ = ["Keeping"]
+__all__ = ["Keeping", "NothingToWriteError", "write_text"]
 
 _MOST_ROWS: Final = 1_000_000
-_PICTURES: Final = (".svg",)
 _STORIES: Final = (".md", ".html")
-_TABLES: Final = (".csv", ".json", ".parquet")
-_SUFFIXES: Final = (*_STORIES, *_TABLES, *_PICTURES, ".toml")
+
+
+class NothingToWriteError(OSError):
+    """There is nothing that could stand in the file; the text says what is missing."""
 
 
 class Keeping(Finding):
     """A screen of which something can be kept."""
 
+    suffixes: ClassVar[tuple[str, ...]] = (
+        ".md", ".html", ".csv", ".json", ".parquet", ".svg", ".txt",
+    )  # fmt: skip
+    """How what is seen can be written."""
     question: ClassVar[str] = "keys"
     """The SQL file that gives what the screen shows, for exports."""
 
@@ -116,8 +122,8 @@ class Keeping(Finding):
     def action_export(self) -> None:
         """Write what is seen to a file; its suffix says how."""
         name = re.sub(r"[^A-Za-z0-9]+", "-", self.about()).strip("-").lower()
-        suffix = ".md" if self.place.view in {"triage", "story"} else ".csv"
-        self.action_prompt("export", f"{name}{suffix}")
+        is_table = ".csv" in self.suffixes and self.place.view not in {"triage", "story"}
+        self.action_prompt("export", f"{name}{'.csv' if is_table else self.suffixes[0]}")
 
     def export(self, text: str) -> None:
         """Write a file in a worker."""
@@ -127,22 +133,24 @@ class Keeping(Finding):
         if not self.session.is_open:
             return
         path = Path(text).expanduser()
-        if path.suffix not in _SUFFIXES:
-            raise ScopeError(text, "file", "a name that ends in " + " ".join(_SUFFIXES))
+        if path.suffix not in self.suffixes:
+            raise ScopeError(text, "file", "a name that ends in " + " ".join(self.suffixes))
         if path.exists():
             raise ScopeError(text, "file", "a name that is not taken")
-        if path.suffix in _PICTURES:
-            picture = self.app.export_screenshot(title=" ")
-            self._write(path, lambda: path.write_text(picture, encoding="utf-8"))
-        else:
-            self._write(path, partial(self.written, self.session.book, self.place, path))
+        match path.suffix:
+            case ".svg":
+                self._write(path, partial(write_text, path, screen_svg(self.app)))
+            case ".txt":
+                self._write(path, partial(write_text, path, screen_text(self.app)))
+            case _:
+                self._write(path, partial(self.written, self.session.book, self.place, path))
 
     def written(self, book: Opened, place: Place, path: Path) -> None:
         """Ask and write; runs in a worker."""
         if path.suffix in _STORIES or (
             place.view in {"triage", "story"} and path.suffix == ".json"
         ):
-            path.write_text(self._told(book, place, path.suffix), encoding="utf-8")
+            write_text(path, self._told(book, place, path.suffix))
             return
         from recourse_observe.archive.export import write_table
 
@@ -227,3 +235,13 @@ class Keeping(Finding):
     @on(Exported)
     def _exported(self, message: Exported) -> None:
         self.say(message.text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        OSError: The place refuses, or there is a file of that name.
+    """
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)

@@ -1,7 +1,9 @@
 """Notes: what people kept beside the archive, and the way back to what it is about."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
@@ -9,8 +11,10 @@ from textual.containers import Vertical
 
 from recourse_observe.notes import Note, NoteKind, NotesError
 from recourse_observe.story.named import UnknownIncidentError
-from recourse_observe.text import clock, moment, plural, printable
+from recourse_observe.text import clock, moment, plural, printable, shell
 from recourse_tui.lines import Ink, Lines, Span, inked
+from recourse_tui.screens.keeping import write_text
+from recourse_tui.screens.opened import Opened
 from recourse_tui.screens.place import Place
 from recourse_tui.screens.view import View
 from recourse_tui.widgets.table import Column, Table
@@ -41,6 +45,7 @@ class NotesView(View):
     DEFAULT_CSS = "NotesView { & #whole { height: 4; } }"
     name_of_view: ClassVar[str] = "notes"
     has_brush: ClassVar[bool] = False
+    suffixes: ClassVar[tuple[str, ...]] = (".md", ".json", ".svg", ".txt")
     answer: Answer | None
 
     def panels(self) -> ComposeResult:
@@ -124,6 +129,18 @@ class NotesView(View):
         self.reload()
         self.say(said)
 
+    def written(self, book: Opened, place: Place, path: Path) -> None:
+        """What is kept, for a person or as data; runs in a worker."""
+        del book, place
+        notes = self.answer.notes if self.answer is not None else ()
+        if path.suffix == ".md":
+            about = f"# Notes about {self.session.name}"
+            lines = (_as_markdown(self.session.path, note) for note in notes)
+            write_text(path, "\n".join((about, "", *lines, "")))
+        else:
+            shown = {"schema": "recourse.notes/1", "notes": [one.to_json() for one in notes]}
+            write_text(path, json.dumps(shown, indent=1) + "\n")
+
     def _marked(self) -> Note | None:
         row = self.lines("list").cursor
         known = self.answer is not None and 0 <= row < len(self.answer.notes)
@@ -150,6 +167,12 @@ def _when(note: Note) -> str:
     if note.at_us is None:
         return "—"
     return f"{moment(note.at_us):%m-%d} {clock(note.at_us)}"
+
+
+def _as_markdown(path: str, note: Note) -> str:
+    told = " ".join(printable(f"{note.name} {note.text}").split())
+    link = f"\n  `{shell(('recourse', note.argv[0], path, *note.argv[1:]))}`" if note.argv else ""
+    return f"- {_when(note)} {note.kind}: {told}{link}"
 
 
 _COLUMNS: Final[tuple[Column[Note], ...]] = (

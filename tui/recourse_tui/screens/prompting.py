@@ -82,7 +82,7 @@ class Prompting(Asking):
 
     @on(Prompt.Entered)
     def _entered(self, message: Prompt.Entered) -> None:
-        text = " ".join(message.text.split())
+        text = message.text.strip()
         try:
             self._do(message.purpose, text)
         except ScopeError as error:

@@ -16,6 +16,7 @@ from recourse_observe.queries.console import ask
 from recourse_observe.queries.statements import literal
 from recourse_observe.text import count, moment, plural, printable
 from recourse_tui.lines import Ink, Lines, Span, inked
+from recourse_tui.screens.keeping import NothingToWriteError
 from recourse_tui.screens.opened import Opened
 from recourse_tui.screens.place import Place
 from recourse_tui.screens.session import Session
@@ -86,6 +87,7 @@ class SqlView(View):
     name_of_view: ClassVar[str] = "sql"
     has_brush: ClassVar[bool] = False
     keeps_body: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".json", ".parquet", ".svg", ".txt")
     answer: Answer | None
 
     def __init__(self, session: Session) -> None:
@@ -258,7 +260,10 @@ class SqlView(View):
     def rows(self, book: Opened, place: Place) -> Any:
         """The answer as it is shown."""
         del book, place
-        return None if self.answer is None else self.answer.table
+        if self.answer is None:
+            message = "the query has no answer that could be written"
+            raise NothingToWriteError(message)
+        return self.answer.table
 
     def _lose_patience(self) -> None:
         if self.is_asking:

@@ -13,8 +13,10 @@ from recourse_observe.queries.followed import followed
 from recourse_observe.queries.rows import PolicyRow
 from recourse_observe.text import clock, plural, printable
 from recourse_observe.whatif import Answer as Asked, Edit, LoadPoint, Row, certain
+from recourse_observe.whatif.export import own_toml
 from recourse_observe.whatif.render import as_json, as_markdown, edit_text
 from recourse_tui.lines import Ink, Lines, Span, inked
+from recourse_tui.screens.keeping import NothingToWriteError, write_text
 from recourse_tui.screens.modelling import modelled
 from recourse_tui.screens.opened import Opened
 from recourse_tui.screens.place import Place
@@ -84,6 +86,7 @@ class WhatifView(View):
     DEFAULT_CSS = "WhatifView { & #policy { height: 7; } }"
     name_of_view: ClassVar[str] = "whatif"
     searches: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (*View.suffixes, ".toml")
     has_brush: ClassVar[bool] = False
     answer: Answer | None
 
@@ -249,28 +252,21 @@ class WhatifView(View):
 
     def action_export(self) -> None:
         """Write the candidate as a policy file, or the answer."""
-        suffix = "toml" if self.answer is not None and self.answer.toml else "md"
-        self.action_prompt("export", f"candidate.{suffix}")
+        has_policy = self.answer is not None and self.answer.policy is not None
+        self.action_prompt("export", f"candidate.{'toml' if has_policy else 'md'}")
 
     def written(self, book: Opened, place: Place, path: Path) -> None:
         """The candidate as TOML, or the whole answer; runs in a worker."""
         if self.answer is None:
-            return
+            message = "there is no answer to write yet"
+            raise NothingToWriteError(message)
         match path.suffix:
             case ".toml":
-                edits = (f"#   {printable(edit_text(edit))}" for edit in self.answer.edits)
-                text = self.answer.toml or "\n".join(
-                    (
-                        "# A candidate of one's own: what it changes of the recorded policy.",
-                        *edits,
-                        "",
-                    )
-                )
-                path.write_text(text, encoding="utf-8")
+                write_text(path, self.answer.toml or _own_toml(self.answer))
             case ".json":
-                path.write_text(as_json(self.answer.asked), encoding="utf-8")
+                write_text(path, as_json(self.answer.asked))
             case ".md":
-                path.write_text(as_markdown(self.answer.asked), encoding="utf-8")
+                write_text(path, as_markdown(self.answer.asked))
             case _:
                 super().written(book, place, path)
 
@@ -281,3 +277,10 @@ class WhatifView(View):
             return known[0]
         keys = archive.keys(place.scope, buckets=1)
         return keys[0].key if keys else ""
+
+
+def _own_toml(answer: Answer) -> str:
+    if answer.policy is None:
+        message = f"the archive holds no policy of {printable(answer.asked.key)} to change"
+        raise NothingToWriteError(message)
+    return own_toml(answer.policy, answer.place.edits, answer.rows)
