@@ -43,6 +43,7 @@ class FileProvider:
         "_file",
         "_lookup",
         "_mutex",
+        "_name",
         "_next_look_s",
         "_path",
         "_problem",
@@ -51,13 +52,14 @@ class FileProvider:
     immediate: Final = True
 
     def __init__(self, path: Path | str, clock: Clock | None = None) -> None:
-        self._path = Path(path)
+        self._name = str(path)
+        self._path = Path(path).absolute()  # a process may change its directory
         self._clock: Clock = clock or SystemClock()
         self._mutex = Mutex()
         self._content: str | None = text_of(self._path)
         self._problem: PolicyFileError | None = None
         self._next_look_s = self._clock.monotonic_s() + POLL_S
-        self._follow(loads(self._content, str(self._path)))
+        self._follow(loads(self._content, self._name))
 
     def get(self, key: PolicyKey) -> EffectivePolicy:
         """The key's policy, or the file's default.
@@ -76,7 +78,7 @@ class FileProvider:
             content = text_of(self._path)
             if content == self._content:
                 return False
-            self._follow(loads(content, str(self._path)))
+            self._follow(loads(content, self._name))
         except PolicyFileError as problem:
             self._problem = problem
             return False
@@ -109,4 +111,4 @@ class FileProvider:
         self._file = file
 
     def __repr__(self) -> str:
-        return f"FileProvider({str(self._path)!r})"
+        return f"FileProvider({self._name!r})"

@@ -104,6 +104,20 @@ def test_a_swapped_config_map_is_seen_through_its_links(tmp_path: Path, clock: A
     assert attempts_of(provider) == 3
 
 
+def test_a_file_is_followed_when_the_process_goes_to_another_directory(
+    path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
+    provider = FileProvider(path.name, clock)
+    monkeypatch.chdir("/")
+    path.write_text(policy_text(4))
+    clock.now_s += 2.0
+
+    assert attempts_of(provider) == 4
+    assert provider.problem is None
+    assert repr(provider) == "FileProvider('p.toml')"
+
+
 def test_a_time_stamp_alone_is_no_change(path: Path, clock: Any) -> None:
     provider = FileProvider(path, clock)
     before = provider.get(KEY)
