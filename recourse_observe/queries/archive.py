@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from recourse_observe.queries.asking import Asking, rows_of
 from recourse_observe.queries.histograms import quantiles_us
 from recourse_observe.queries.opening import opened_store
+from recourse_observe.queries.side_by_side import side_by_side
 from recourse_observe.queries.statements import scope_parameters, statement
 from recourse_observe.scope import EVERYTHING, Scope, ScopeError
 
@@ -111,9 +112,11 @@ class Archive(Asking):
         from recourse_observe.queries.rows import Coverage, Gap
 
         if self._coverage is None:
-            values = self.told("coverage").records[0]
-            gaps = self.rows(Gap, "gaps", least_us=_GAP_US)
-            known = {name: value if value is not None else 0 for name, value in values.items()}
+            told, gaps = side_by_side(
+                lambda: self.told("coverage"), lambda: self.rows(Gap, "gaps", least_us=_GAP_US)
+            )
+            values = told.records[0].items()
+            known = {name: value if value is not None else 0 for name, value in values}
             self._coverage = Coverage(**known, gaps=gaps)
         return self._coverage
 

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 from recourse_observe.archive.answers import Answer
 from recourse_observe.queries.archive import Archive
+from recourse_observe.queries.side_by_side import side_by_side
 from recourse_observe.queries.statements import (
     parameters,
     scope_parameters,
@@ -107,7 +108,10 @@ def asked(archive: Archive, span: Span) -> Asked:
     }
     everyone = together(_OF_ALL, span.scope)
     culprits = together(_OF_CULPRITS, span.scope, of_keys=True)
-    told = [_ask(archive, sql, span.scope, values) for sql in (everyone, culprits)]
+    told = side_by_side(
+        lambda: _ask(archive, culprits, span.scope, values),
+        lambda: _ask(archive, everyone, span.scope, values),
+    )
     return Asked(
         {
             name: rows or ()

@@ -1,8 +1,7 @@
 """How the calls of keys fared, bin by bin of time: what their spells are looked for in. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["Bin", "gathered"]
 
@@ -10,8 +9,7 @@ _RARE: Final = 50  # calls in the whole archive
 _CROWD: Final = 30  # keys
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bin:
+class Bin(NamedTuple):
     """How the calls of one key fared in one bin of time.
 
     Attributes:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from recourse_observe.story.cusum import raised
 from recourse_observe.story.incidents import Group
@@ -19,8 +19,7 @@ _ENOUGH: Final = 50
 _LEAST: Final = 5e-4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
+class Edge(NamedTuple):
     """A call near an edge.
 
     Attributes:

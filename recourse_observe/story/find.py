@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from recourse_observe.queries.archive import Archive, rows_of
 from recourse_observe.queries.rows import Coverage
+from recourse_observe.queries.side_by_side import side_by_side
 from recourse_observe.scope import Scope
 from recourse_observe.story.asked import Span, ask_of_keys
 from recourse_observe.story.baseline import Usual, slow_limit_us, usual_latency
@@ -45,8 +46,7 @@ class Found:
 
 def find(archive: Archive) -> Found:
     """The incidents of an archive."""
-    coverage = archive.coverage()
-    usual = _usual(archive)
+    coverage, usual = side_by_side(archive.coverage, lambda: _usual(archive))
     limits = {key: slow_limit_us(one) for key, one in usual.items()}
     bin_us = _bin_us(coverage)
     bins = archive.rows(

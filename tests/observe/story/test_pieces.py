@@ -2,7 +2,6 @@
 
 import json
 import random
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,14 +103,14 @@ def test_gaps_between_the_rows_of_a_sample_are_no_incident() -> None:
     drawn = [(25 * (dice.random() < 0.1), int(dice.random() < 0.6)) for _ in range(600)]
     counts = [(good + bad, bad) for good, bad in drawn]
 
-    assert key_spells([replace(one, heaviest=25) for one in bins(counts) if one.calls], S) == []
+    assert key_spells([one._replace(heaviest=25) for one in bins(counts) if one.calls], S) == []
     assert key_spells([one for one in bins(counts) if one.calls], S) != []
 
 
 def test_an_outage_is_seen_in_a_sample() -> None:
     counts = [(25, 0)] * 60 + [(4, 4)] * 40 + [(25, 0)] * 60
 
-    (found,) = key_spells([replace(one, heaviest=25) for one in bins(counts)], S)
+    (found,) = key_spells([one._replace(heaviest=25) for one in bins(counts)], S)
 
     assert (found.start_us, found.end_us) == (60 * S, 100 * S)
 
