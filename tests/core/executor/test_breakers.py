@@ -303,6 +303,18 @@ def test_r57_an_outcome_may_say_what_it_means_for_the_breaker(
         assert executor.circuits[KEY].state is state
 
 
+def test_r61_attempts_that_take_too_long_open_a_breaker_that_looks_at_that(both: Any) -> None:
+    slow = CircuitPolicy(kind="slow_call_rate", slow_call_s=1.0, slow_ratio=0.5, min_calls=2)
+    executor = both.executor(retry=ONCE, circuit=slow)
+
+    states = []
+    for seconds in (0.5, 0.5, 1.5, 1.5):
+        both([(seconds, "done")], executor=executor)
+        states.append(executor.circuits[KEY].state)
+
+    assert states == [*["closed"] * 3, "open"]
+
+
 def test_r57_every_attempt_counts_and_a_healthy_one_resets(both: Any) -> None:
     executor = both.executor(circuit=CircuitPolicy(threshold=5))
 

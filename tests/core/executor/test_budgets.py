@@ -133,7 +133,9 @@ def test_r36_a_peek_that_says_no_spares_the_sleep(both: Any) -> None:
     assert str(told.error) == "only"
     assert told.timeline.disposition is Disposition.BUDGET_DENIED
     assert len(budget.asked) == 1
-    assert [event.delay_s for event in told.of(RetryScheduled)] == [0.0]
+    assert [
+        (event.delay_s, event.source, event.base_backoff_s) for event in told.of(RetryScheduled)
+    ] == [(0.0, "policy", 0.05)]
 
 
 def test_r36_a_peek_that_says_yes_promises_nothing(both: Any) -> None:
@@ -498,6 +500,21 @@ def test_r44_feedback_is_given_once_per_attempt_that_ran(both: Any) -> None:
         (OutcomeKind.RETRYABLE, 1, 0.05),
         (OutcomeKind.SUCCESS, 0, 0.15),
     ]
+
+
+def test_r44_a_budget_that_counts_calls_is_told_when_each_begins(both: Any) -> None:
+    begun: list[float] = []
+
+    class Counted(Booked):
+        def begin(self, now_s: float) -> None:
+            begun.append(now_s)
+
+    executor = both.executor(**budgeted(Counted()))
+
+    for _ in range(3):
+        both([OSError, "done"], executor=executor)
+
+    assert begun == pytest.approx([0.0, 0.05, 0.1])
 
 
 class Counting(InflightRatio):

@@ -124,16 +124,18 @@ def test_r13_a_classifier_that_fails_ends_the_call(
 
 
 @pytest.mark.parametrize("result", ["done", OSError("the operation's own")])
+@pytest.mark.parametrize(
+    ("interrupt", "reason"),
+    [(KeyboardInterrupt(), "interrupted"), (asyncio.CancelledError(), "cancelled")],
+)
 def test_r18_an_interrupt_in_a_classifier_ends_the_call_as_one_in_the_operation_does(
-    both: Any, result: Any
+    both: Any, result: Any, interrupt: BaseException, reason: str
 ) -> None:
-    interrupt = KeyboardInterrupt()
-
     told = both([result, "never"], **under(Asked(raising(interrupt))))
 
     assert told.error is interrupt
-    assert told.timeline.disposition is Disposition.INTERRUPTED
-    assert told.outcomes == [(0, 0, "cancelled", "interrupted")]
+    assert told.timeline.disposition == reason
+    assert told.outcomes == [(0, 0, "cancelled", reason)]
     assert told.names[-2:] == ["AttemptEnd", "CallEnd"]
 
 

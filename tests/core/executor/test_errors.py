@@ -172,9 +172,9 @@ def test_r70_a_rejected_value_is_in_the_group_as_what_it_would_have_been_raised_
     both: Any,
 ) -> None:
     told = both(
-        [None, OSError("b"), None],
+        ["first", OSError("b"), "last"],
         retry=RetryPolicy(classifier="mine", jitter=Jitter.NONE),
-        classifiers={"mine": ByResult(lambda value: value is None)},
+        classifiers={"mine": ByResult(lambda value: value is not None)},
         errors="wrap",
     )
 
@@ -184,6 +184,9 @@ def test_r70_a_rejected_value_is_in_the_group_as_what_it_would_have_been_raised_
         OSError,
         ResultRejected,
     ]
+    rejected = [each for each in told.error.exceptions if isinstance(each, ResultRejected)]
+    assert [each.value for each in rejected] == ["first", "last"]
+    assert {each.outcome for each in rejected} == {told.timeline.attempts[0].outcome}
 
 
 def test_r70_a_final_error_is_never_wrapped(both: Any) -> None:
