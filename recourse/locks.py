@@ -94,7 +94,7 @@ def renew_in_child(thing: Renewable) -> None:
 
 def renew_all() -> None:
     """Renew everything of the process that asked for it; a forked child starts with it."""
-    for thing in _RENEWED:
+    for thing in tuple(_RENEWED):  # one that starts anew may make others
         thing.renew()
 
 

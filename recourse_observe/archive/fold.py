@@ -70,7 +70,7 @@ class Fold:
         self._take: dict[type, Callable[[Any], None]] = {
             Usual: self._usual,
             Failure: self._failure,
-            events.CallStart: self._call_start,
+            events.CallStart: self._calls.call_started,
             events.PolicyResolved: self._policy_resolved,
             events.KeyRejected: self._key_rejected,
             events.CircuitDecision: self._circuit_decision,
@@ -78,9 +78,9 @@ class Fold:
             events.HedgingDisabled: self._hedging_disabled,
             events.BudgetDecision: self._budget_decision,
             events.BudgetRelease: self._budget_release,
-            events.AttemptStart: self._attempt_start,
+            events.AttemptStart: self._calls.attempt_started,
             events.AttemptEnd: self._attempt_end,
-            events.HedgeSpawn: self._hedge_spawn,
+            events.HedgeSpawn: self._calls.hedge_spawned,
             events.HedgeCancel: self._hedge_cancel,
             events.CallEnd: self._call_end,
         }
@@ -173,9 +173,6 @@ class Fold:
         finally:
             self._error = _NO_ERROR
 
-    def _call_start(self, event: events.CallStart) -> None:
-        self._calls.heard[event[0]] = event
-
     def _policy_resolved(self, event: events.PolicyResolved) -> None:
         plan = self._plans.known(event[0].key)
         if plan is not None and plan.policy is event.policy and event.failure is None:
@@ -210,17 +207,6 @@ class Fold:
         if call is not None:
             call.attributes["release_error"] = events.error_type(event.release_error)
 
-    def _attempt_start(self, event: events.AttemptStart) -> None:
-        info, heard = event[0], self._calls.heard
-        before = heard.get(info)
-        is_first = not event.attempt and not event.hedge_index
-        if type(before) is events.CallStart or (
-            before is None and is_first and not self._calls.was_told(info)
-        ):
-            heard[info] = event
-        else:
-            self._calls.hear(event).runs[event.attempt, event.hedge_index] = event
-
     def _attempt_end(self, event: events.AttemptEnd) -> None:
         info, heard = event[0], self._calls.heard
         is_first = type(heard.get(info)) is events.AttemptStart
@@ -238,9 +224,6 @@ class Fold:
             heard[info] = event
         else:
             self._run_ended(event, ran=event.ran)
-
-    def _hedge_spawn(self, event: events.HedgeSpawn) -> None:
-        self._calls.hear(event).spawns[event.attempt, event.hedge_index] = event
 
     def _hedge_cancel(self, event: events.HedgeCancel) -> None:
         self.add("attempts", cancelled_row(event))

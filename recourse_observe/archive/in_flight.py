@@ -126,6 +126,26 @@ class InFlight:
     def __len__(self) -> int:
         return len(self.heard) + len(self._quiet)
 
+    def call_started(self, event: events.CallStart) -> None:
+        """A call began."""
+        self.heard[event[0]] = event
+
+    def attempt_started(self, event: events.AttemptStart) -> None:
+        """An attempt began; where it is a call's first, that is all there is to know of the call."""
+        info, heard = event[0], self.heard
+        before = heard.get(info)
+        is_first = not event.attempt and not event.hedge_index
+        if type(before) is events.CallStart or (
+            before is None and is_first and not self.was_told(info)
+        ):
+            heard[info] = event
+        else:
+            self.hear(event).runs[event.attempt, event.hedge_index] = event
+
+    def hedge_spawned(self, event: events.HedgeSpawn) -> None:
+        """A hedge was asked for."""
+        self.hear(event).spawns[event.attempt, event.hedge_index] = event
+
     def hear(self, event: Any) -> OpenCall:
         """The call of an event, in full, from now on kept so."""
         info: CallInfo = event.call

@@ -6,8 +6,6 @@ import logging
 import os
 import sys
 import threading
-import weakref
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
@@ -17,6 +15,7 @@ from typing import Any, Final, Self
 from recourse.clock import Clock, SystemClock
 from recourse.duration import seconds
 from recourse.events import Event
+from recourse.locks import renew_in_child
 from recourse_observe.archive.arguments import not_negative, positive
 from recourse_observe.archive.disk import Disk
 from recourse_observe.archive.errors import NotAnArchiveError
@@ -126,8 +125,7 @@ class ArchiveObserver:
         self._disk = disk or Disk()
         self._hooked = False
         self._fresh()
-        forked = weakref.WeakMethod(self._after_fork)
-        os.register_at_fork(after_in_child=lambda: _call(forked()))
+        renew_in_child(self)
 
     def _fresh(self) -> None:
         """The state of a process that has recorded nothing yet."""
@@ -242,7 +240,8 @@ class ArchiveObserver:
             self._finish(leave=False)
             self._exiting = self._writes_at_once = True
 
-    def _after_fork(self) -> None:
+    def renew(self) -> None:
+        """Be the recorder of a forked child: an instance of its own that has recorded nothing."""
         recording = self._recording
         self._options = replace(self._options, instance=None)
         self._fresh()
@@ -299,8 +298,3 @@ class ArchiveObserver:
             return
         with contextlib.suppress(RuntimeError):  # no thread to be had: later
             self._publisher = self._clock.spawn(recording.work_aside, "recourse-archive-publish")
-
-
-def _call(method: Callable[[], None] | None) -> None:
-    if method is not None:
-        method()

@@ -2,10 +2,8 @@
 
 import atexit
 import logging
-import os
 import sys
 import threading
-import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -18,6 +16,7 @@ from typing import Final, Self
 from recourse.clock import Clock, SystemClock
 from recourse.duration import seconds
 from recourse.events import AttemptStart, Event
+from recourse.locks import renew_in_child
 from recourse.observer import Observer, ScopedObserver, heard_by
 
 __all__ = ["BackgroundObserver", "Counts", "Drop"]
@@ -105,12 +104,11 @@ class BackgroundObserver:
         self._hooked = False
         if isinstance(observer, ScopedObserver):
             self.attempt_scope = observer.attempt_scope
-        self._fresh()
-        forked = weakref.WeakMethod(self._fresh)
-        os.register_at_fork(after_in_child=lambda: _call(forked()))
+        self.renew()
+        renew_in_child(self)
 
-    def _fresh(self) -> None:
-        """The state of a process that was told nothing yet."""
+    def renew(self) -> None:
+        """Begin anew, as a forked child does: with a queue of its own, told nothing yet."""
         # Re-entrant: a signal handler or a finalizer may make a call while its thread is in here.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
@@ -272,8 +270,3 @@ class BackgroundObserver:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _call(method: Callable[[], None] | None) -> None:
-    if method is not None:
-        method()

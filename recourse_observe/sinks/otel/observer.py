@@ -106,24 +106,27 @@ class OTelObserver:
         self._metrics = Metrics(meter, key_limit) if metrics else None
         self._calls: dict[CallInfo, CallSpan] = {}
         self._clamped = Clamped()
-        self._handlers: Final[dict[type, Callable[[Any], None]]] = {
+        self._handlers: Final = self._handled()
+        self.hears: Final = frozenset(self._handlers)
+
+    def _handled(self) -> dict[type, Callable[[Any], None]]:
+        """What is written in this mode, and how."""
+        handlers: dict[type, Callable[[Any], None]] = {
             events.CallStart: self._call_start,
             events.PolicyResolved: self._policy_resolved,
-            events.AttemptStart: self._attempt_start,
             events.AttemptEnd: self._attempt_end,
             events.HedgeSpawn: self._hedge_spawn,
             events.HedgeCancel: self._hedge_cancel,
             events.BudgetDecision: self._budget_decision,
-            events.RetryScheduled: self._retry_scheduled,
             events.CircuitDecision: self._circuit_decision,
             events.CircuitState: self._circuit_state,
             events.CallEnd: self._call_end,
         }
-        if not self._in_logs:  # as a span event it would repeat the attempt's
-            del self._handlers[events.RetryScheduled]
-        if self._children is None:
-            del self._handlers[events.AttemptStart]
-        self.hears: Final = frozenset(self._handlers)
+        if self._in_logs:  # as a span event it would repeat the attempt's
+            handlers[events.RetryScheduled] = self._retry_scheduled
+        if self._children is not None:
+            handlers[events.AttemptStart] = self._attempt_start
+        return handlers
 
     def on_event(self, event: Event) -> None:
         """Take one event."""
