@@ -1,6 +1,6 @@
 """How a call ends: what the caller gets, and the last event."""
 
-from typing import Final
+from typing import Any, Final, cast
 
 from recourse.errors import DeadlineExceeded, ExecutorClosed, ResultRejected, RetryExhausted
 from recourse.outcome import SUCCESS, Outcome, OutcomeKind
@@ -58,8 +58,14 @@ def refused(call: Call, disposition: Disposition, error: Exception, reason: str)
 
 
 def interrupted(call: Call, error: BaseException) -> Finish:
-    """The end of a call that was stopped from outside: the same object goes to the caller."""
+    """The end of a call that was stopped from outside: the same object goes to the caller.
+
+    Unless the executor was closed: then the error says which call met that, and after what.
+    """
     if isinstance(error, ExecutorClosed):
+        # Whoever closed the executor knew neither the call nor what it had met so far.
+        error = ExecutorClosed(call.info.key)
+        error.__cause__ = call.errors[-1] if call.errors else None
         _tell(call, Disposition.CANCELLED, _CLOSED, error)
     else:
         disposition = stop_reason(error)
@@ -90,9 +96,16 @@ def explain(error: Exception, key: str, ending: str, attempts: int, took_s: floa
     line = f"{mark}{ending} after {attempts} attempts in {took_s:.3f} s"
     # Not getattr, nor add_note: an exception may let nobody get or set its attributes.
     facts = error.__dict__
-    notes: list[str] | None = facts.get("__notes__")
-    kept = [note for note in notes if not note.startswith(mark)] if notes else []
-    facts["__notes__"] = [*kept, line]
+    notes: Any = facts.get("__notes__", [])
+    if isinstance(notes, list):  # an exception may keep what it wants there
+        facts["__notes__"] = [
+            *(note for note in cast("list[object]", notes) if not _says(note, mark)),
+            line,
+        ]
+
+
+def _says(note: object, mark: str) -> bool:
+    return isinstance(note, str) and note.startswith(mark)
 
 
 def _tell(

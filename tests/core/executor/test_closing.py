@@ -242,6 +242,8 @@ def test_r77_a_call_that_sleeps_wakes_with_executor_closed(meanwhile: Meanwhile)
     told = meanwhile(2.0, 5.0, [ConnectionError], retry=retry)
 
     assert isinstance(error_of(told), ExecutorClosed)
+    assert str(error_of(told)) == "call 'svc.Op' met a closed executor"
+    assert isinstance(error_of(told).__cause__, ConnectionError)
     assert (meanwhile.side.runs, ends(meanwhile.side)) == (1, [("cancelled", 2.0)])
     assert meanwhile.closed_s == 2.0
 

@@ -98,6 +98,18 @@ def test_r70_nested_calls_say_one_line_each(both: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("kept", ["a text", None, [b"no text"]])
+def test_r70_an_exception_may_keep_what_it_wants_where_notes_are(both: Any, kept: Any) -> None:
+    error = OSError("the only one")
+    error.__dict__["__notes__"] = kept
+    line = "recourse: svc.Op exhausted after 3 attempts in 0.150 s"
+
+    told = both([error])
+
+    assert told.error is error
+    assert error.__notes__ == ([*kept, line] if isinstance(kept, list) else kept)
+
+
 @dataclasses.dataclass(frozen=True)
 class Frozen(Exception):
     code: int
