@@ -9,14 +9,19 @@ from typing import Any, Final, TypeAlias, TypeVar
 import pytest
 
 from recourse import (
+    CircuitOpenError,
+    DeadlineExceeded,
     Event,
     Executor,
+    ExecutorClosed,
     HedgePolicy,
+    NoPolicyError,
     Policy,
     RetryPolicy,
     Timeline,
     record_timeline,
 )
+from recourse.events import AttemptEnd, AttemptStart, CallEnd, RetryScheduled
 from recourse.policy.model import Jitter
 from recourse.testing import VirtualClock
 
@@ -130,7 +135,7 @@ class Side:
             if settle_s:
                 self.clock.mailbox().take(settle_s)
         assert came.timeline is not None
-        return Told(
+        told = Told(
             value=came.value,
             error=came.error,
             timeline=came.timeline,
@@ -140,6 +145,8 @@ class Side:
             runs=self.runs - runs,
             complaints=tuple(complaints),
         )
+        _look_over(told)
+        return told
 
     @staticmethod
     def in_turn(*operations: Operation) -> Operation:
@@ -228,6 +235,27 @@ class Side:
         came.timeline = capture.timeline
         if settle_s:
             await asyncio.sleep(settle_s)  # noqa: TID251  # on the virtual loop
+
+
+def _look_over(told: Told) -> None:
+    """What holds for every call, whatever its test is about."""
+    timeline, error = told.timeline, told.error
+    events = [event for event in told.events if event.call_id == timeline.call_id]
+    numbers = [event.seq for event in events]
+    assert numbers == sorted(set(numbers))
+    assert {event.key for event in events} <= {timeline.key}
+    for event in events:
+        if isinstance(event, AttemptStart | AttemptEnd | RetryScheduled | CallEnd):
+            assert event.policy_id == timeline.policy_id
+        if isinstance(event, CallEnd):
+            assert event.error is error
+            assert event.disposition == timeline.disposition
+            assert event.attempts_run == timeline.attempts_run
+            assert (event.t_wall_ns, event.t_mono_ns) >= (timeline.ended_unix_ns, 0)
+    if isinstance(error, DeadlineExceeded | NoPolicyError | ExecutorClosed | CircuitOpenError):
+        assert error.key == timeline.key
+    if isinstance(error, DeadlineExceeded):
+        assert error.limit_s >= 0
 
 
 class _Came:

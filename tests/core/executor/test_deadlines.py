@@ -110,6 +110,7 @@ def test_r32_no_attempt_starts_at_a_deadline_that_has_passed(both: Any) -> None:
         told = both(["never"])
 
     assert isinstance(told.error, DeadlineExceeded)
+    assert told.error.limit_s == 0
     assert (told.runs, told.timeline.attempts_run) == (0, 0)
     assert told.timeline.disposition == "deadline_exceeded"
     assert [end.outcome.reason for end in told.of(CallEnd)] == ["context_deadline_exceeded"]
@@ -159,6 +160,7 @@ def test_r34_an_ambient_deadline_bounds_the_call(
     both: Any, ambient_s: float, own_s: float | None
 ) -> None:
     retry = RetryPolicy(overall_timeout_s=own_s)
+    both.clock.advance(3.0)
 
     with recourse.deadline(ambient_s, clock=both.clock):
         told = both([(60.0, "late")], retry=retry, sync_timeout="thread")
