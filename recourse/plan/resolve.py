@@ -21,6 +21,8 @@ from recourse.reasons import PolicyMode, PolicySource
 __all__ = ["Found", "Resolver"]
 
 _MOST_SHAPES: Final = 1000
+# A shape is kept; what follows in a key that is longer than keys may be could be of any size.
+_SHAPE_LENGTH: Final = 128
 _DATA: Final = re.compile(r"[0-9a-f]*\d[0-9a-f]*", re.IGNORECASE)
 
 
@@ -143,7 +145,7 @@ class Resolver:
         return (key, None) if problem is None else (OVERFLOW_KEY, problem)
 
     def _reject(self, call: Call, problem: str) -> None:
-        shape = _DATA.sub("#", f"{problem}|{call.info.key}")
+        shape = _DATA.sub("#", f"{problem}|{call.info.key[:_SHAPE_LENGTH]}")
         with self._mutex.lock:
             new = shape not in self._shapes and len(self._shapes) < _MOST_SHAPES
             if new:

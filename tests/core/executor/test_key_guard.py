@@ -92,6 +92,7 @@ def test_mode_off_asks_nothing(both: Any) -> None:
             "users.0f8fad5b-d9cb-469f-a165-70867728950e",
             "users.7c9e6679-7425-40de-944b-e07fc1f90ae7",
         ),
+        ("u" * 129, "u" * 128 + "v" * 10_000),  # what is kept of a shape is bounded, too
     ],
 )
 def test_r02_keys_of_one_shape_are_told_once(both: Any, first: str, second: str) -> None:
