@@ -52,6 +52,7 @@ def parse_duration_s(field: str, text: str) -> float:
     """
     match = _TEXT.fullmatch(text.strip())
     if match is None or not math.isfinite(float(match[1])):
-        raise PolicyError(field, text, "a number with a unit, for example '250ms', '1.5s' or '2m'")
+        allowed = "a number of 0 or more with a unit, for example '250ms', '1.5s' or '2m'"
+        raise PolicyError(field, text, allowed)
     times, per = _UNITS[match[2]]
     return float(match[1]) * times / per

@@ -32,7 +32,11 @@ def schema() -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             "$schema": {"type": "string"},
-            "policies": {"type": "object", "additionalProperties": policy},
+            "policies": {
+                "type": "object",
+                "propertyNames": {"minLength": 1},
+                "additionalProperties": policy,
+            },
             "default": policy,
             "fallback": policy,
             "budgets": {"type": "object", "additionalProperties": _budget()},
@@ -72,6 +76,9 @@ def _definitions(kind: type) -> dict[str, Any]:
         if field.kind in {Kind.BLOCK, Kind.REF}:
             found |= _definitions(field.block)
     needed = {"required": list(NEEDED[kind])} if kind in NEEDED else {}
+    for name in NEEDED.get(kind, ()):
+        properties[name]["minLength"] = 1
+        del properties[name]["default"]
     shape = {"type": "object", "additionalProperties": False, **needed}
     block = {**shape, "properties": properties}
     return {kind.__name__: block, **found}

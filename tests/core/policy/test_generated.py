@@ -50,7 +50,10 @@ def test_the_schema_describes_each_kind_of_field() -> None:
     assert properties("Policy")["id"].get("examples") is None
     assert retry["budget"]["anyOf"] == [{"type": "string"}, {"$ref": "#/$defs/BudgetRef"}]
     assert schema()["$defs"]["BudgetRef"]["required"] == ["name"]
+    assert properties("BudgetRef")["name"]["minLength"] == 1
+    assert "default" not in properties("BudgetRef")["name"]
     assert "required" not in schema()["$defs"]["RetryPolicy"]
+    assert schema()["properties"]["policies"]["propertyNames"] == {"minLength": 1}
     assert properties("HedgePolicy")["enabled"]["type"] == "boolean"
     assert properties("Policy")["retry"]["$ref"] == "#/$defs/RetryPolicy"
     assert "default" not in retry["overall_timeout_s"]
