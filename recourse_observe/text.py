@@ -20,6 +20,7 @@ __all__ = [
     "plural",
     "printable",
     "shell",
+    "signed",
     "span",
     "sparkline",
     "table",
@@ -102,6 +103,17 @@ def percent(share: float | None) -> str:
     ('30.0%', '—')
     """
     return "—" if share is None else f"{100 * share:.1f}%"
+
+
+def signed(change: float) -> str:
+    r"""A relative change as a whole percentage with its sign.
+
+    >>> signed(-0.2331) == "\N{MINUS SIGN}23%", signed(0.5), signed(0.0)
+    (True, '+50%', '0%')
+    """
+    whole = round(100 * change)
+    sign = "+" if whole > 0 else "\N{MINUS SIGN}" if whole else ""
+    return f"{sign}{abs(whole)}%"
 
 
 def times(ratio: float | None) -> str:

@@ -20,6 +20,7 @@ from recourse_observe.text import (
     percent,
     plural,
     printable,
+    signed,
     span,
     sparkline,
     table,
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.queries.rows import KeyRow
     from recourse_observe.story.changes import Change
+    from recourse_observe.story.find import Found
     from recourse_observe.story.findings import Incident, StoryDocument
+    from recourse_observe.whatif.glance import Glance
 
 __all__ = ["triage"]
 
@@ -61,12 +64,14 @@ def triage(  # noqa: PLR0913  # one argument per option
     """Show the incidents of ARCHIVE, what changed, and its keys; the one that lost most first."""
     from recourse_observe.queries.completeness import missing
     from recourse_observe.queries.statements import literal
-    from recourse_observe.story.tell import tell  # it brings DuckDB and Arrow
+    from recourse_observe.story.find import find  # it brings DuckDB and Arrow
+    from recourse_observe.story.tell import tell
 
     with opened(the_archive(archive, other), timeout) as found:
         scope = chosen.scope(found)
-        document, keys = tell(found), found.keys(scope)
-        told = _told(found, document, incident)
+        where = find(found)
+        document, keys = tell(found, where), found.keys(scope)
+        told = _told(found, document, where, incident)
         for sentence in missing(found, scope):
             warn(sentence)
         if not keys and document.incidents:
@@ -82,16 +87,18 @@ def triage(  # noqa: PLR0913  # one argument per option
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
-    """An incident of which more is told, and what changed around it."""
+    """An incident of which more is told, what changed around it, and what could be changed."""
 
     number: int
     changes: "tuple[Change, ...]"
+    glance: "tuple[Glance, ...]"
 
 
 def _told(
-    archive: "Archive", document: "StoryDocument", reference: Reference | None
+    archive: "Archive", document: "StoryDocument", where: "Found", reference: Reference | None
 ) -> _Told | None:
     from recourse_observe.story.changes import by_loss, changes
+    from recourse_observe.whatif.glance import glance
 
     if reference is not None:
         chosen = incident_named(reference, document)
@@ -99,14 +106,19 @@ def _told(
         chosen = by_loss(document.incidents)[0]
     else:
         return None
-    return _Told(number=chosen.id, changes=changes(archive, chosen))
+    return _Told(
+        number=chosen.id,
+        changes=changes(archive, chosen),
+        glance=glance(archive, chosen, where.spans[chosen.id - 1]),
+    )
 
 
 def _as_content(told: _Told | None) -> dict[str, Any]:
     if told is None:
-        return {"changes_of": None, "changes": []}
+        return {"changes_of": None, "changes": [], "what_to_change": []}
     rows = [{"at": instant(one.at_us), "text": one.text} for one in told.changes]
-    return {"changes_of": told.number, "changes": rows}
+    asked = [asdict(one) for one in told.glance]
+    return {"changes_of": told.number, "changes": rows, "what_to_change": asked}
 
 
 def _content(document: "StoryDocument", keys: "Sequence[KeyRow]") -> dict[str, Any]:
@@ -164,7 +176,28 @@ def _lines(
         yield f"CHANGES #{told.number}"
         yield from (f"  {clock(one.at_us)}  {printable(one.text)}" for one in told.changes)
         yield ""
+        yield from _glanced(told)
     yield from _keys(document, keys)
+
+
+def _glanced(told: _Told) -> Iterator[str]:
+    """What could be changed, with what is known of it at once; nothing when nothing is."""
+    if not told.glance:
+        return
+    rows = [
+        (
+            one.name,
+            "…" if one.load is None else signed(one.load),
+            str(one.kind),
+            "…" if one.lost is None else f"≤{count(one.lost)}",
+        )
+        for one in told.glance
+    ]
+    head = (f"WHAT TO CHANGE #{told.number}", "LOAD", "KIND", "LOST")
+    yield from table(head, rows, right="lrlr")
+    if any(one.load is None for one in told.glance):
+        yield "… is what a model tells: recourse whatif --suggest"
+    yield ""
 
 
 def _incident(one: "Incident") -> Iterator[str]:

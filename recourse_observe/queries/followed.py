@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from recourse_observe.queries.rows import PolicyRow
     from recourse_observe.scope import Scope
 
-__all__ = ["followed"]
+__all__ = ["every_followed", "followed"]
 
 _VERSIONS: Final = """
 SELECT policy_version FROM calls
@@ -23,8 +23,23 @@ def followed(archive: "Archive", scope: "Scope") -> "PolicyRow | None":
 
     When nobody recorded which one calls followed: the last that was applied before the scope ends.
     """
-    applied = archive.policies(scope.matching("").during(0, scope.end_unix_us))
+    applied = _applied(archive, scope)
+    most = next(iter(_used(archive, scope, applied)), None)
+    return most or (applied[-1] if applied else None)
+
+
+def every_followed(archive: "Archive", scope: "Scope") -> "tuple[PolicyRow, ...]":
+    """The policies that calls of a scope say they followed, the most frequent first."""
+    return _used(archive, scope, _applied(archive, scope))
+
+
+def _applied(archive: "Archive", scope: "Scope") -> "tuple[PolicyRow, ...]":
+    return archive.policies(scope.matching("").during(0, scope.end_unix_us))
+
+
+def _used(
+    archive: "Archive", scope: "Scope", applied: "tuple[PolicyRow, ...]"
+) -> "tuple[PolicyRow, ...]":
     known = {row.policy_version: row for row in applied}
     versions = ask(archive, _VERSIONS, scope).table.column("policy_version").to_pylist()
-    most = next((known[version] for version in versions if version in known), None)
-    return most or (applied[-1] if applied else None)
+    return tuple(known[version] for version in versions if version in known)

@@ -21,6 +21,7 @@ __all__ = [
     "NoIncidentError",
     "NoKeyError",
     "Stretch",
+    "around",
     "arrivals_of",
     "in_force",
     "rules_of",
@@ -99,10 +100,11 @@ def stretch(archive: Archive, key: str, number: int | None) -> Stretch:
     if not chosen:
         first, last = coverage.first_unix_us, coverage.last_unix_us + 1
         return Stretch(incident=None, start_us=first, end_us=last, onset_us=first, over_us=first)
-    return _around(*chosen[0])
+    return around(*chosen[0])
 
 
-def _around(number: int, span: Span) -> Stretch:
+def around(number: int, span: Span) -> Stretch:
+    """What is looked at of an incident: with what was before it, and after it."""
     return Stretch(
         incident=number,
         start_us=max(span.clear_from_us, span.onset_us - _BEFORE_US),

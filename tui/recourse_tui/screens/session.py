@@ -19,7 +19,7 @@ from recourse_tui.widgets.shortly import short_count
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.story.findings import Incident, StoryDocument
-    from recourse_observe.whatif import LoadPoint
+    from recourse_observe.whatif import LoadPoint, Suggestion
     from recourse_tui.screens.place import Candidate
 
 __all__ = ["Session"]
@@ -45,6 +45,7 @@ class Session:
         self.zone: tzinfo | None = None
         self.probes: tuple[str, ...] = ()
         self.loads: dict[Candidate, tuple[LoadPoint, ...]] = {}
+        self.searched: dict[int, tuple[Suggestion, ...]] = {}
         self.processes = 0
         self.is_following = False
         self.zoom: tuple[int, int] | None = None
@@ -156,6 +157,7 @@ class Session:
         """The archive is read again: what screens know of it is old."""
         self.edition += 1
         self.opened, self.problem = None, ""
+        self.searched.clear()
 
     # ------------------------------------------------------------ what the frame shows
 

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from recourse_observe.story.asked import Span as Found
     from recourse_observe.story.changes import Change
     from recourse_observe.story.findings import Incident, StoryDocument
+    from recourse_observe.whatif.glance import Glance
 
 __all__ = ["TriageView"]
 
 _VERDICT: Final = "recourse_tui.widgets.verdict"
 _TELLING: Final = "recourse_observe.queries.telling"
 _CHANGES: Final = "recourse_observe.story.changes"
+_GLANCE: Final = "recourse_observe.whatif.glance"
 _INCIDENT_ROWS: Final = 5
 _SIDE_CELLS: Final = 40
 _MOST_SIDE_CELLS: Final = 60
@@ -47,7 +49,8 @@ class Answer:
     Attributes:
         counted: The keys from counts alone, until more is known of them.
         found: The incidents before their causes are known.
-        changes: What changed around the incident; with ``why`` asked only where there is room for it.
+        changes: What changed around the incident; with all below it asked only where there is room for it.
+        glance: What could be changed, as far as it is known without waiting.
     """
 
     place: Place
@@ -57,6 +60,7 @@ class Answer:
     story: "StoryDocument | None" = None
     changes: "tuple[Change, ...] | None" = None
     why: "tuple[Contrast, ...] | None" = None
+    glance: "tuple[Glance, ...] | None" = None
 
     @property
     def incident(self) -> "Incident | None":
@@ -113,13 +117,17 @@ class TriageView(View):
             yield answer
             scope = incident_scope(EVERYTHING, incident).of(incident.keys[0])
             told = import_module(_TELLING)
-            yield replace(answer, why=told.telling(told.differences(archive, scope)))
+            answer = replace(answer, why=told.telling(told.differences(archive, scope)))
+            yield answer
+            span = book.incidents().spans[incident.id - 1]
+            yield replace(answer, glance=import_module(_GLANCE).glance(archive, incident, span))
 
     def draw(self) -> None:
         """Both lists, and the details."""
         if self.answer is None:
             return
         # It brings the story's words and rows, which the first frame does without.
+        from recourse_tui.widgets.suggested import suggestion_lines
         from recourse_tui.widgets.verdict import (
             VERDICT_ROWS,
             beside_lines,
@@ -152,7 +160,9 @@ class TriageView(View):
         else:
             self._draw_keys(self.answer.keys or (), width)
         self._draw_changes(width, self.body_rows - 1 - min(len(rows), _INCIDENT_ROWS))
-        side = beside_lines(self.answer.incident, self.answer.why, aside - 2)
+        searched = self.session.searched.get(chosen, ())
+        asked = suggestion_lines(self.answer.glance, searched, aside - 2)
+        side = beside_lines(self.answer.incident, self.answer.why, asked, aside - 2)
         self.lines("side").show(side if self.is_wide else [])
 
     def resolved(self, answer: Answer) -> Place:
@@ -201,7 +211,7 @@ class TriageView(View):
     def enter(self, place: Place, *, keep: bool = False) -> None:
         """Show a place; in a terminal that has become wider with what it has room for now."""
         lacks = self.answer is not None and self.answer.incident is not None and self.is_wide
-        if lacks and self.answer is not None and self.answer.why is None and not self.is_asking:
+        if lacks and self.answer is not None and self.answer.glance is None and not self.is_asking:
             self._is_whole, keep = False, keep or place == self.place
         super().enter(place, keep=keep)
 

@@ -124,19 +124,31 @@ def _verdict(incident: "Incident") -> list[Line]:
 
 
 def beside_lines(
-    incident: "Incident | None", why: "Sequence[Contrast] | None", width: int
+    incident: "Incident | None",
+    why: "Sequence[Contrast] | None",
+    asked: "Sequence[Line]",
+    width: int,
 ) -> list[Line]:
     """What a wide terminal shows beside the keys: why, then all that is known, as far as there is room."""
     if incident is None:
         return []
-    return [*_why_lines(incident, why, width), inked(), *side_lines(incident, width)]
+    return [*_why_lines(incident, why, width), inked(), *side_lines(incident, width, asked)]
 
 
-def side_lines(incident: "Incident", width: int) -> list[Line]:
-    """All that is known of an incident: amplification, what to change, the facts."""
+def side_lines(
+    incident: "Incident", width: int, asked: "Sequence[Line] | None" = None
+) -> list[Line]:
+    """All that is known of an incident: amplification, what to change, the facts.
+
+    Args:
+        incident: The incident.
+        width: Cells of a line.
+        asked: What stands above the advice in place of a heading.
+    """
     return [
         *_our_lines(incident, width),
         inked(),
+        *(asked or [inked(" ", Span("WHAT TO CHANGE", Ink.HEAD))]),
         *_action_lines(incident, width),
         inked(),
         inked(" ", Span("FACTS", Ink.HEAD)),
@@ -200,14 +212,7 @@ def _our_lines(incident: "Incident", width: int) -> list[Line]:
 
 
 def _action_lines(incident: "Incident", width: int) -> list[Line]:
-    return [
-        inked(" ", Span("WHAT TO CHANGE", Ink.HEAD)),
-        *(
-            row
-            for n, one in enumerate(incident.actions, 1)
-            for row in _side_item(f"{n}", action(one), width)
-        ),
-    ]
+    return [row for one in incident.actions for row in _side_item("·", action(one), width)]
 
 
 def _side_item(mark: str, text: str, width: int) -> list[Line]:
