@@ -129,7 +129,7 @@ def test_every_mistake_is_told_at_once_with_its_line_key_field_and_what_is_allow
         ),
         (
             "p.toml:7: payments.Charge retry.overall_timeout '2 parsecs' is not allowed; use a number "
-            "with a unit, for example '250ms', '1.5s' or '2m'"
+            "of 0 or more with a unit, for example '250ms', '1.5s' or '2m'"
         ),
         (
             "p.toml:8: payments.Charge retry.overall_timeout_s 2 is given twice; keep one of "
