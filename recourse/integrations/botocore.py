@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from recourse.classify.auto import AutoClassifier
@@ -155,39 +156,66 @@ def govern(
         PolicyError: The client retries of its own accord, or is governed already.
     """
     governed: Any = client
-    attempts = own_attempts(governed)
-    if attempts > 1:
-        field, allowed = "client", "Config(retries={'total_max_attempts': 1}) when it is made"
-        raise PolicyError(field, f"with {attempts} attempts of its own", allowed)
-    if _CALL in vars(governed):
-        field = "client"
-        raise PolicyError(field, "governed already", "each client once")
+    _demand_free(governed)
     service: str = governed.meta.service_model.service_id.hyphenize()
     make: Callable[[str, dict[str, Any]], Any] = getattr(governed, _CALL)
     name = key or "{}.{}".format
 
     def make_api_call(operation_name: str, api_params: dict[str, Any]) -> Any:
         params = _with_tokens(governed, operation_name, api_params)
-        bodies = [value for value in params.values() if callable(getattr(value, "read", None))]
-        starts = [body.tell() if _is_seekable(body) else None for body in bodies]
-
-        def attempt() -> Any:
-            running = current_attempt()
-            assert running is not None  # noqa: S101 -- the executor runs it
-            if running.attempt:
-                for body, start in zip(bodies, starts, strict=True):
-                    body.seek(start)
-            try:
-                return make(operation_name, params)
-            except Exception as error:
-                judge = judge_here(running, BotocoreClassifier(clock=running.bearings.clock))
-                say(error, _final(error, judge) if None in starts else judge.classify(None, error))
-                raise
-
+        attempt = partial(_attempt, make, operation_name, params, _Bodies(params))
         return (executor or get_executor()).call(name(service, operation_name), attempt)
 
     vars(governed)[_CALL] = make_api_call
     return client
+
+
+def _demand_free(client: Any) -> None:
+    """Refuse a client whose attempts would multiply ours."""
+    field, attempts = "client", own_attempts(client)
+    if attempts > 1:
+        allowed = "Config(retries={'total_max_attempts': 1}) when it is made"
+        raise PolicyError(field, f"with {attempts} attempts of its own", allowed)
+    if _CALL in vars(client):
+        raise PolicyError(field, "governed already", "each client once")
+
+
+class _Bodies:
+    """The files among the parameters of an operation, and where each stood before it."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._files = [one for one in params.values() if callable(getattr(one, "read", None))]
+        self._starts = [file.tell() if _is_seekable(file) else None for file in self._files]
+
+    @property
+    def can_be_sent_again(self) -> bool:
+        """Whether each can be read once more."""
+        return None not in self._starts
+
+    def rewind(self) -> None:
+        """Have each read from where it stood."""
+        for file, start in zip(self._files, self._starts, strict=True):
+            file.seek(start)
+
+
+def _attempt(
+    make: Callable[[str, dict[str, Any]], Any],
+    operation: str,
+    params: dict[str, Any],
+    bodies: _Bodies,
+) -> Any:
+    """One attempt; an error says what it means."""
+    running = current_attempt()
+    assert running is not None  # noqa: S101 -- the executor runs it
+    if running.attempt:
+        bodies.rewind()
+    try:
+        return make(operation, params)
+    except Exception as error:
+        judge = judge_here(running, BotocoreClassifier(clock=running.bearings.clock))
+        again = bodies.can_be_sent_again
+        say(error, judge.classify(None, error) if again else _final(error, judge))
+        raise
 
 
 def _with_tokens(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]:

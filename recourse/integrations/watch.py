@@ -7,7 +7,8 @@ an executor would have told, so that archives, stories, spans and logs need not 
 import logging
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
 
 from recourse import events
 from recourse.classify.auto import AutoClassifier
@@ -167,6 +168,17 @@ class WatchedCall:
         """The client will wait so long and try again."""
         if self._held is not None:
             self._held.delay_s = delay_s
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.ended(error)
 
     def ended(
         self,

@@ -54,6 +54,15 @@ def _watched(retry: Any, watching: Watch, prefix: str) -> Any:
         retries = retry.get_retries()
         return watching.call(f"{prefix}.{known.name}", retries + 1 if retries >= 0 else 10)
 
+    is_async = inspect.iscoroutinefunction(kind.call_with_retry)
+    method = (_around_coroutine if is_async else _around)(kind, begin)
+    watched = copy.copy(retry)
+    # Every connection takes a deep copy, which is of the same class.
+    watched.__class__ = type(kind.__name__, (kind,), {"call_with_retry": method})
+    return watched
+
+
+def _around(kind: Any, begin: Callable[[Any], WatchedCall | None]) -> Callable[..., Any]:
     def call_with_retry(self: Any, do: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
         call = begin(do)
         if call is None:
@@ -63,10 +72,14 @@ def _watched(retry: Any, watching: Watch, prefix: str) -> Any:
             with _attempt(call):
                 return do()
 
-        with _told(call):
+        with call:
             return kind.call_with_retry(self, attempt, *args, **kwargs)
 
-    async def acall_with_retry(self: Any, do: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
+    return call_with_retry
+
+
+def _around_coroutine(kind: Any, begin: Callable[[Any], WatchedCall | None]) -> Callable[..., Any]:
+    async def call_with_retry(self: Any, do: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
         call = begin(do)
         if call is None:
             return await kind.call_with_retry(self, do, *args, **kwargs)
@@ -75,26 +88,10 @@ def _watched(retry: Any, watching: Watch, prefix: str) -> Any:
             with _attempt(call):
                 return await do()
 
-        with _told(call):
+        with call:
             return await kind.call_with_retry(self, attempt, *args, **kwargs)
 
-    is_async = inspect.iscoroutinefunction(kind.call_with_retry)
-    method = acall_with_retry if is_async else call_with_retry
-    watched = copy.copy(retry)
-    # Every connection takes a deep copy, which is of the same class.
-    watched.__class__ = type(kind.__name__, (kind,), {"call_with_retry": method})
-    return watched
-
-
-@contextmanager
-def _told(call: WatchedCall) -> Generator[None]:
-    try:
-        yield
-    except BaseException as error:
-        call.ended(error)
-        raise
-    else:
-        call.ended()
+    return call_with_retry
 
 
 @contextmanager

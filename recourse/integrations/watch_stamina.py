@@ -73,12 +73,8 @@ def _told(call: WatchedCall) -> Generator[None]:
     token = _CURRENT.set(call)
     call.attempt_started()
     try:
-        yield
-    except BaseException as error:
-        call.ended(error)
-        raise
-    else:
-        call.ended()
+        with call:
+            yield
     finally:
         _CURRENT.reset(token)
 

@@ -1,7 +1,7 @@
 """Retries of redis-py under policies: commands, pipelines and connections."""
 
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any, Final, Self, TypeVar
 
 from redis.asyncio.retry import Retry as RedisAsyncRetry
@@ -96,6 +96,25 @@ class Exchange:
         return self._fail(error, self._failures) if self._counts else self._fail(error)
 
 
+class Turn:
+    """An attempt while it has the connection; what redis-py would retry inside of it is not."""
+
+    __slots__ = ("_exchange", "_token")
+    _token: Token[bool]
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def __enter__(self) -> AttemptInfo:
+        running = self._exchange.begin()
+        self._token = _INSIDE.set(True)
+        return running
+
+    def __exit__(self, *_: object) -> None:
+        _INSIDE.reset(self._token)
+        self._exchange.end()
+
+
 class Options:
     """What both kinds of ``Retry`` are told.
 
@@ -154,24 +173,16 @@ class Retry(RedisRetry):
         del is_retryable  # the classifier decides
         exchange = Exchange(do, fail, counts=with_failure_count)
         if _INSIDE.get() or exchange.doing.is_done:
-            try:
-                return do()
-            except Exception as error:
-                exchange.failed(error)
-                raise
+            return _once(exchange, do)
 
         def attempt() -> T:
-            running = exchange.begin()
-            token = _INSIDE.set(True)
-            try:
-                return do()
-            except Exception as error:
-                if exchange.judged(error, running):
-                    _dropped(exchange, error, running)
-                raise
-            finally:
-                _INSIDE.reset(token)
-                exchange.end()
+            with Turn(exchange) as running:
+                try:
+                    return do()
+                except Exception as error:
+                    if exchange.judged(error, running):
+                        _dropped(exchange, error, running)
+                    raise
 
         executor = self._options.executor
         try:
@@ -211,26 +222,35 @@ class AsyncRetry(RedisAsyncRetry):
         del is_retryable  # the classifier decides
         exchange = Exchange(do, fail, counts=with_failure_count)
         if _INSIDE.get() or exchange.doing.is_done:
-            try:
-                return await do()
-            except Exception as error:
-                await exchange.failed(error)
-                raise
+            return await _aonce(exchange, do)
 
         async def attempt() -> T:
-            running = exchange.begin()
-            token = _INSIDE.set(True)
-            try:
-                return await do()
-            except Exception as error:
-                if exchange.judged(error, running):
-                    await _adropped(exchange, error, running)
-                raise
-            finally:
-                _INSIDE.reset(token)
-                exchange.end()
+            with Turn(exchange) as running:
+                try:
+                    return await do()
+                except Exception as error:
+                    if exchange.judged(error, running):
+                        await _adropped(exchange, error, running)
+                    raise
 
         return await self._options.executor.acall(self._options.key(exchange.doing.name), attempt)
+
+
+def _once(exchange: Exchange, do: Callable[[], T]) -> T:
+    """Carry out what is part of an attempt already, or what nobody can do twice."""
+    try:
+        return do()
+    except Exception as error:
+        exchange.failed(error)
+        raise
+
+
+async def _aonce(exchange: Exchange, do: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await do()
+    except Exception as error:
+        await exchange.failed(error)
+        raise
 
 
 def _dropped(exchange: Exchange, error: Exception, running: AttemptInfo) -> None:
