@@ -122,12 +122,17 @@ def test_r39_a_broken_budget_denies_and_never_raises(budget: Any, missing: Missi
 
 def test_r39_a_broken_budget_is_logged_for_who_looks(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "recourse")
+    budgets, ref = Budgets({"payments": Broken()}), BudgetRef("payments")
 
-    Budgets({"payments": Broken()}).ask(BudgetRef("payments"), *RETRY)
+    budgets.ask(ref, *RETRY)
+    budgets.peek(ref, *RETRY)
+    budgets.begin(ref, 0.0)
+    budgets.feed(ref, OutcomeKind.SUCCESS, 0, 1.0)
 
-    assert caplog.messages == ["budget 'payments' raised"]
-    assert caplog.records[0].exc_info is not None
-    assert caplog.records[0].exc_info[0] is RuntimeError
+    assert caplog.messages == ["budget 'payments' raised"] * 4
+    for record in caplog.records:
+        assert record.exc_info is not None
+        assert record.exc_info[0] is RuntimeError
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

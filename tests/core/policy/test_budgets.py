@@ -112,7 +112,9 @@ def test_numbers_out_of_bounds_are_known_beside_other_mistakes_of_their_budget()
     rest = caught.value.rest
     assert rest is not None
 
-    assert [str(problem) for problem in out_of_bounds(rest)] == [
+    problems = [*out_of_bounds(rest)]
+    assert {problem.rule for problem in problems} == {"wrong_value"}
+    assert [str(problem) for problem in problems] == [
         "p.toml:3: budgets.a capacity 0 is not allowed; use a finite number of at least 1",
         "p.toml:11: budgets.c ratio -1 is not allowed; use a finite number from 0 to 1000",
     ]
