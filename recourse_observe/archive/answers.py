@@ -7,7 +7,7 @@ from typing import Any, Final
 
 __all__ = ["Answer", "heard", "of_table", "said"]
 
-_MOST_BYTES: Final = 256 << 10
+_MOST_BYTES: Final = 2 << 20
 """Beyond this, Arrow's own way is worth its import."""
 _WHOLE: Final = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 _PLAIN: Final = frozenset((*_WHOLE, "bool", "double", "float", "large_string", "null", "string"))

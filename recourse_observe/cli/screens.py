@@ -50,6 +50,7 @@ def tui(  # noqa: PLR0913  # one argument per option
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         message = "screens need a terminal; `recourse story` and `recourse shot` do without one"
         raise click.UsageError(message, click.get_current_context())
+    begun = _begun(path, trust=trust)
     app = importlib.import_module("recourse_tui.app")
     code: int = app.run(
         path,
@@ -58,6 +59,7 @@ def tui(  # noqa: PLR0913  # one argument per option
         mouse=not no_mouse,
         trusted=trust,
         scoped=_scope_of(chosen),
+        begun=begun,
     )
     return code
 
@@ -97,6 +99,8 @@ def shot(  # noqa: PLR0913  # one argument per option
             path, screen, (int(found[1]), int(found[2])), out,
             in_ascii=in_ascii, trusted=trust, scoped=_scope_of(chosen),
         )  # fmt: skip
+    except pictures.NoSuchPictureError as error:
+        raise click.UsageError(str(error), click.get_current_context()) from None
     except pictures.PictureError as error:
         raise click.ClickException(str(error)) from None
     return code
@@ -123,6 +127,15 @@ def web(
         message = f"port {port} cannot be used: {(error.strerror or '').lower()}; take another one"
         raise click.ClickException(message) from None
     return code
+
+
+def _begun(path: str, *, trust: bool) -> "Archive | None":
+    """The archive, which a copy of this small process opens while the screens are imported here."""
+    if trust or not Path(path).is_dir():
+        return None
+    from recourse_observe.queries.archive import open_archive
+
+    return open_archive(path, forks=True, waits=False)
 
 
 def _scope_of(chosen: Chosen) -> "Callable[[Archive], Scope] | None":

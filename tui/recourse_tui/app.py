@@ -209,7 +209,7 @@ class RecourseApp(Opening, inherit_bindings=False):
         return view
 
 
-def run(
+def run(  # noqa: PLR0913  # one argument per option
     archive_path: str,
     *,
     screen: str | None = None,
@@ -217,6 +217,7 @@ def run(
     mouse: bool = True,
     trusted: bool = False,
     scoped: "Callable[[Archive], Scope] | None" = None,
+    begun: "Archive | None" = None,
 ) -> int:
     """Show an archive in the terminal until the person leaves.
 
@@ -227,6 +228,7 @@ def run(
         mouse: Take the mouse; without it the terminal's own selection works.
         trusted: The archive is our own: read it in this process.
         scoped: What to look at first, once the archive is open.
+        begun: The archive, when another process has begun to open it already.
 
     Returns:
         The exit code: 0, 2 for a screen that is not there, 5 when nothing of the archive can be read.
@@ -236,9 +238,12 @@ def run(
             f"recourse: screen {screen!r} is not there; use one of {', '.join(VIEWS)}\n"
         )
         return _USAGE
-    app = RecourseApp(
-        archive_path, screen=screen, in_ascii=in_ascii, trusted=trusted, scoped=scoped
-    )
+    once = [] if begun is None else [begun]  # who reloads begins anew
+
+    def reader() -> Opened:
+        return read(archive_path, trusted=trusted, begun=once.pop() if once else None)
+
+    app = RecourseApp(archive_path, screen=screen, reader=reader, in_ascii=in_ascii, scoped=scoped)
     app.run(mouse=mouse)
     if app.session.problem:
         sys.stderr.write(f"recourse: {app.session.problem}\n")

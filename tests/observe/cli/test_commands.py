@@ -12,6 +12,7 @@ import pytest
 from recourse_observe.cli import main
 from recourse_observe.cli.exits import explained
 from recourse_observe.cli.root import COMMANDS, group
+from recourse_observe.queries.archive import Archive
 
 
 @pytest.fixture(autouse=True)
@@ -172,7 +173,7 @@ def test_a_key_is_shown_over_time(outage: Path, capsys: pytest.CaptureFixture[st
     _, document, _ = run(capsys, "key", outage, "payments.Charge", "--json")
     _, rows, _ = run(capsys, "key", outage, "payments.Charge", "--format", "csv")
 
-    assert [line.split()[:4] for line in out.splitlines()[1:]] == [
+    assert [line.split()[:4] for line in out.splitlines()[1:4]] == [
         ["10:00:00", "300", "0", "0.0%"],
         ["10:01:00", "300", "150", "50.0%"],
         ["10:02:00", "300", "50", "16.7%"],
@@ -353,8 +354,30 @@ def test_the_screens_are_opened_by_their_own_package(
         "mouse": False,
         "trusted": True,
         "scoped": None,
+        "begun": None,
     }
     assert seen == [((str(outage),), options)]
+
+
+def test_another_process_begins_to_read_before_the_screens_are_brought(
+    outage: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recourse_tui import app
+
+    calls: list[int] = []
+
+    def opened(*_: object, begun: Archive, **__: object) -> int:
+        with begun:
+            calls.append(begun.coverage().calls)
+        return 0
+
+    monkeypatch.setattr(app, "run", opened)
+    monkeypatch.delenv("RECOURSE_TRUST")
+    for stream in (sys.stdin, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+
+    assert run(capsys, "tui", outage)[0] == 0
+    assert calls == [1080]
 
 
 @pytest.mark.slow

@@ -81,21 +81,27 @@ def expected() -> tuple[type[Exception], ...]:
     )  # fmt: skip
 
 
-def read(path: str, *, trusted: bool = False) -> Opened:
+def read(path: str, *, trusted: bool = False, begun: "Archive | None" = None) -> Opened:
     """Open an archive and ask what every screen's frame needs; runs in a worker.
 
     Args:
         path: A directory, one Parquet file, a bundle, or a pattern.
         trusted: The archive is our own: read it in this process.
+        begun: The archive, when another process has begun to open it already.
 
     Raises:
         ArchiveError: Nothing of it can be read.
     """
-    from recourse_observe import open_archive  # it brings DuckDB and Arrow
+    from recourse_observe import open_archive  # it brings the whole core
 
     # What tells the story is wanted next: it comes while another process reads.
     threading.Thread(target=import_module, args=(_STORY,)).start()
-    return looked_at(open_archive(path, trusted=trusted))
+    archive = begun or open_archive(path, trusted=trusted)
+    try:
+        return looked_at(archive)
+    except BaseException:
+        archive.close()
+        raise
 
 
 def looked_at(archive: "Archive") -> Opened:
@@ -103,7 +109,7 @@ def looked_at(archive: "Archive") -> Opened:
     whole = archive.within(EVERYTHING)
     bucket_us = max(1, -(-whole.span_us // _HISTOGRAM_BUCKETS))
     lost: list[float | None] = [None] * _HISTOGRAM_BUCKETS
-    asked = archive.ask("lost", whole, bucket_us=bucket_us, origin_us=whole.start_unix_us)
-    for bucket, calls in zip(*(column.to_pylist() for column in asked.columns), strict=True):
+    told = archive.told("lost", whole, bucket_us=bucket_us, origin_us=whole.start_unix_us)
+    for bucket, calls in told.rows:
         lost[bucket] = calls
     return Opened(archive, archive.coverage(), tuple(lost))
