@@ -1,7 +1,6 @@
 """`recourse key`: one key over time."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
@@ -16,16 +15,13 @@ from recourse_observe.cli.options import (
     warn,
 )
 from recourse_observe.cli.output import write_json, write_lines, write_rows, written
-from recourse_observe.text import clock, count, duration, percent, table, times
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from recourse_observe.queries.rows import BucketRow
+from recourse_observe.cli.timeline import key_lines
 
 __all__ = ["key"]
 
 _SECOND_US = 1_000_000
+_BY_BUCKET = ("buckets", "reasons", "latencies", "levels")
+_CHANGES = ("transitions", "policies")
 
 
 @click.command()
@@ -52,45 +48,29 @@ def key(  # noqa: PLR0913  # one argument per option
     as_json: bool,
     explained: bool,
 ) -> int:
-    """Show KEY of ARCHIVE over time: calls, losses, attempts per call, latency."""
+    """Show KEY of ARCHIVE over time: calls, losses and their reasons, latency, budgets, breakers, policies."""
+    from recourse_observe.queries.over_time import over_time
     from recourse_observe.queries.statements import literal
 
     path, name = archive_and(arguments, other, "a policy key")
     with opened(path, timeout) as found:
         scope = found.within(chosen.scope(found).of(name))
         bucket_us = -(-max(scope.span_us // buckets, 1) // _SECOND_US) * _SECOND_US
-        rows = found.buckets(scope, bucket_us=bucket_us)
+        known = over_time(found, scope, bucket_us)
         if explained:
             sizes = {"bucket_us": bucket_us, "origin_us": scope.start_unix_us}
-            explain(literal("buckets", scope, **sizes))
-    _show(name, rows, form, as_json=as_json)
-    if not rows:
-        warn(f"key {name!r} made no call in this scope; take one from `recourse triage`")
-    return Exit.OK
-
-
-def _show(name: str, rows: "Sequence[BucketRow]", form: str, *, as_json: bool) -> None:
-    content = [asdict(row) for row in rows]
+            for question in _BY_BUCKET:
+                explain(literal(question, scope, **sizes))
+            for question in _CHANGES:
+                explain(literal(question, scope.during(0, scope.end_unix_us)))
     if as_json:
-        write_json("recourse.key/1", {"key": name, "buckets": content})
-    elif form != "table":
+        write_json("recourse.key/1", {"key": name, **known.to_json()})
+    elif form == "table":
+        write_lines(key_lines(known))
+    else:
+        content = [asdict(row) for row in known.buckets]
         names = list(content[0]) if content else ["key"]
         write_rows(names, [list(row.values()) for row in content], form)
-    else:
-        head = ("TIME", "CALLS", "LOST", "FAIL", "AMP", "HEDGES", "DENIED", "REFUSED", "P50", "P99")
-        cells = [
-            (
-                clock(row.start_unix_us),
-                count(row.calls),
-                count(row.lost),
-                percent(row.lost / row.calls),
-                times(row.attempts / row.calls),
-                count(row.hedges),
-                count(row.denied),
-                count(row.rejected),
-                duration(row.p50_us),
-                duration(row.p99_us),
-            )
-            for row in rows
-        ]
-        write_lines(table(head, cells, right="lrrrrrrrrr"))
+    if not known.buckets:
+        warn(f"key {name!r} made no call in this scope; take one from `recourse triage`")
+    return Exit.OK

@@ -30,8 +30,8 @@ async def test_the_key_that_lost_most_is_shown_from_where_the_brush_begins(
         text = await settled(app, pilot)
 
     assert "payments.Charge ▸ key" in text
-    assert "cursor at 09:11:5" in text
-    assert row(text, "policy").split()[-1] == "pol-a"
+    assert row(text, "AT").split()[1].startswith("09:11:5")
+    assert "· policy pol-a" in text
 
 
 async def test_the_values_are_those_of_the_calls_under_the_cursor(
@@ -58,8 +58,7 @@ async def test_the_values_are_those_of_the_calls_under_the_cursor(
     ]
     lost = sum(not c["success"] for c in own)
     assert end - start < timedelta(seconds=9)
-    assert row(text, "calls").split()[-1] == str(len(own))
-    assert row(text, "lost").endswith(f" {lost} ({100 * lost / len(own):.1f}%)")
+    assert f"· calls {len(own)} · lost {lost} ({100 * lost / len(own):.1f}%) · AMP" in text
     assert f"call 1 of {len(own)}" in calls
 
 
@@ -68,9 +67,11 @@ async def test_the_cursor_stops_at_both_ends(app_on: AppOn, settled: Settled) ->
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(app, pilot)
         await pilot.press(*["shift+left"] * 13)
-        assert "cursor at 09:08:0" in await settled(app, pilot)
+        assert "AT       09:08:0" in await settled(app, pilot)
         await pilot.press(*["shift+right"] * 13)
-        assert "cursor at 09:23:5" in await settled(app, pilot)
+        last = await settled(app, pilot)
+        assert "AT       09:23:5" in last
+        assert "bucket 120 of 120" in last
 
 
 async def test_a_breaker_is_drawn_with_its_changes(app_on: AppOn, settled: Settled) -> None:
@@ -87,4 +88,37 @@ async def test_a_breaker_is_drawn_with_its_changes(app_on: AppOn, settled: Settl
     assert [
         sign for sign, before in zip(drawn, " " + drawn, strict=False) if sign != before
     ] == list("●○◐●")
-    assert row(text, "policy").endswith("not recorded")
+    assert "breaker closed · policy not recorded" in text
+    assert "CHANGES 3" in text
+    assert "breaker half_open → closed" in text
+
+
+async def test_a_small_terminal_scrolls_to_what_a_wide_one_has_beside_the_lanes(
+    app_on: AppOn, settled: Settled
+) -> None:
+    app = app_on("incident", screen="key")
+    async with app.run_test(size=(120, 40)) as pilot:
+        wide = await settled(app, pilot)
+        await pilot.resize_terminal(80, 24)
+        first = await settled(app, pilot)
+        await pilot.press("G")
+        scrolled = await settled(app, pilot)
+        await pilot.press("tab", "pagedown")
+        values = await settled(app, pilot)
+
+    for told in ("ATTEMPTS OF THE BRUSH ENDED", "POLICY  pol-a"):
+        assert told in wide
+        assert told not in first
+    assert "CHANGES" in scrolled
+    assert "GUARD" in first + values
+
+
+async def test_a_moment_without_calls_says_so(app_on: AppOn, settled: Settled) -> None:
+    app = app_on("one-row", screen="key")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(app, pilot)
+        await pilot.press("right")
+        text = await settled(app, pilot)
+
+    assert "· no call" in text
+    assert "TOOK     no attempt" in text

@@ -11,7 +11,7 @@ from recourse_observe.text import clock
 from recourse_tui.lines import Ink, Line, Lines, Span
 from recourse_tui.widgets.sparkline import resampled
 
-__all__ = ["Brush", "Histogram", "axis", "histogram"]
+__all__ = ["Brush", "Histogram", "axis", "bar_rows", "histogram"]
 
 _BARS: Final = "_▁▂▃▄▅▆▇█"
 _STEPS_S: Final = (
@@ -74,16 +74,18 @@ class Histogram:
 
 def histogram(data: Histogram, cells: int, height: int) -> list[Line]:
     """Bars, ``height`` rows of eighths; the chosen stretch has another background."""
-    values = resampled(data.counts, cells)
+    rows = bar_rows(resampled(data.counts, cells), height)
+    return [_chosen(row, data.chosen_cells(cells)) for row in rows]
+
+
+def bar_rows(values: Sequence[float | None], height: int) -> list[str]:
+    """One bar for each value, ``height`` rows of eighths, the upper one first."""
     top = max((value for value in values if value), default=0)
     heights = [
         None if value is None else max(value > 0, round(value / top * height * 8)) if top else 0
         for value in values
     ]
-    return [
-        _chosen("".join(_bar(h, row) for h in heights), data.chosen_cells(cells))
-        for row in reversed(range(height))
-    ]
+    return ["".join(_bar(h, row) for h in heights) for row in reversed(range(height))]
 
 
 def axis(data: Histogram, cells: int) -> Line:

@@ -1,76 +1,51 @@
-"""Lanes: several things of one key on one time axis, and their values under a cursor that moves through time."""
+"""Lanes: several things of one key on one time axis, with a cursor that moves through time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from functools import partial
+from typing import Final
 
-from recourse_observe.queries.rows import LatencyRow
-from recourse_observe.text import duration, plural
+from recourse_observe.text import duration
 from recourse_tui.lines import Ink, Line, Span, cell
-from recourse_tui.widgets.sparkline import bars
+from recourse_tui.widgets.brush import Histogram, axis, bar_rows
+from recourse_tui.widgets.sparkline import bars, resampled
 
-__all__ = [
-    "NAME_CELLS",
-    "VALUE_CELLS",
-    "Lane",
-    "bar_lane",
-    "by_bucket",
-    "column",
-    "heat_lanes",
-    "lane_lines",
-]
+__all__ = ["NAME_CELLS", "Lane", "axis_line", "bar_lanes", "column", "heat_lanes", "lane_lines"]
 
 NAME_CELLS: Final = 16
-VALUE_CELLS: Final = 16
+_AROUND: Final = 3
+"""Cells of the marker and the gaps."""
 _SHADES: Final = " ░▒▓█"
-_HEAT_ROWS: Final = 4
-
-Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One row: a name, a drawing for any width, and what it says of each bucket."""
+    """One row: a name and a drawing for any width."""
 
     name: str
     draw: Callable[[int], str]
     """The lane in so many cells."""
-    says: Callable[[int], str]
-    """The value of a bucket."""
     ink: Ink = Ink.INFO
 
 
-def by_bucket(rows: Iterable[Row], bucket: Callable[[Row], int], buckets: int) -> list[Row | None]:
-    """The last row of each bucket; ``None`` where there is none."""
-    found: list[Row | None] = [None] * buckets
-    for row in rows:
-        if 0 <= bucket(row) < buckets:
-            found[bucket(row)] = row
-    return found
+def bar_lanes(
+    name: str, values: Sequence[float | None], ink: Ink = Ink.INFO, *, rows: int = 1
+) -> list[Lane]:
+    """Bars, ``rows`` lines high."""
+    if rows == 1:
+        return [Lane(name=name, draw=lambda cells: bars(values, cells), ink=ink)]
+
+    def drawn(row: int, cells: int) -> str:
+        return bar_rows(resampled(values, cells), rows)[row]
+
+    names = [*[""] * (rows - 1), name]
+    return [Lane(name=one, draw=partial(drawn, row), ink=ink) for row, one in enumerate(names)]
 
 
-def bar_lane(
-    name: str, values: Sequence[float | None], says: Callable[[int], str], ink: Ink = Ink.INFO
-) -> Lane:
-    """A lane of bars."""
-    return Lane(name=name, draw=lambda cells: bars(values, cells), says=says, ink=ink)
-
-
-def heat_lanes(rows: Sequence[LatencyRow], buckets: int) -> list[Lane]:
+def heat_lanes(strips: Sequence[tuple[int, Sequence[int]]]) -> list[Lane]:
     """How long attempts took: a row for each range of durations, darker where there were more."""
-    if not rows:
-        return []
-    low, high = min(row.power for row in rows), max(row.power for row in rows)
-    step = max(1, -(-(high - low + 1) // _HEAT_ROWS))
-    counts: dict[int, list[int]] = {}
-    for row in rows:
-        floor = low + (row.power - low) // step * step
-        if 0 <= row.bucket < buckets:
-            counts.setdefault(floor, [0] * buckets)[row.bucket] += row.attempts
-    most = max((max(values) for values in counts.values()), default=0)
-    return [
-        _heat_lane(floor, values, most) for floor, values in sorted(counts.items(), reverse=True)
-    ]
+    most = max((max(values) for _, values in strips), default=0)
+    return [_heat_lane(floor_us, values, most) for floor_us, values in strips]
 
 
 def column(bucket: int, buckets: int, cells: int) -> int:
@@ -79,23 +54,30 @@ def column(bucket: int, buckets: int, cells: int) -> int:
 
 
 def lane_lines(lanes: Sequence[Lane], bucket: int, buckets: int, width: int) -> list[Line]:
-    """The lanes, with the cursor's column marked and its values at the right."""
-    cells = max(1, width - NAME_CELLS - VALUE_CELLS - 3)
+    """The lanes, with the cursor's column marked."""
+    cells = _cells(width)
     at = column(bucket, buckets, cells)
-    return [_line(lane, lane.draw(cells), at, lane.says(bucket)) for lane in lanes]
+    return [_line(lane, lane.draw(cells), at) for lane in lanes]
 
 
-def _heat_lane(floor: int, values: Sequence[int], most: int) -> Lane:
+def axis_line(data: Histogram, width: int) -> Line:
+    """The time axis over the lanes, with the brush on it."""
+    first, second = axis(data, _cells(width))
+    return (Span(" " * (NAME_CELLS + 1)), first, second)
+
+
+def _cells(width: int) -> int:
+    return max(1, width - NAME_CELLS - _AROUND)
+
+
+def _heat_lane(floor_us: int, values: Sequence[int], most: int) -> Lane:
     def draw(cells: int) -> str:
         return _shades(values, cells, most)
 
-    def says(bucket: int) -> str:
-        return plural(values[bucket], "attempt")
-
-    return Lane(name=f"≥ {duration(2**floor)}", draw=draw, says=says, ink=Ink.NOTE)
+    return Lane(name=f"≥ {duration(floor_us)}", draw=draw, ink=Ink.NOTE)
 
 
-def _line(lane: Lane, drawn: str, at: int, value: str) -> Line:
+def _line(lane: Lane, drawn: str, at: int) -> Line:
     return (
         Span(" "),
         Span(cell(lane.name, NAME_CELLS), Ink.DIM),
@@ -103,8 +85,6 @@ def _line(lane: Lane, drawn: str, at: int, value: str) -> Line:
         Span(drawn[:at], lane.ink),
         Span(drawn[at], Ink.CHOSEN),
         Span(drawn[at + 1 :], lane.ink),
-        Span(" "),
-        Span(cell(value, VALUE_CELLS)),
     )
 
 
