@@ -7,10 +7,10 @@ call is governed: three attempts, a limit for each, hedges. Afterwards no connec
 open, no descriptor, thread or task more than before, and no call may have hung or gone unanswered.
 """
 
-import argparse
 import asyncio
 import collections
 import contextlib
+import functools
 import gc
 import os
 import random
@@ -27,6 +27,7 @@ from fault_server import Answer, FaultServer  # type: ignore[import-not-found]  
 from http_clients import KINDS, opened  # type: ignore[import-not-found]  # as above
 
 from recourse import Executor, HedgePolicy, Policy, RetryPolicy  # as above
+from tests.harness.leaks import Counts, hunted
 
 AT_ONCE = 8
 ANSWERS = (
@@ -63,7 +64,7 @@ def executor() -> Executor:
     return Executor(default_policy=Policy("leaks", retry=retry, hedge=hedge))
 
 
-def one(send: Callable[[], Any], counts: collections.Counter[str]) -> None:
+def one(send: Callable[[], Any], counts: Counts) -> None:
     """A call, and how it ended."""
     try:
         counts[str(send().status)] += 1
@@ -71,9 +72,9 @@ def one(send: Callable[[], Any], counts: collections.Counter[str]) -> None:
         counts[type(error).__name__] += 1
 
 
-def in_threads(client: Any, url: str, calls: int) -> collections.Counter[str]:
+def in_threads(client: Any, url: str, calls: int) -> Counts:
     """Send from several threads at once."""
-    counts: collections.Counter[str] = collections.Counter()
+    counts: Counts = collections.Counter()
     left = iter(range(calls))
 
     def work() -> None:
@@ -88,9 +89,9 @@ def in_threads(client: Any, url: str, calls: int) -> collections.Counter[str]:
     return counts
 
 
-def in_tasks(client: Any, url: str, calls: int) -> collections.Counter[str]:
+def in_tasks(client: Any, url: str, calls: int) -> Counts:
     """Send from several tasks at once, of which some are cancelled."""
-    counts: collections.Counter[str] = collections.Counter()
+    counts: Counts = collections.Counter()
     left = iter(range(calls))
 
     async def work() -> None:
@@ -137,31 +138,23 @@ def nothing_left(server: Any) -> Iterator[list[str]]:
         wrong.append(f"descriptors and threads were {before}, are {after}")
 
 
+def through(server: Any, name: str, calls: int) -> tuple[Counts, list[str]]:
+    """Send with one client."""
+    with (
+        nothing_left(server) as wrong,
+        executor() as governor,
+        opened(name, executor=governor, pool=2 * AT_ONCE) as client,
+    ):
+        send = in_tasks if client.is_async else in_threads
+        counts = send(client, server.url, calls)
+    return counts, wrong
+
+
 def main() -> int:
     """Run the clients one after another; 1 when one has left something open."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--calls", type=int, default=10_000)
-    parser.add_argument("--clients", default=",".join(KINDS))
-    options = parser.parse_args()
-    failed = False
     with FaultServer() as server:
         server.plan = Faults(1)
-        for name in options.clients.split(","):
-            began = time.monotonic()
-            with (
-                nothing_left(server) as wrong,
-                executor() as governor,
-                opened(name, executor=governor, pool=2 * AT_ONCE) as client,
-            ):
-                send = in_tasks if client.is_async else in_threads
-                counts = send(client, server.url, options.calls)
-            if counts.total() != options.calls:
-                wrong.append(f"{counts.total()} of {options.calls} calls ended")
-            failed = failed or bool(wrong)
-            took_s = time.monotonic() - began
-            told = "; ".join(wrong) or "nothing left open"
-            print(f"{name}: {counts.total()} calls, {took_s:.0f} s, {told}  {dict(counts)}")
-    return int(failed)
+        return hunted(__doc__, {name: functools.partial(through, server, name) for name in KINDS})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ every call must have ended. The servers are those of the tests: gRPC's and AWS's
 real one of Redis behind a proxy that breaks connections.
 """
 
-import argparse
 import asyncio
 import collections
 import itertools
@@ -36,11 +35,11 @@ from recourse import Executor, Policy, RetryPolicy
 from recourse.integrations.botocore import govern
 from recourse.integrations.grpc import ClientInterceptor, aio_interceptors, without_own_retries
 from recourse.integrations.redis import AsyncRetry, Retry
+from tests.harness.leaks import Counts, Hunt, hunted
 
 HOMES = Path(__file__).parents[1] / "core" / "integrations"
 AT_ONCE = 4
 SPARE = 3 * AT_ONCE  # a connection of a pool is three descriptors: ours, and two of the server's
-Counts = collections.Counter[str]
 
 
 class Script(list[Any]):
@@ -233,7 +232,7 @@ def with_aws(calls: int) -> tuple[Counts, list[str]]:
         return in_threads(lambda: client.get_object(Bucket="b", Key="k"), calls)
 
 
-CLIENTS: Mapping[str, Callable[[int], tuple[Counts, list[str]]]] = {
+CLIENTS: Mapping[str, Hunt] = {
     "grpc": with_grpc,
     "grpc aio": with_grpc_aio,
     "redis": with_redis,
@@ -242,24 +241,5 @@ CLIENTS: Mapping[str, Callable[[int], tuple[Counts, list[str]]]] = {
 }
 
 
-def main() -> int:
-    """Run the clients one after another; 1 when one has left something open."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--calls", type=int, default=10_000)
-    parser.add_argument("--clients", default=",".join(CLIENTS))
-    options = parser.parse_args()
-    failed = False
-    for name in options.clients.split(","):
-        began = time.monotonic()
-        counts, wrong = CLIENTS[name](options.calls)
-        if counts.total() != options.calls:
-            wrong.append(f"{counts.total()} of {options.calls} calls ended")
-        failed = failed or bool(wrong)
-        took_s = time.monotonic() - began
-        told = "; ".join(wrong) or "nothing left open"
-        print(f"{name}: {counts.total()} calls, {took_s:.0f} s, {told}  {dict(counts)}")
-    return int(failed)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(hunted(__doc__, CLIENTS))
