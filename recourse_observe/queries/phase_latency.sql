@@ -9,12 +9,6 @@ SELECT
     quantile_disc(a.duration_us, 0.5) FILTER (WHERE a.outcome = 'success') AS p50_us,
     quantile_disc(a.duration_us, 0.99) FILTER (WHERE a.outcome = 'success') AS p99_us,
     quantile_disc(a.duration_us, 0.5) FILTER (
-        WHERE a.outcome = 'success' AND NOT a.is_hedge AND a.attempt = 0
-    ) AS first_p50_us,
-    quantile_disc(a.duration_us, 0.5) FILTER (
-        WHERE a.outcome IN ('retryable', 'non_retryable', 'abort')
-    ) AS failed_p50_us,
-    quantile_disc(a.duration_us, 0.5) FILTER (
         WHERE a.outcome = 'cancelled' AND m.disposition = 'cancelled'
     ) AS cancelled_p50_us,
     quantile_disc(a.timeout_us, 0.5) AS timeout_us

@@ -107,8 +107,6 @@ class Latency:
     phase: str
     p50_us: int | None = None
     p99_us: int | None = None
-    first_p50_us: int | None = None
-    failed_p50_us: int | None = None
     cancelled_p50_us: int | None = None
     timeout_us: int | None = None
 
