@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from recourse import Executor, Policy, RetryRatio, TokenBucket
 from recourse.budget.kinds import budgets_of
@@ -26,6 +26,8 @@ from recourse_observe.lab.spec import BudgetSpec, Scenario, ServiceSpec
 __all__ = ["Observers", "Process"]
 
 _STATUS: Final = {How.REFUSED: REFUSED, How.RESET: RESET}
+
+F = TypeVar("F", ProcessFault, ClockSkew)
 
 Observers = Callable[[Incarnation], Sequence[Observer]]
 
@@ -84,22 +86,20 @@ class Process:
         self._observers = observers
         self._orders = Orders(scenario, loop, chance)
         self._own = tuple(s for s in scenario.keys if scenario.service_of(s) is service)
-        self._faults = [
-            fault
-            for fault in scenario.of(ProcessFault)
-            if fault.service == service.name and fault.process == index
-        ]
-        self._skew_s = sum(
-            skew.ahead_s
-            for skew in scenario.of(ClockSkew)
-            if skew.service == service.name and skew.process == index
-        )
+        self._faults = self._of_this(ProcessFault)
+        self._skew_s = sum(skew.ahead_s for skew in self._of_this(ClockSkew))
         self._starts = 0
         self._followed: dict[str, Policy] = {}
         self.domain = Domain()
         self.policies: Policies
         self.executor: Executor
         self.start(())
+
+    def _of_this(self, kind: type[F]) -> list[F]:
+        """The faults of a kind that are this process' own."""
+        name, index = self.service.name, self.index
+        found = self._scenario.of(kind)
+        return [fault for fault in found if fault.service == name and fault.process == index]
 
     def start(self, missing_budgets: tuple[str, ...]) -> None:
         """Begin anew: another executor under another name, with its caches cold.

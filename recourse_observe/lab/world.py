@@ -2,13 +2,12 @@
 
 import asyncio
 import contextvars
-import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from recourse.observer import Observer
+from recourse_observe.collector import without_collector
 from recourse_observe.lab.chance import Chance, Stream
 from recourse_observe.lab.faults import ClassifierChange, Deploy, PolicyChange, UpstreamDeadline
 from recourse_observe.lab.loop import LabLoop
@@ -52,25 +51,13 @@ def run(scenario: Scenario, observers: Observers | None = None) -> Run:
     Raises:
         RuntimeError: An event loop runs in this thread already.
     """
-    with _without_collector():
+    with without_collector():
         return _World(scenario, observers or _nobody).run()
 
 
 def _nobody(born: Incarnation) -> Sequence[Observer]:
     del born
     return ()
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """A run allocates much and frees it by count; looking for cycles meanwhile costs a third of it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _World:

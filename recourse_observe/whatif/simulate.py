@@ -4,17 +4,16 @@ It is the third driver of the plan, beside threads and the event loop: where the
 next event from a heap. The rules (gates, breakers, budgets, backoff, hedges) are the executor's own.
 """
 
-import gc
 import heapq
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, assert_never
 
 from recourse.outcome import Outcome, OutcomeKind
 from recourse.plan.call import Call, Run
 from recourse.plan.govern import Plan, govern
 from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep
+from recourse_observe.collector import without_collector
 from recourse_observe.whatif.dependency import Dependency, Reply
 from recourse_observe.whatif.process import Arrival, Failed, Process, Rules, SetClock
 from recourse_observe.whatif.server import Server
@@ -241,20 +240,8 @@ def simulate(
         until_s: Stop there.
         most: Stop after so many attempts: the run is not wanted when it needs more.
     """
-    with _without_collector():
+    with without_collector():
         return _World(dependency, rules, arrivals, seed).run(until_s, most)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """A run allocates much and frees it by count; looking for cycles meanwhile costs a third of it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _nothing() -> None:

@@ -6,26 +6,23 @@ fault, with and without retries, with and without the remedy. A claim that does 
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from recourse_observe.lab.labels import Incident
 from recourse_observe.lab.records import CallRecord
 from recourse_observe.lab.scenarios.draft import ACTIONS, Claim, Draft, calmed, without_retries
 from recourse_observe.lab.scenarios.harm import Harm
+from recourse_observe.lab.scenarios.known import Known
 from recourse_observe.lab.spec import Scenario
-from recourse_observe.lab.world import Run, run
 
 __all__ = ["NotShownError", "measured"]
 
-_GOOD: Final = 200
 _LEAST_CALLS: Final = 25
 _LEAST_OF_KEY: Final = 8
 _LEAST_S: Final = 20.0
 _AFFECTED_SHARE: Final = 0.05
 _CULPRIT_SHARE: Final = 0.03
-_SLOWER: Final = 2.5
-_SLOWER_S: Final = 0.005
 _NEAR: Final = 6.0
 _WINDOW_S: Final = 20.0
 _SLOW_TIMES: Final = 5.0
@@ -39,36 +36,6 @@ _CURED: Final = 0.6
 
 class NotShownError(Exception):
     """A claim does not show in the paired runs; the text says which and why."""
-
-
-@dataclass(slots=True)
-class Known:
-    """A run, looked up by the numbers of its calls."""
-
-    run: Run
-    calls: dict[int, CallRecord] = field(default_factory=dict)
-    hurt: set[int] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, scenario: Scenario) -> "Known":
-        """Run a scenario and look at every call."""
-        result = run(scenario)
-        known = cls(result, {call.number: call for call in result.calls})
-        answered: set[tuple[int, int]] = set()
-        failed: set[tuple[int, int]] = set()
-        for a in result.attempts:
-            (answered if a.status == _GOOD else failed).add((a.number, a.attempt))
-        known.hurt = {number for number, _ in failed - answered}
-        known.hurt |= {call.number for call in result.calls if call.error}
-        return known
-
-    def is_slow(self, call: CallRecord, other: "Known") -> bool:
-        """Whether a call took much longer than in another run."""
-        same = other.calls.get(call.number)
-        if same is None or call.error or same.error:
-            return False
-        usual_s = same.ended_s - same.started_s
-        return call.ended_s - call.started_s > _SLOWER * usual_s + _SLOWER_S
 
 
 def measured(draft: Draft) -> tuple[Incident, ...]:
@@ -165,25 +132,7 @@ class _Trial:
         self._demand_steady()
         harmed = {call.number for call in full.run.calls if self._is_harmed(call, full)}
         culprits = self._culprits(harmed)
-        # What was in flight when it began is harmed, but did not begin with it.
-        begin_s = min((fault.start_s for fault in claim.faults), default=1.0) - 1.0
-        calls = [
-            call
-            for call in full.run.calls
-            if call.started_s >= begin_s and self._base(call.key) in culprits
-        ]
-        first, last = self._edges([call.number in harmed for call in calls])
-        inside = calls[first : last + 1]
-        share = sum(call.number in harmed for call in inside) / len(inside)
-        harm = Harm(
-            full.run,
-            inside[0].started_s,
-            inside[-1].started_s,
-            tuple(inside),
-            frozenset(harmed),
-            max((fault.end_s for fault in claim.faults), default=0.0),
-        )
-        self._demand(share >= claim.least_share, f"only {share:.3f} of the calls are harmed")
+        harm = self._harm(harmed, culprits)
         self._demand(harm.end_s - harm.onset_s >= _LEAST_S, "it is a blip")
         shares = self._shares(harm, harmed)
         for key in culprits:
@@ -194,6 +143,30 @@ class _Trial:
         self._try_remedy(harm, culprits)
         others = {key for key, hit in shares.items() if hit >= _AFFECTED_SHARE} - culprits
         return self._labelled(harm, culprits, others)
+
+    def _harm(self, harmed: set[int], culprits: set[str]) -> Harm:
+        """The stretch in which the culprits' calls were harmed."""
+        faults = self._claim.faults
+        # What was in flight when it began is harmed, but did not begin with it.
+        begin_s = min((fault.start_s for fault in faults), default=1.0) - 1.0
+        calls = [
+            call
+            for call in self._full.run.calls
+            if call.started_s >= begin_s and self._base(call.key) in culprits
+        ]
+        first, last = self._edges([call.number in harmed for call in calls])
+        inside = calls[first : last + 1]
+        share = sum(call.number in harmed for call in inside) / len(inside)
+        enough = share >= self._claim.least_share
+        self._demand(enough, f"only {share:.3f} of the calls are harmed")
+        return Harm(
+            self._full.run,
+            inside[0].started_s,
+            inside[-1].started_s,
+            tuple(inside),
+            frozenset(harmed),
+            max((fault.end_s for fault in faults), default=0.0),
+        )
 
     def _demand_steady(self) -> None:
         """Without the fault the culprits do well all the time: nothing else goes wrong with them."""
