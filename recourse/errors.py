@@ -20,7 +20,7 @@ An error's ``args`` are its fields, so that it survives pickling; its text is bu
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from recourse.outcome import Outcome
@@ -95,12 +95,25 @@ class PolicyNotFoundError(RecourseError, LookupError):
         return f"no policy for key {self.key!r}; add one, or configure default_policy"
 
 
+_OTHERWISE: Final = "or choose missing_policy='allow' or 'fallback'"
+_HELP: Final = {
+    "not_found": f"add a policy for the key, {_OTHERWISE}",
+    "invalid": f"mend the policy as the error's cause says, {_OTHERWISE}",
+    "provider_error": f"mend the provider, which raised the error's cause, {_OTHERWISE}",
+    "provider_timeout": f"raise resolve_timeout_s, let the provider cache, {_OTHERWISE}",
+    "classifier_not_found": (
+        "register the classifier that the policy names, or choose missing_classifier='fallback'"
+    ),
+}
+
+
 class NoPolicyError(RecourseError):
-    """A call was refused because no policy could be resolved for its key.
+    """A call was refused because no policy could be resolved for its key, or none be followed.
 
     Attributes:
         key: The call's key.
-        reason: ``not_found``, ``invalid``, ``provider_error`` or ``provider_timeout``.
+        reason: ``not_found``, ``invalid``, ``provider_error``, ``provider_timeout`` or
+            ``classifier_not_found``.
     """
 
     def __init__(self, key: str, reason: str) -> None:
@@ -109,10 +122,8 @@ class NoPolicyError(RecourseError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return (
-            f"call {self.key!r} was refused without a policy ({self.reason}); add a policy for the "
-            "key, or choose missing_policy='allow' or 'fallback'"
-        )
+        advice = _HELP.get(self.reason, "see the error's cause")
+        return f"call {self.key!r} was refused without a policy ({self.reason}); {advice}"
 
 
 class ClassifierError(RecourseError):

@@ -244,7 +244,8 @@ def _found(get: Callable[[], Any]) -> Found | BaseException:
         return _failed(error)
     if isinstance(policy, EffectivePolicy):
         return Found(policy)
-    return Found(None, "invalid")
+    wrong = PolicyError("the type of the provider's answer", type(policy).__name__, "a Policy")
+    return Found(None, "invalid", wrong)
 
 
 def _failed(error: BaseException) -> Found | BaseException:

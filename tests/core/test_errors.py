@@ -82,6 +82,20 @@ def test_a_part_of_a_group_is_a_group_of_the_same_kind() -> None:
             ),
         ),
         (
+            errors.NoPolicyError("a.B", "provider_error"),
+            (
+                "call 'a.B' was refused without a policy (provider_error); mend the provider, "
+                "which raised the error's cause, or choose missing_policy='allow' or 'fallback'"
+            ),
+        ),
+        (
+            errors.NoPolicyError("a.B", "classifier_not_found"),
+            (
+                "call 'a.B' was refused without a policy (classifier_not_found); register the "
+                "classifier that the policy names, or choose missing_classifier='fallback'"
+            ),
+        ),
+        (
             errors.ClassifierError("http", "raised ValueError"),
             "classifier 'http' raised ValueError; it must give an Outcome",
         ),

@@ -191,6 +191,15 @@ def test_r11_whatever_a_provider_does_becomes_a_failure_with_a_name(
     assert isinstance(told.error, NoPolicyError)
     assert (told.error.reason, told.runs) == (failure, 0)
     assert told.of(PolicyResolved)[0].failure == failure
+    assert told.error.__cause__ is not None
+
+
+def test_r11_an_answer_that_is_no_policy_is_told_by_its_type(both: Any) -> None:
+    told = both(["never"], provider=Giving({"retry": "secret"}))
+
+    assert str(told.error.__cause__) == (
+        "the type of the provider's answer 'dict' is not allowed; use a Policy"
+    )
 
 
 @pytest.mark.parametrize(
