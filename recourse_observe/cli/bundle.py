@@ -6,7 +6,7 @@ import click
 
 from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.options import the_archive, warn
-from recourse_observe.cli.output import size, write_lines
+from recourse_observe.cli.output import size, write_json, write_lines
 from recourse_observe.cli.progress import Progress
 from recourse_observe.text import plural, printable
 
@@ -19,8 +19,15 @@ __all__ = ["bundle"]
 @click.option("-o", "--out", metavar="FILE", help="The bundle; ARCHIVE.rarc when left out.")
 @click.option("--notes", default="", metavar="TEXT", help="What the reader should know.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def bundle(
-    *, archive: str | None, other: str | None, out: str | None, notes: str, force: bool
+    *,
+    archive: str | None,
+    other: str | None,
+    out: str | None,
+    notes: str,
+    force: bool,
+    as_json: bool,
 ) -> int:
     """Pack ARCHIVE into one file, which every command reads like the directory.
 
@@ -37,6 +44,10 @@ def bundle(
         done = pack(path, target, notes=notes, progress=progress.reach)
     for sentence in done.warnings:
         warn(sentence)
+    if as_json:
+        counts = {"files": done.files, "size_bytes": done.size_bytes}
+        write_json("recourse.bundle/1", {"bundle": str(target), **counts})
+        return Exit.OK
     shown = f"{printable(str(target))}: {plural(done.files, 'file')}, {size(done.size_bytes)}"
     write_lines([shown])
     return Exit.OK

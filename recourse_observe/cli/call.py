@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import Chosen, archive_and, common, opened, scoped
+from recourse_observe.cli.options import Chosen, archive_and, common, explain, opened, scoped
 from recourse_observe.cli.output import write_json, write_lines
 from recourse_observe.text import clock, count, duration, percent, plural, printable, table
 
@@ -29,6 +29,7 @@ _BAR = 32
     "--against", metavar="CALL_ID", help="Beside it; `success`: the nearest that went well."
 )
 @click.option("--same", is_flag=True, help="And how many calls of its key went the same way.")
+@click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def call(  # noqa: PLR0913  # one argument per option
     *,
@@ -38,6 +39,7 @@ def call(  # noqa: PLR0913  # one argument per option
     chosen: Chosen,
     against: str | None,
     same: bool,
+    explained: bool,
     as_json: bool,
 ) -> int:
     """Show one call of ARCHIVE; the beginning of its id is enough if no other call has it.
@@ -51,6 +53,9 @@ def call(  # noqa: PLR0913  # one argument per option
         whole = found.call(call_id)
         second = None if against is None else _second(found, whole, against)
         alike = _alike(found, chosen, whole) if same else None
+    if explained:
+        for one in (whole, *(() if second is None else (second,))):
+            _explain(one)
     if second is None:
         schema, document = "recourse.call/1", {**asdict(whole), **_same_document(alike)}
         lines = (*_lines(whole), *_same_lines(alike))
@@ -66,6 +71,19 @@ def call(  # noqa: PLR0913  # one argument per option
     else:
         write_lines(lines)
     return Exit.OK
+
+
+def _explain(whole: "WholeCall") -> None:
+    """The queries behind a call."""
+    from recourse_observe.queries.statements import literal
+
+    place: dict[str, Any] = {
+        "call_id": whole.call.call_id,
+        "key": whole.call.key,
+        "started_us": whole.call.started_unix_us,
+    }
+    for name in ("call", "call_attempts", "call_budget", "call_hedges"):
+        explain(literal(name, **place))
 
 
 def _alike(found: "Archive", chosen: Chosen, whole: "WholeCall") -> "SameShape":

@@ -4,7 +4,7 @@ import difflib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["lab"]
 
+_RUN = "recourse.lab-run/1"
 _NEW_DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
 
@@ -61,7 +62,10 @@ def list_scenarios(*, as_json: bool) -> int:
     metavar="FILE",
     help="Policies to try instead of the scenario's own.",
 )
-def run_scenario(*, scenario: str, seed: int, out: Path, policy_file: str | None) -> int:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def run_scenario(
+    *, scenario: str, seed: int, out: Path, policy_file: str | None, as_json: bool
+) -> int:
     """Make one scenario and write its archive to DIR, with what is true of it in `labels.json`.
 
     With --policy the same world runs under other policies: the same requests, the same faults, the
@@ -82,10 +86,17 @@ def run_scenario(*, scenario: str, seed: int, out: Path, policy_file: str | None
     if policy_file is None:
         done = record(one.scenario, out)
         one.labels.write(out)
-        write_lines([_summary(out, done), *_incidents(one)])
+        if as_json:
+            found = len(one.labels.incidents)
+            write_json(_RUN, {**_counts(out, done), "incidents": found})
+        else:
+            write_lines([_summary(out, done), *_incidents(one)])
         return Exit.OK
     before, after = _under(one.scenario, policy_file, out)
-    write_lines([_summary(out, after), *_compared(before, after)])
+    if as_json:
+        write_json(_RUN, {**_counts(out, after), "keys": _keys(before, after)})
+    else:
+        write_lines([_summary(out, after), *_compared(before, after)])
     return Exit.OK
 
 
@@ -116,7 +127,8 @@ def run_scenario(*, scenario: str, seed: int, out: Path, policy_file: str | None
 @click.option(
     "--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="How many processes."
 )
-def make_set(*, split: str, how_many: int, seed: int, out: Path, jobs: int) -> int:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def make_set(*, split: str, how_many: int, seed: int, out: Path, jobs: int, as_json: bool) -> int:
     """Make scenarios of all kinds, each an archive with its labels in a directory of its own."""
     _demand_new(out)
     from recourse_observe.lab.scenarios.make import set_of
@@ -132,7 +144,12 @@ def make_set(*, split: str, how_many: int, seed: int, out: Path, jobs: int) -> i
         _say(f"{done}/{how_many} {Path(folder).name}{problem and ': ' + problem}")
         if problem:
             failed.append(folder)
-    write_lines([f"{out}: {plural(how_many - len(failed), 'archive')} of split {split}"])
+    if as_json:
+        made = [name for name in names if str(out / name) not in failed]
+        document = {"out": str(out), "split": split, "archives": made, "failed": failed}
+        write_json("recourse.lab-set/1", document)
+    else:
+        write_lines([f"{out}: {plural(how_many - len(failed), 'archive')} of split {split}"])
     return Exit.ERROR if failed else Exit.OK
 
 
@@ -184,6 +201,23 @@ def _under(scenario: "Scenario", policy_file: str, out: Path) -> "tuple[Run, Run
     )
     other = replace(scenario, keys=tuple(specs), faults=faults, budget_file=told)
     return run(scenario), record(other, out)
+
+
+def _counts(out: Path, done: "Run") -> dict[str, Any]:
+    lost = sum(not call.succeeded for call in done.calls)
+    return {"out": str(out), "calls": len(done.calls), "lost": lost}
+
+
+def _keys(before: "Run", after: "Run") -> list[dict[str, Any]]:
+    """Lost calls and attempts of each key, as they were and with the file."""
+    rows = []
+    for spec in before.scenario.keys:
+        (lost, attempts), (lost_with, attempts_with) = (
+            _of_key(done, spec.key) for done in (before, after)
+        )
+        own = {"key": str(spec.key), "lost": lost, "attempts": attempts}
+        rows.append({**own, "lost_with_file": lost_with, "attempts_with_file": attempts_with})
+    return rows
 
 
 def _summary(out: Path, done: "Run") -> str:

@@ -1,6 +1,7 @@
 """How answers are written: tables for people, JSON and CSV for programs."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -10,10 +11,19 @@ import click
 from recourse_observe.archive.plain import plain
 from recourse_observe.text import printable, table, visible
 
-__all__ = ["FORMATS", "size", "write_json", "write_lines", "write_rows", "written"]
+__all__ = [
+    "FORMATS",
+    "size",
+    "terminal_width",
+    "write_json",
+    "write_lines",
+    "write_rows",
+    "written",
+]
 
 FORMATS = ("table", "ndjson", "csv")
 _KILO = 1000
+_COLUMNS, _MOST_COLUMNS = 80, 100
 
 
 def written(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,6 +56,13 @@ def size(number: float) -> str:
         if number < _KILO:
             return f"{number:.3g} {unit}"
     return f"{number / _KILO:.3g} TB"
+
+
+def terminal_width() -> int:
+    """Columns for text that wraps: those of the terminal up to 100, and 80 where there is none."""
+    if not sys.stdout.isatty():
+        return _COLUMNS
+    return min(_MOST_COLUMNS, shutil.get_terminal_size((_COLUMNS, 24)).columns)
 
 
 def write_lines(lines: Iterable[str]) -> None:

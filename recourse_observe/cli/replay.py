@@ -9,7 +9,7 @@ import click
 
 from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.loads import load_at, load_lines, load_of, loads_document
-from recourse_observe.cli.options import Chosen, common, opened, scoped, the_archive, warn
+from recourse_observe.cli.options import Chosen, common, explain, opened, scoped, the_archive, warn
 from recourse_observe.cli.output import write_json, write_lines
 from recourse_observe.cli.which import incident_option
 from recourse_observe.scope import instant, parse_instant
@@ -52,6 +52,7 @@ _WINDOW_US = 10_000_000
 )  # fmt: skip
 @incident_option("Which --set is about:")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Events at most.")
+@click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, without waiting.")
 def replay(  # noqa: PLR0913  # one argument per option
     *,
@@ -67,11 +68,13 @@ def replay(  # noqa: PLR0913  # one argument per option
     edits: tuple[str, ...],
     incident: Reference | None,
     limit: int | None,
+    explained: bool,
     as_json: bool,
 ) -> int:
     """Play ARCHIVE again: its events with their pauses, or what held at one moment."""
+    from recourse_observe.queries.statements import literal
     from recourse_observe.replay.asked import read_probe
-    from recourse_observe.replay.load import load  # it brings DuckDB and Arrow
+    from recourse_observe.replay.load import MOST, load  # it brings DuckDB and Arrow
     from recourse_observe.replay.probes import parse_probe
 
     asked = [read_probe(text) for text in probes]
@@ -80,6 +83,8 @@ def replay(  # noqa: PLR0913  # one argument per option
         scope = chosen.scope(found)
         points = load_of(found, scope.key, edits, incident)
         played = load(found, scope)
+        if explained:
+            explain(literal("replay_events", found.within(scope), limit=MOST))
         known = _Probes(found, scope, played, asked)
         if wanted is not None:
             return _bisect(played, wanted, as_json=as_json)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from recourse_observe.cli.examples import EXAMPLES
 from recourse_observe.cli.exits import Exit, explained
 from recourse_observe.cli.streams import silence_stdout
 
@@ -66,11 +67,12 @@ class LazyGroup(click.Group):
         ctx: click.Context,  # noqa: ARG002  # as click calls it
         cmd_name: str,
     ) -> click.Command | None:
-        """The command, imported now."""
+        """The command, imported now; its help ends with an example."""
         if cmd_name not in self._lazy:
             return None
         module, _, attribute = self._lazy[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        command.epilog = f"\b\nExample:\n  recourse {EXAMPLES[cmd_name]}"
         return command
 
     def resolve_command(

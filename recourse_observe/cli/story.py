@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import common, opened, the_archive
+from recourse_observe.cli.options import common, explain, opened, the_archive
+from recourse_observe.cli.output import terminal_width
 from recourse_observe.cli.which import incident_option
 from recourse_observe.story.named import Reference, incident_named
 
@@ -31,6 +32,7 @@ __all__ = ["story"]
     help="How it is written.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when an incident was found.")
 def story(  # noqa: PLR0913  # one argument per option
     *,
@@ -40,6 +42,7 @@ def story(  # noqa: PLR0913  # one argument per option
     incident: Reference | None,
     form: str,
     as_json: bool,
+    explained: bool,
     exit_code: bool,
 ) -> int:
     """Tell what happened in ARCHIVE, why, whether our retries helped, and what to change."""
@@ -55,7 +58,14 @@ def story(  # noqa: PLR0913  # one argument per option
         elif form == "json" or as_json:
             text = render.as_json(document)
         else:
-            text = (render.as_markdown if form == "md" else render.as_text)(document)
+            text = (
+                render.as_markdown(document)
+                if form == "md"
+                else render.as_text(document, terminal_width())
+            )
+    if explained:
+        for fact in (fact for one in document.incidents for fact in one.facts):
+            explain(f"-- {fact.role} {' '.join(fact.text.split())}\n{fact.sql}")
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     return Exit.FOUND if exit_code and document.incidents else Exit.OK
 

@@ -11,7 +11,7 @@ import click
 
 from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.options import SECONDS, common, directory, the_archive, warn
-from recourse_observe.cli.output import write_lines
+from recourse_observe.cli.output import write_json, write_lines
 from recourse_observe.text import clock, duration, plural, printable
 
 __all__ = ["tail"]
@@ -40,7 +40,9 @@ _USUAL: Final = ("calls", "circuit_transitions", "policies")
     "tables",
     multiple=True,
     type=click.Choice(list(_TIMES)),
-    help="Which to tell of, as often as wanted; calls, breakers and policies when left out.",
+    metavar="TABLE",
+    help=f"One of {', '.join(_TIMES)}; more than once for more. "
+    "Calls, breakers and policies when left out.",
 )
 @click.option("--from-start", is_flag=True, help="Tell what is there already, too.")
 @click.option("--once", is_flag=True, help="Look once and end.")
@@ -52,6 +54,7 @@ _USUAL: Final = ("calls", "circuit_transitions", "policies")
     "--format", "form", type=click.Choice(["lines", "ndjson"]), default="lines", show_default=True,
     help="How they are written.",
 )  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, when it ends.")
 def tail(  # noqa: PLR0913  # one argument per option
     *,
     archive: str | None,
@@ -62,6 +65,7 @@ def tail(  # noqa: PLR0913  # one argument per option
     once: bool,
     every: float,
     form: str,
+    as_json: bool,
 ) -> int:
     """Print what ARCHIVE is told, each row once, until it is interrupted.
 
@@ -77,6 +81,7 @@ def tail(  # noqa: PLR0913  # one argument per option
         alarm.start()
     told: set[str] = set()
     write = _ndjson if form == "ndjson" else _lines
+    kept: list[dict[str, Any]] = []
     follow = {"tables": list(tables or _USUAL), "from_start": from_start}
     with (
         directory(the_archive(archive, other)) as root,
@@ -84,8 +89,11 @@ def tail(  # noqa: PLR0913  # one argument per option
     ):
         while not over.is_set():
             news = store.poll()
-            write_lines(write(news))
-            sys.stdout.flush()
+            if as_json:
+                kept += [{"table": name, **row} for name, row in _by_time(news)]
+            else:
+                write_lines(write(news))
+                sys.stdout.flush()
             for sentence in store.warnings:
                 if sentence not in told:
                     told.add(sentence)
@@ -95,6 +103,8 @@ def tail(  # noqa: PLR0913  # one argument per option
             over.wait(every)
     if alarm is not None:
         alarm.cancel()
+    if as_json:
+        write_json("recourse.tail/1", {"rows": kept})
     return Exit.OK
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import common, opened, the_archive, warn
+from recourse_observe.cli.options import common, explain, opened, the_archive, warn
 from recourse_observe.cli.which import incident_option, numbered
+from recourse_observe.scope import EVERYTHING
 from recourse_observe.story.named import Reference
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _EVERY_RUNS = 10
     show_default=True,
     help="How it is written.",
 )
+@click.option("--explain", "explained", is_flag=True, help="Show the SQL on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def whatif(  # noqa: PLR0913  # one argument per option
     *,
@@ -56,6 +58,7 @@ def whatif(  # noqa: PLR0913  # one argument per option
     export: str | None,
     jobs: int | None,
     form: str,
+    explained: bool,
     as_json: bool,
 ) -> int:
     """Tell how an incident in ARCHIVE would have gone under another policy.
@@ -83,10 +86,21 @@ def whatif(  # noqa: PLR0913  # one argument per option
             )
         except (NoIncidentError, NoKeyError) as wrong:
             raise click.UsageError(str(wrong), click.get_current_context()) from None
+    if explained:
+        _explain(answer)
     writers = {"json": render.as_json, "md": render.as_markdown, "text": render.as_text}
     text = writers["json" if as_json else form](answer)
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     return Exit.OK if export is None else _exported(answer, export)
+
+
+def _explain(answer: "Answer") -> None:
+    """The queries that bring what was recorded; all else is counted or simulated from it."""
+    from recourse_observe.queries.statements import literal
+
+    scope = EVERYTHING.of(answer.key).during(answer.start_unix_us, answer.end_unix_us)
+    for name in ("whatif_calls", "whatif_attempts", "whatif_budget"):
+        explain(literal(name, scope))
 
 
 def _exported(answer: "Answer", path: str) -> int:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.scope import Scope
 
-__all__ = ["load"]
+__all__ = ["MOST", "load"]
 
 MOST: Final = 3_000_000
 """Events of one replay at most: they are kept in memory."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Final
+from functools import partial
 
 from recourse_observe.story import narrate
 from recourse_observe.story.findings import Evidence, Fact, Incident, StoryDocument
@@ -10,21 +10,19 @@ from recourse_observe.text import clock, moment, plural, printable
 
 __all__ = ["as_json", "as_markdown", "as_text", "at", "pointer", "title"]
 
-_WIDTH: Final = 80
-
 
 def as_json(document: StoryDocument) -> str:
     """The pinned document, indented, keys in its order; ASCII, so that no terminal obeys it."""
     return json.dumps(document.to_json(), indent=1)
 
 
-def as_text(document: StoryDocument) -> str:
-    """The story as lines of plain text."""
+def as_text(document: StoryDocument, width: int = 80) -> str:
+    """The story as lines of plain text, none longer than ``width`` unless a word is."""
     lines = [title(document), ""]
     if not document.incidents:
         lines += ["No incident.", *(f"  {fact.text}" for fact in document.looked_at)]
     for incident in document.incidents:
-        lines += [*_incident_text(incident), ""]
+        lines += [*_incident_text(incident, width), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -48,30 +46,31 @@ def title(document: StoryDocument) -> str:
     )
 
 
-def _incident_text(one: Incident) -> Iterator[str]:
-    yield from _wrapped(f"#{one.id} ", one.headline)
+def _incident_text(one: Incident, width: int) -> Iterator[str]:
+    wrapped = partial(_wrapped, width)
+    yield from wrapped(f"#{one.id} ", one.headline)
     yield ""
     for fact in one.facts:
-        yield from _wrapped(f"  {at(fact):<10}  {fact.role:<7} ", fact.text)
+        yield from wrapped(f"  {at(fact):<10}  {fact.role:<7} ", fact.text)
     yield ""
     also = [key for key in one.affected_keys if key not in one.keys]
     if also:
-        yield from _wrapped("  also hit   ", ", ".join(printable(key) for key in also))
+        yield from wrapped("  also hit   ", ", ".join(printable(key) for key in also))
     if one.instances:
-        yield from _wrapped("  processes  ", ", ".join(printable(name) for name in one.instances))
+        yield from wrapped("  processes  ", ", ".join(printable(name) for name in one.instances))
     if len(one.causes) > 1:
         others = (f"{narrate.cause_name(r.cause)} {r.confidence:.2f}" for r in one.causes[1:])
-        yield from _wrapped("  or         ", ", ".join(others))
+        yield from wrapped("  or         ", ", ".join(others))
     for action in one.actions:
-        yield from _wrapped(f"  change     {action}: ", narrate.action(action))
+        yield from wrapped(f"  change     {action}: ", narrate.action(action))
     for checked in one.checked[:5]:
-        yield from _wrapped(
+        yield from wrapped(
             f"  not        {narrate.cause_name(checked.cause)}: ", checked.ruled_out_by
         )
     for line in one.cannot_know:
-        yield from _wrapped("  unknown    ", line)
+        yield from wrapped("  unknown    ", line)
     for row in one.evidence[:4]:
-        yield from _wrapped(
+        yield from wrapped(
             "  see        ", f"{row.table} {printable(pointer(row.to_json()))}: {row.why}"
         )
 
@@ -136,11 +135,11 @@ def pointer(row: dict[str, object]) -> str:
     return f"{row.get('key', '')} {row.get('instance', '')}".strip()
 
 
-def _wrapped(head: str, text: str) -> Iterator[str]:
+def _wrapped(width: int, head: str, text: str) -> Iterator[str]:
     """A paragraph with a hanging indent."""
     line, indent = head, " " * len(head)
     for word in text.split(" "):
-        if len(line) + len(word) > _WIDTH and line.strip() and line != indent:
+        if len(line) + len(word) > width and line.strip() and line != indent:
             yield line.rstrip()
             line = indent
         line += word + " "

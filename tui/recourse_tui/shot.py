@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
     from recourse_observe.scope import Scope
 
-__all__ = ["PictureError", "screen_svg", "screen_text", "shot"]
+__all__ = ["NoSuchPictureError", "PictureError", "screen_svg", "screen_text", "shot"]
 
 _FLAGS: Final = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -35,6 +35,10 @@ _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 
 class PictureError(Exception):
     """The picture cannot be made; the text says what to do."""
+
+
+class NoSuchPictureError(PictureError):
+    """What was asked for is no picture of ours: a mistake in the use."""
 
 
 def shot(  # noqa: PLR0913  # what `recourse shot` may say
@@ -62,18 +66,18 @@ def shot(  # noqa: PLR0913  # what `recourse shot` may say
         The exit code of the app: 5 when nothing of the archive can be read.
 
     Raises:
-        PictureError: There is no such screen or suffix, the size is no screen's, or a PNG was asked
-            for and the browser is missing or fails.
+        NoSuchPictureError: There is no such screen or suffix, or the size is no screen's.
+        PictureError: A PNG was asked for, and the browser is missing or fails.
     """
     if out.suffix not in {".svg", ".txt", ".png"}:
         message = f"picture {out.name!r} has no known suffix; use .svg, .txt or .png"
-        raise PictureError(message)
+        raise NoSuchPictureError(message)
     if screen not in VIEWS:
         message = f"screen {screen!r} is not there; use one of {', '.join(VIEWS)}"
-        raise PictureError(message)
+        raise NoSuchPictureError(message)
     if not all(1 <= cells <= _LARGEST for cells in size):
         message = f"size {size[0]}x{size[1]} is none of a screen; use 1x1 to {_LARGEST}x{_LARGEST}"
-        raise PictureError(message)
+        raise NoSuchPictureError(message)
     app = RecourseApp(
         archive_path, screen=screen, in_ascii=in_ascii, trusted=trusted, scoped=scoped
     )

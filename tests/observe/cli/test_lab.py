@@ -63,6 +63,18 @@ def test_a_scenario_is_run_and_run_again_under_another_policy(
     assert second.out.splitlines()[1].split()[:4] == ["KEY", "LOST", "WITH", "FILE"]
     assert second.err == first.err
     assert "has a policy for none of this scenario's keys" in capsys.readouterr().err
+    other[-1] = str(tmp_path / "d")
+    assert run(["lab", "run", KIND, "--seed", "5", *other, "--json"]) == 0
+    with_file = json.loads(capsys.readouterr().out)
+    assert run(["lab", "run", KIND, "--seed", "5", "--out", str(tmp_path / "e"), "--json"]) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert with_file["schema"] == alone["schema"] == "recourse.lab-run/1"
+    assert alone["incidents"] == 1
+    keys = with_file["keys"]
+    assert [(one["lost"], one["attempts"]) for one in keys] == [
+        (one["lost_with_file"], one["attempts_with_file"]) for one in keys
+    ]
+    assert alone["lost"] == sum(one["lost"] for one in keys)
 
 
 def test_a_misspelled_kind_is_answered_with_the_near_one(
@@ -123,6 +135,13 @@ def test_a_scenario_that_never_shows_is_told_and_the_others_are_made(
 
     monkeypatch.setattr(make, "write", in_vain)
 
-    assert run(["lab", "set", "--count", "1", "--jobs", "1", "--out", str(tmp_path / "set")]) == 1
+    assert (
+        run(["lab", "set", "--count", "1", "--jobs", "1", "--out", str(tmp_path / "set"), "--json"])
+        == 1
+    )
 
-    assert "in vain" in capsys.readouterr().err
+    heard = capsys.readouterr()
+    assert "in vain" in heard.err
+    told = json.loads(heard.out)
+    assert told["archives"] == []
+    assert [Path(one).parent for one in told["failed"]] == [tmp_path / "set"]

@@ -194,6 +194,9 @@ def test_text_and_markdown_tell_the_same_facts(
         assert f"**{fact.role}**" in markdown
     assert max(len(line) for line in text.splitlines()) <= 110
     assert "ROOT" in text
+    for width in (60, 100):
+        _, *lines = as_text(document, width).splitlines()
+        assert max(map(len, lines)) <= width
 
 
 @pytest.mark.slow
