@@ -186,23 +186,19 @@ class FirstAttempt(AttemptInfo):
 
     is_bare: bool = True
 
-
-class HeardAttempt(AttemptInfo):
-    """The first attempt of a call that somebody hears: it has no limit."""
-
-    def within(self, outer: "Ambient | AttemptInfo") -> None:
-        """Be inside what is around the call."""
-        self._outer = outer
+    def after(self) -> AttemptInfo:
+        """What the operation sees of the attempt after this one, of the same call."""
+        later = LaterAttempt()
+        later.before, later.bearings, later.attempt = self, self.bearings, self.attempt + 1
+        return later
 
 
-class LaterAttempt(AttemptInfo):
+class LaterAttempt(FirstAttempt):
     """A further attempt of a call that nobody hears.
 
     Attributes:
         before: The attempt before it: what that knows, it shares.
     """
-
-    is_bare: bool = True
 
     before: AttemptInfo
 
@@ -210,3 +206,11 @@ class LaterAttempt(AttemptInfo):
     def call_id(self) -> str:
         """The call's id."""
         return self.before.call_id
+
+
+class HeardAttempt(AttemptInfo):
+    """The first attempt of a call that somebody hears: it has no limit."""
+
+    def within(self, outer: "Ambient | AttemptInfo") -> None:
+        """Be inside what is around the call."""
+        self._outer = outer

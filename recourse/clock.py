@@ -80,20 +80,26 @@ class _LockMailbox:
     def __init__(self) -> None:
         # A deque would take its first block from the system: most mailboxes never hold an item.
         self._items: list[Any] = []
-        self._none_yet = none_yet = threading.Lock()
-        none_yet.acquire()
+        self._none_yet: threading.Lock | None = None
 
     def post(self, item: Any) -> None:
         self._items.append(item)
-        # It is free already when the last item has been taken without a wait.
-        with suppress(RuntimeError):
-            self._none_yet.release()
+        none_yet = self._none_yet
+        if none_yet is not None:
+            # It is free already when the last item has been taken without a wait.
+            with suppress(RuntimeError):
+                none_yet.release()
 
     def take(self, timeout_s: float | None) -> Any:
         until_s = None if timeout_s is None else time.monotonic() + timeout_s
+        none_yet = self._none_yet
+        if none_yet is None:
+            # Before the look at the items: who posts after that look finds it.
+            none_yet = self._none_yet = threading.Lock()
+            none_yet.acquire()
         while not self._items:
             left_s = -1 if until_s is None else max(0.0, until_s - time.monotonic())
-            if not self._none_yet.acquire(timeout=left_s):
+            if not none_yet.acquire(timeout=left_s):
                 break
         return self._items.pop(0) if self._items else None
 

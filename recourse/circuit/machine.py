@@ -116,7 +116,11 @@ class CircuitBreaker:
         with self._mutex.lock:
             if admission.generation == self.generation:
                 if self.state is _CLOSED:
-                    self._count(health, duration_s, now_s, origin)
+                    tally = self._tally
+                    if tally.add(health, duration_s, now_s) and not self._held:
+                        self._move(BreakerState.OPEN, tally.cause, now_s, origin)
+                    else:
+                        self.calm = self.free_pass if tally.quiet else None
                 elif self._probes.settle(admission.probe) and health is not _NEUTRAL:
                     self._judge(health, duration_s, now_s, origin)
         if self._outbox.pending:
@@ -210,13 +214,6 @@ class CircuitBreaker:
             generation=self.generation,
             retry_after_s=retry_after_s,
         )
-
-    def _count(self, health: Health, duration_s: float, now_s: float, origin: object) -> None:
-        tally = self._tally
-        if tally.add(health, duration_s, now_s) and not self._held:
-            self._move(BreakerState.OPEN, tally.cause, now_s, origin)
-        else:
-            self.calm = self.free_pass if tally.quiet else None
 
     def _judge(self, health: Health, duration_s: float, now_s: float, origin: object) -> None:
         if health is Health.UNHEALTHY or self._tally.is_bad(health, duration_s):

@@ -1,6 +1,5 @@
 """First attempts of calls that somebody hears; what is no plain success is gone on with elsewhere."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import CoroutineType
@@ -16,10 +15,9 @@ from recourse.drivers.misuse import (
     check_acall,
     check_call,
     is_plain,
-    misused,
     plain_in_acall,
 )
-from recourse.drivers.threads import go_on, inner_cancelled, planned
+from recourse.drivers.threads import given, go_on, planned
 from recourse.identity import CallInfo
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Call, Run
@@ -94,8 +92,8 @@ class HeardCalls:
         heard = Heard(runtime, bound, operation, run, info, audience, capture)
         # A captured error's traceback holds this frame, and must not lead back to it.
         del failed, capture
-        given: T = heard.succeeded() if run.error is None else go_on(heard, self._bind)
-        return given
+        came: T = heard.succeeded() if run.error is None else go_on(heard, self._bind)
+        return came
 
     async def acall(
         self, op: Callable[..., Awaitable[T]], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -146,8 +144,8 @@ class HeardCalls:
         # A captured error's traceback holds this frame, and must not lead back to it.
         del failed, capture
         heard.is_async = True
-        given: T = heard.succeeded() if run.error is None else await ago_on(heard, self._bind)
-        return given
+        came: T = heard.succeeded() if run.error is None else await ago_on(heard, self._bind)
+        return came
 
     def _planned(self, operation: Callable[[], T]) -> T:
         value: T = planned(Call.begun(self._runtime, self._bound.key, operation), self._bind)
@@ -183,8 +181,5 @@ def _run(
     run = Run(attempt, 0, 0, info.started_s)
     run.ended_s, run.admission, run.error = ended_s, lease, failed
     info.numbered = TOLD
-    if isinstance(failed, asyncio.CancelledError):
-        run.given = inner_cancelled()
-    elif isinstance(failed, TypeError):
-        run.given = misused(failed)
+    run.given = given(failed)
     return run

@@ -12,8 +12,8 @@ from recourse.context import Ambient, enter, leave
 from recourse.drivers.aio import ago_on
 from recourse.drivers.awaited import cut_off
 from recourse.drivers.lanes import Lanes
-from recourse.drivers.misuse import check_acall, is_plain, misused, plain_in_acall
-from recourse.drivers.threads import inner_cancelled
+from recourse.drivers.misuse import check_acall, is_plain, plain_in_acall
+from recourse.drivers.threads import given
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Run
 from recourse.plan.govern import Bind
@@ -112,9 +112,5 @@ def _nothing() -> None:
 
 def _failed(run: Run, error: BaseException) -> Run:
     """The attempt with what it raised, as the plan knows attempts."""
-    run.error = error
-    if isinstance(error, asyncio.CancelledError):
-        run.given = inner_cancelled()
-    elif isinstance(error, TypeError):
-        run.given = misused(error)
+    run.error, run.given = error, given(error)
     return run

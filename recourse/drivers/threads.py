@@ -7,7 +7,7 @@ from typing import Any, assert_never, cast
 
 from recourse.clock import Mailbox
 from recourse.context import enter, leave
-from recourse.drivers.misuse import MISUSED, PLAIN, awaitable_in_call, is_plain
+from recourse.drivers.misuse import MISUSED, PLAIN, awaitable_in_call, is_plain, misused
 from recourse.errors import ExecutorClosed
 from recourse.outcome import Outcome, OutcomeKind
 from recourse.plan.bound import Runtime
@@ -19,7 +19,16 @@ from recourse.plan.steps import Await, Cancel, Drop, Finish, Launch, Sleep, Step
 from recourse.plan.unheard import Unheard
 from recourse.reasons import Reason
 
-__all__ = ["INNER_CANCELLED", "Hands", "drive", "go_on", "inner_cancelled", "planned", "run_inline"]
+__all__ = [
+    "INNER_CANCELLED",
+    "Hands",
+    "drive",
+    "given",
+    "go_on",
+    "inner_cancelled",
+    "planned",
+    "run_inline",
+]
 
 INNER_CANCELLED = Outcome(OutcomeKind.ABORT, Reason.INNER_CANCELLED)
 
@@ -116,6 +125,13 @@ def run_inline(call: Call | Unheard, run: Run) -> None:
         leave(token)
         del token  # it knows the capture, and an error's traceback holds this frame
     run.ended_s = call.runtime.clock.monotonic_s()
+
+
+def given(failed: BaseException | None) -> Outcome | None:
+    """What only the driver can know of what an attempt raised."""
+    if isinstance(failed, TypeError):
+        return misused(failed)
+    return inner_cancelled() if isinstance(failed, asyncio.CancelledError) else None
 
 
 def inner_cancelled() -> Outcome | None:

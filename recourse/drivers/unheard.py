@@ -18,14 +18,14 @@ from recourse.drivers.misuse import (
     check_call,
     is_plain,
     misuse_in_call,
-    misused,
     plain_in_acall,
 )
-from recourse.drivers.threads import go_on
+from recourse.drivers.threads import given, go_on
 from recourse.plan.bound import Bound, Runtime
 from recourse.plan.call import Run
 from recourse.plan.govern import Bind
-from recourse.plan.unheard import Unheard
+from recourse.plan.success import Success
+from recourse.plan.unheard import Unheard, over
 
 __all__ = ["UnheardCalls"]
 
@@ -83,7 +83,7 @@ class UnheardCalls:
             lease is None
             or self._is_heard
             or TAPS.observers
-            or (ambient is not None and not ambient.is_bare)
+            or (ambient is not None and not ambient.is_bare and not self._may_record(ambient))
         ):
             del ambient  # what it captures are errors, whose tracebacks hold this frame
             return self._heard.call(op, args, kwargs)
@@ -98,9 +98,17 @@ class UnheardCalls:
             # Unpacking costs, even when there is nothing to unpack.
             value = op(*args, **kwargs) if kwargs else op(*args) if args else op()
         except Exception as error:  # judged outside this block
-            failed: Exception | None = error
+            failed: BaseException | None = error
+        except BaseException as error:  # likewise, for the capture
+            if ambient is None or ambient.is_bare:
+                raise
+            failed = error
         else:
-            if type(value) in PLAIN and circuit.calm is lease:
+            if (
+                type(value) in PLAIN
+                and circuit.calm is lease
+                and (ambient is None or ambient.is_bare)
+            ):
                 return value
             failed = misuse_in_call(op, value)
             if failed is None:
@@ -111,8 +119,9 @@ class UnheardCalls:
         if isinstance(failed, TypeError):
             check_call(op)
         run = _ended(info, began_s, now_s(), lease, failed)
-        del failed
         unheard = Unheard(self._runtime, self._bound, partial(op, *args, **kwargs), ambient, run)
+        # A captured error's traceback holds this frame, and must not lead back to it.
+        del failed, ambient, token
         del run
         gone_on: T = go_on(unheard, self._bind)
         return gone_on
@@ -128,7 +137,7 @@ class UnheardCalls:
             or self._is_heard
             or TAPS.observers
             or self._runtime.closed  # since the coroutine was made
-            or (ambient is not None and not ambient.is_bare)
+            or (ambient is not None and not ambient.is_bare and not self._may_record(ambient))
         ):
             del ambient
             return await self._heard.acall(op, args, kwargs)
@@ -143,23 +152,33 @@ class UnheardCalls:
             kind: type[object] = type(result)
             if kind is CoroutineType or not is_plain(result):
                 value = await result
-                if circuit.calm is not lease:
+                if circuit.calm is not lease or (ambient is not None and not ambient.is_bare):
                     self._well(info, began_s, lease, ambient)
                 return value
-            failed: Exception = plain_in_acall()
+            failed: BaseException = plain_in_acall()
         except Exception as error:  # judged outside this block
+            failed = error
+        except BaseException as error:  # likewise, for the capture
+            if ambient is None or ambient.is_bare:
+                raise
             failed = error
         finally:
             leave(token)
         if isinstance(failed, TypeError):
             check_acall(op)
         run = _ended(info, began_s, now_s(), lease, failed)
-        del failed
         unheard = Unheard(self._runtime, self._bound, partial(op, *args, **kwargs), ambient, run)
+        # A captured error's traceback holds this frame, and must not lead back to it.
+        del failed, ambient, token
         unheard.is_async = True
         del run
         gone_on: T = await ago_on(unheard, self._bind)
         return gone_on
+
+    def _may_record(self, ambient: Ambient | AttemptInfo) -> bool:
+        """Whether nothing is around a call but a block that records its timeline, and no nested one's."""
+        capture = ambient.capture if ambient.only_captures else None
+        return capture is not None and not capture.nested and not self._bound.is_timed
 
     def _well(
         self,
@@ -168,23 +187,25 @@ class UnheardCalls:
         lease: Admission,
         ambient: Ambient | AttemptInfo | None,
     ) -> None:
-        """Tell the breaker of a success, unless it is as calm as when the attempt began."""
-        bound = self._bound
-        if bound.circuit.calm is not lease:
-            run = _ended(info, began_s, self._now_s(), lease, None)
-            Unheard(self._runtime, bound, _nothing, ambient, run).succeeded()
+        """Tell of a success: the breaker, if it is not as calm as it was, and the capture."""
+        runtime, bound = self._runtime, self._bound
+        capture = None if ambient is None else ambient.capture
+        if capture is not None and bound.circuit.calm is lease:
+            capture.record(Success(runtime, bound, info, began_s))
+            return
+        run = _ended(info, began_s, self._now_s(), lease, None)
+        Unheard(runtime, bound, over, ambient, run).succeeded()
 
 
 def _ended(
-    info: AttemptInfo, began_s: float, ended_s: float, lease: Admission, failed: Exception | None
+    info: AttemptInfo,
+    began_s: float,
+    ended_s: float,
+    lease: Admission,
+    failed: BaseException | None,
 ) -> Run:
     """The attempt that was made, as the plan knows attempts."""
     run = Run(info, 0, 0, began_s)
     run.ended_s, run.admission, run.error = ended_s, lease, failed
-    if isinstance(failed, TypeError):
-        run.given = misused(failed)
+    run.given = given(failed)
     return run
-
-
-def _nothing() -> None:
-    """What a call runs that is over."""

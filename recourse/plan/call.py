@@ -1,7 +1,7 @@
 """The state of one call and of each of its runs."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from recourse.attempt import AttemptInfo
 from recourse.circuit.protocol import Admission
@@ -13,9 +13,25 @@ from recourse.outcome import Outcome
 from recourse.plan.bound import Bound, Runtime
 from recourse.reasons import BudgetReason, CancelReason
 
-__all__ = ["Call", "Past", "Run"]
+__all__ = ["Call", "Past", "Run", "laid_out"]
+
+T = TypeVar("T")
 
 
+def laid_out(kind: type[T]) -> type[T]:
+    """A class whose objects are as fast with all their defaults replaced as with none.
+
+    CPython 3.11 lays objects out by what the first thirty of their class are given. What only later
+    ones were given would make each of those slow, for as long as the process lives.
+    """
+    first: Any = object.__new__(kind)
+    for base in kind.__mro__:
+        for name in vars(base).get("__annotations__", ()):
+            setattr(first, name, None)
+    return kind
+
+
+@laid_out
 class Run:
     """One launch of the operation: a first attempt, a retry or a hedge. The driver fills it in.
 
@@ -109,6 +125,7 @@ class Past:
     in_flight: bool = False
 
 
+@laid_out
 class Call:
     """One call on its way: who listens, what binds it, what it has done so far.
 

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from recourse.attempt import AttemptInfo
 from recourse.context import Capture, surroundings
 from recourse.events import AttemptEnd, AttemptStart, CallEnd, CallInfo, Event, RetryScheduled
 from recourse.observer import Audience, ScopedObserver
 from recourse.outcome import SUCCESS
 from recourse.plan import telling
 from recourse.plan.bound import Bound, Runtime
-from recourse.plan.call import Call, Run
+from recourse.plan.call import Call, Run, laid_out
 from recourse.plan.unheard import Unheard
 from recourse.reasons import Disposition
 
@@ -22,6 +21,7 @@ _tuple: Final[type[tuple[Any, ...]]] = tuple
 _event: Final = _tuple.__new__
 
 
+@laid_out
 class Heard(Unheard):
     """A call that tells what happens to it, and otherwise does what it would do unheard.
 
@@ -63,7 +63,7 @@ class Heard(Unheard):
             run, info = self.run, self.info
             self._tell_end(run)
             if self.audience.of[RetryScheduled]:
-                at = (info, info.seq(), self._paused_s, run.attempt)
+                at = (info, info.seq(), run.ended_s, run.attempt)
                 why = (delay_s, run.backoff_source, delay_s, self.bound.retry.jitter, None)
                 self.tell(_event(RetryScheduled, at + why))
         return delay_s
@@ -77,9 +77,6 @@ class Heard(Unheard):
             run.start = _event(AttemptStart, (*at, 0, waited_s, None, None))
             self.tell(run.start)
         return run
-
-    def _later(self, last: Run) -> AttemptInfo:
-        return last.info.after()
 
     def succeeded(self) -> Any:
         """Settle the last attempt, which has given a value, and tell it; gives the value."""
@@ -113,7 +110,7 @@ class Heard(Unheard):
     def _tell_end(self, run: Run) -> None:
         """Tell the end of an attempt, and keep it for the call's timeline."""
         info = self.info
-        end = telling.attempt_ended(info, info.seq(), run, run.error)
+        end = telling.attempt_ended(info, info.seq(), run, run.error, run.info.annotations)
         self._ends.append(end)
         if self.audience.of[AttemptEnd]:
             self.tell(end)

@@ -1,33 +1,57 @@
-"""The events that tell of a call's attempts, made when somebody reads them."""
+"""The events that tell of an ended call's attempts, made when somebody reads them."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from recourse.events import CallEnd
+from recourse.events import CallEnd, CallInfo, Event
 from recourse.plan import telling
 from recourse.plan.call import Run
+from recourse.reasons import Disposition
 
-__all__ = ["History"]
+__all__ = ["Ended", "History"]
+
+
+class Ended(Protocol):
+    """A call that has ended.
+
+    Attributes:
+        disposition: How.
+        ended: When, monotonic and on the wall clock.
+    """
+
+    disposition: Disposition | None
+    ended: tuple[float, int] | None
+
+    def identity(self) -> CallInfo:
+        """What its events share."""
+        ...
 
 
 class History:
     """The ends of a call's attempts, and its own: what its timeline is folded from.
 
     Args:
-        runs: Its attempts, without their errors.
-        left: What stands for each attempt's error.
-        end: How it ended.
+        call: The call.
+        runs: Its attempts.
+        errors: What each of them raised, or what stands for that.
+        noted: What their operation had noted when the call was over.
     """
 
-    __slots__ = ("_end", "_left", "_runs")
+    __slots__ = ("_call", "_errors", "_noted", "_runs")
 
-    def __init__(self, runs: Sequence[Run], left: Sequence[Any], end: CallEnd) -> None:
+    def __init__(
+        self, call: Ended, runs: Sequence[Run], errors: Sequence[Any], noted: Sequence[Any]
+    ) -> None:
+        self._call = call
         self._runs = runs
-        self._left = left
-        self._end = end
+        self._errors = errors
+        self._noted = noted
 
-    def __iter__(self) -> Iterator[Any]:
-        end = self._end
-        for number, (run, left) in enumerate(zip(self._runs, self._left, strict=True)):
-            yield telling.attempt_ended(end.call, number, run, left)
-        yield end
+    def __iter__(self) -> Iterator[Event]:
+        call, runs, errors = self._call, self._runs, self._errors
+        info = call.identity()
+        for number, (run, error) in enumerate(zip(runs, errors, strict=True)):
+            yield telling.attempt_ended(info, number, run, error, self._noted[number])
+        how: Any = call.disposition, runs[-1].outcome, errors[-1], len(runs), 0, None
+        ended_s, _ = call.ended or (info.started_s, 0)
+        yield CallEnd(info, len(runs), ended_s, *how)

@@ -181,7 +181,8 @@ def attempt_start(call: Call, run: Run) -> None:
 def attempt_end(call: Call, run: Run, *, allowed: bool = True) -> None:
     """A run has ended, or (not ``allowed``) was denied before it could begin."""
     info = call.info
-    call.tell(attempt_ended(info, info.seq(), run, run.error, allowed=allowed))
+    noted = run.info.annotations
+    call.tell(attempt_ended(info, info.seq(), run, run.error, noted, allowed=allowed))
 
 
 def attempt_ended(
@@ -189,10 +190,11 @@ def attempt_ended(
     number: int,
     run: Run,
     error: BaseException | None,
+    noted: dict[str, Any] | None,
     *,
     allowed: bool = True,
 ) -> events.AttemptEnd:
-    """The end of a run with ``error`` as what it raised."""
+    """The end of a run with ``error`` as what it raised, and ``noted`` by its operation."""
     limit_s = run.limit_s
     overrun_s = 0.0
     if limit_s is not None:
@@ -221,7 +223,7 @@ def attempt_ended(
         run.budget_name,
         allowed,
         run.budget_reason,
-        run.info.annotations or {},
+        noted or {},
     )
     return _event(events.AttemptEnd, facts)
 

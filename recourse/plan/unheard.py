@@ -4,16 +4,16 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any, Final, cast
 
-from recourse.attempt import AttemptInfo, LaterAttempt
+from recourse.attempt import AttemptInfo
 from recourse.backoff import backoff_s
-from recourse.context import Ambient
-from recourse.events import CallEnd, CallInfo
+from recourse.context import Ambient, Capture
+from recourse.events import CallInfo
 from recourse.identity import NS
 from recourse.observer import ScopedObserver
-from recourse.outcome import Health, Outcome, OutcomeKind
+from recourse.outcome import SUCCESS, Health, Outcome, OutcomeKind
 from recourse.plan import telling
 from recourse.plan.bound import Bound, Runtime
-from recourse.plan.call import Call, Past, Run
+from recourse.plan.call import Call, Past, Run, laid_out
 from recourse.plan.ending import explain
 from recourse.plan.history import History
 from recourse.plan.judge import cancellation, classified
@@ -21,7 +21,7 @@ from recourse.plan.opening import new_call
 from recourse.reasons import BudgetReason, Disposition
 from recourse.timeline import attach, left_of
 
-__all__ = ["Flying", "Unheard"]
+__all__ = ["Flying", "Unheard", "over"]
 
 # An enumeration's member costs more to look up than a call of this module's costs otherwise.
 _RETRYABLE: Final = OutcomeKind.RETRYABLE
@@ -31,11 +31,10 @@ _UNHEALTHY: Final = Health.UNHEALTHY
 _NO_BUDGET: Final = BudgetReason.NO_BUDGET
 _EXHAUSTED: Final = Disposition.EXHAUSTED
 _TERMINAL: Final = Disposition.TERMINAL
-
-_tuple: Final[type[tuple[Any, ...]]] = tuple
-_event: Final = _tuple.__new__
+_SUCCESS: Final = Disposition.SUCCESS
 
 
+@laid_out
 class Unheard(Past):
     """A call from its first failed attempt on, as long as it goes on in the ordinary way.
 
@@ -51,17 +50,18 @@ class Unheard(Past):
         is_async: Whether it is awaited.
         scoped: Who is around its attempts: nobody.
         before: The attempts before the last one.
-        disposition: How the call has ended, once it has with an error.
+        disposition: How the call has ended, once it has and somebody may ask.
+        ended: When that was, monotonic and on the wall clock.
     """
 
     # Defaults stand on the class, so that a call sets only what is its own.
     is_async: bool = False
     disposition: Disposition | None = None
+    ended: tuple[float, int] | None = None
     # As in Past; type checkers would guess from what the methods set.
     waited_s: float = 0.0
     is_over: bool = False
     _call: Call | None = None
-    _paused_s: float = 0.0
 
     def __init__(
         self,
@@ -95,36 +95,34 @@ class Unheard(Past):
         ):
             return None
         outcome = run.given = run.outcome = classified(bound, run)
-        kind = outcome.kind
-        if kind is _RETRYABLE:
-            if run.attempt + 1 < bound.max_attempts:
-                return None if outcome.retry_after_s is not None else self._delay_s(run, outcome)
-            self._end(run, outcome, _EXHAUSTED)
-        elif kind is _NON_RETRYABLE:
-            self._end(run, outcome, _TERMINAL)
-        return None
-
-    def _delay_s(self, run: Run, outcome: Outcome) -> float | None:
-        """The wait for an attempt that the breaker would let pass."""
-        bound, runtime = self.bound, self.runtime
-        self._settle(run, outcome.health or _UNHEALTHY)
-        if bound.breaker is not None and bound.breaker.free_pass is None:
+        if outcome.kind is not _RETRYABLE or run.attempt + 1 >= bound.max_attempts:
+            self._end(run, outcome)
             return None
+        if outcome.retry_after_s is not None:
+            return None
+        if bound.breaker is not None:
+            self._settle(run, outcome.health or _UNHEALTHY)
+            if bound.breaker.free_pass is None:
+                return None
         self.is_over = True
-        self._paused_s = runtime.clock.monotonic_s()
-        retry, previous_s = bound.retry, self.previous_s
+        previous_s = self.previous_s
         if previous_s is None:
-            previous_s = retry.initial_backoff_s
-        delay_s = backoff_s(retry, run.attempt, runtime.rng, previous_s)
+            previous_s = bound.retry.initial_backoff_s
+        delay_s = backoff_s(bound.retry, run.attempt, self.runtime.rng, previous_s)
         self.previous_s = run.backoff_s = delay_s
         run.backoff_source = "policy"
         return delay_s
 
-    def _end(self, run: Run, outcome: Outcome, disposition: Disposition) -> None:
-        """The caller gets the attempt's error, unless it is to be wrapped."""
+    def _end(self, run: Run, outcome: Outcome) -> None:
+        """The caller gets the attempt's error, unless it is to be wrapped or the plan must decide."""
+        if outcome.kind is _RETRYABLE:
+            disposition, health = _EXHAUSTED, _UNHEALTHY
+        elif outcome.kind is _NON_RETRYABLE:
+            disposition, health = _TERMINAL, _HEALTHY
+        else:
+            return
         if not self.runtime.wrap_errors:
-            unwell = disposition is _EXHAUSTED
-            self._settle(run, outcome.health or (_UNHEALTHY if unwell else _HEALTHY))
+            self._settle(run, outcome.health or health)
             # Of a call that somebody has heard of meanwhile, the plan tells the end.
             self.disposition = disposition if self._call is None else None
 
@@ -136,50 +134,74 @@ class Unheard(Past):
 
     def next_run(self, woke: BaseException | None) -> Run | None:
         """The next attempt after the wait; ``None`` when the plan must say whether it may start."""
-        runtime, breaker, last = self.runtime, self.bound.breaker, self.run
-        now_s = runtime.clock.monotonic_s()
-        self.woke = woke
-        self.waited_s = now_s - self._paused_s if last.backoff_s > 0 else 0.0
+        breaker, last = self.bound.breaker, self.run
+        now_s = self.bound.clock.monotonic_s()
+        waited_s = self.waited_s = now_s - last.ended_s if last.backoff_s > 0 else 0.0
         admission = None if breaker is None else breaker.free_pass
-        if woke is not None or runtime.closed or (breaker is not None and admission is None):
+        if woke is not None or self.runtime.closed or (breaker is not None and admission is None):
+            self.woke = woke
             return None
         self.before.append(last)
-        run = self.run = Run(self._later(last), last.attempt + 1, 0, now_s)
-        run.waited_before_s = self.waited_s
+        run = self.run = Run(last.info.after(), last.attempt + 1, 0, now_s)
+        run.waited_before_s = waited_s
         run.admission = admission
         run.budget_reason = _NO_BUDGET
         self.is_over = False
         return run
 
-    def _later(self, last: Run) -> AttemptInfo:
-        """What the operation sees of the attempt after ``last``."""
-        later = LaterAttempt()
-        later.before, later.bearings, later.attempt = last.info, self.bound, last.attempt + 1
-        return later
-
     def succeeded(self) -> Any:
         """Settle the last attempt, which has given a value; gives the value."""
-        self._settle(self.run, _HEALTHY)
+        run, ambient = self.run, self._ambient
+        capture = None if ambient is None else ambient.capture
+        if self.bound.breaker is not None:
+            self._settle(run, _HEALTHY)
+        value, run.value = run.value, None
+        if capture is not None:
+            run.outcome, self.disposition = SUCCESS, _SUCCESS
+            self._over()
+            self._record(capture)
         for earlier in self.before:
             earlier.error = None  # its traceback holds frames that hold this call
-        return self.run.value
+        return value
 
     def failed(self) -> Exception:
         """End the call with the last attempt's error, which knows how that came; gives the error."""
-        run, runs, info = self.run, self.judged(), self.identity()
+        runs, ambient, message_of = self.judged(), self._ambient, self.runtime.message_of
+        capture = None if ambient is None else ambient.capture
         # As pause_s() has left it; a cast would be a call.
-        kept: Any = run.error
+        kept: Any = self.run.error
         error: Exception = kept
         disposition: Any = self.disposition
-        now_s = self.runtime.clock.monotonic_s()
-        explain(error, info.key, disposition, len(runs), now_s - info.started_s)
-        errors: list[Any] = [each.error for each in runs]
-        left = [left_of(each, info.message_of) for each in errors]
-        facts = (disposition, run.outcome, left[-1], len(runs), 0, None)
-        attach(error, History(runs, left, _event(CallEnd, (info, len(runs), now_s, *facts))))
-        for each in runs:
-            each.error = None  # its traceback holds frames that hold this call
+        took_s = self._over() - runs[0].started_s
+        explain(error, self.bound.key, disposition, len(runs), took_s)
+        if capture is not None:
+            self._record(capture)
+        left: list[Any] = []
+        noted: list[Any] = []
+        for run in runs:
+            held: Any = run.error
+            left.append(type(held) if message_of is None else left_of(held, message_of))
+            noted.append(run.info.annotations)
+            run.error = None  # its traceback holds frames that hold this call
+        attach(error, History(self, runs, left, noted))
         return error
+
+    def _over(self) -> float:
+        """Nothing of the call matters any more but what its timeline tells; gives its end."""
+        clock = self.bound.clock
+        ended_s = clock.monotonic_s()
+        self.ended = ended_s, clock.time_unix_ns()
+        self.operation = over  # its arguments are not to live as long as an error
+        return ended_s
+
+    def _record(self, capture: Capture) -> None:
+        """Let the capture around the call have its timeline, which nobody makes unasked."""
+        self._ambient = None  # an error's traceback leads here, and the capture to the error
+        runs = self.judged()
+        errors = [run.error for run in runs]
+        # An operation may note more when its call is over.
+        noted = [run.info.annotations for run in runs]
+        capture.record(History(self, runs, errors, noted))
 
     def judged(self) -> tuple[Run, ...]:
         """The attempts that are over, and need no judging by the plan."""
@@ -189,10 +211,15 @@ class Unheard(Past):
     def identity(self) -> CallInfo:
         """What those share who will hear of the call."""
         first = self.before[0] if self.before else self.run
-        bound, ambient = self.bound, self._ambient
+        known = first.info.call
+        return self._joined(first) if known is None else known
+
+    def _joined(self, first: Run) -> CallInfo:
+        bound, ambient, clock = self.bound, self._ambient, self.bound.clock
         info = new_call(self.runtime, bound, first.started_s, first.info.asked_call_id)
         # It began a while ago, when nobody was to hear of it.
-        info.started_unix_ns -= round((self.runtime.clock.monotonic_s() - info.started_s) * NS)
+        at_s, at_unix_ns = self.ended or (clock.monotonic_s(), clock.time_unix_ns())
+        info.started_unix_ns = at_unix_ns - round((at_s - info.started_s) * NS)
         first.info.join(info)
         if ambient is not None and ambient.running is not None:
             info.parent_call_id = ambient.running.call_id
@@ -232,3 +259,7 @@ class Flying(Unheard):
     """Such a call while its first attempt runs beside the caller: the plan may hedge it."""
 
     in_flight: bool = True
+
+
+def over() -> None:
+    """What a call runs that is over."""
