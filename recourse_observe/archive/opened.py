@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from recourse_observe.archive.answers import Answer, of_table
-from recourse_observe.archive.claims import Claims, index_problem
 from recourse_observe.archive.index import INDEX
 from recourse_observe.archive.pages import page_problem
 from recourse_observe.archive.reader import Survey, survey, views_of
@@ -152,6 +151,9 @@ class LocalStore(Store):
 
     def _leave_out_damaged(self) -> bool:
         """Read every page that has not been read yet; whether a file had to go."""
+        # It brings Arrow's functions, a tenth of what one question costs.
+        from recourse_observe.archive.claims import Claims, index_problem
+
         with self._looked:
             index = Path(self._path) / INDEX
             if problem := index_problem(index.parent, self.found.paths):
