@@ -221,8 +221,12 @@ def test_what_cannot_be_asked_is_not_registered(thing: Any) -> None:
 
 @pytest.mark.parametrize("given", [["payments"], "payments", 0])
 def test_budgets_without_names_are_refused(given: Any) -> None:
-    with pytest.raises(PolicyError, match="use a mapping from names to budgets"):
+    with pytest.raises(PolicyError) as raised:
         Budgets(given)
+
+    assert str(raised.value) == (
+        f"budgets {given!r} is not allowed; use a mapping from names to budgets"
+    )
 
 
 def test_an_unknown_mode_for_missing_budgets_is_named() -> None:
