@@ -53,9 +53,11 @@ _COLUMNS: Final = {
     "service": "service GLOB {0}",
     "shape": _SHAPE,
     "source": "policy_source GLOB {0}",
+    "status": "call_id IN (SELECT call_id FROM attempts WHERE status::VARCHAR GLOB {0})",
     "trace": "coalesce(trace_id, '') GLOB {0}",
 }
 _NUMBERS: Final = {"attempts": "attempts_run", "retries": "retries", "hedges": "hedges"}
+_EXAMPLES: Final = "attempts>2, retries>0, hedges>0 or total>300ms"
 _COMPARISON: Final = re.compile(r"(\w+)(>=|<=|>|<|=)(.*)")
 _NAMED: Final = re.compile(r"([\w.-]+):(.+)")
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m)")
@@ -80,6 +82,8 @@ def compile_filter(where: str) -> tuple[str, Mapping[str, object]]:
     parts = []
     for term in terms:
         wanted = term.removeprefix("-")
+        if not wanted:
+            raise ScopeError(term, "filter", "a term such as lost, key:pay* or attempts>2")
         condition = _condition(wanted, f"w{len(values)}", values)
         parts.append(condition if wanted == term else f"NOT ({condition})")
     return " AND ".join(parts) or "true", values
@@ -94,8 +98,6 @@ def _condition(term: str, name: str, values: dict[str, object]) -> str:
         return f"{column} {found[2]} ${name}"
     if found := _NAMED.fullmatch(term):
         return _named(found[1], found[2], name, values)
-    if not term:
-        raise ScopeError(term, "filter", "a term such as lost, key:pay* or attempts>2")
     values[name] = f"*{term}*"
     return f"(key GLOB ${name} OR final_reason GLOB ${name} OR {_REASON.format(f'${name}')})"
 
@@ -107,9 +109,9 @@ def _number(term: str, found: re.Match[str]) -> tuple[str, int | float]:
     size = _DURATION.fullmatch(found[3])
     if found[1] == "total" and size is not None:
         return "duration_us", round(float(size[1]) * _UNIT_US[size[2]])
-    raise ScopeError(
-        term, "filter", "attempts, retries or hedges with a number, or total with a unit (300ms)"
-    )
+    if found[1] == "total":
+        raise ScopeError(term, "filter", "a duration with its unit: total>300ms")
+    raise ScopeError(term, "filter", f"a number: {_EXAMPLES}")
 
 
 def _named(column: str, pattern: str, name: str, values: dict[str, object]) -> str:

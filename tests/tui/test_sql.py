@@ -76,6 +76,7 @@ async def test_a_mistake_stands_below_the_query_that_has_it(
         text = await run("COPY calls TO 'x'", app, pilot, settled)
         assert "query COPY is refused, because the archive is only read; write one SELECT" in text
         assert "row 1 of 1" in await run("SELECT 1 AS one", app, pilot, settled)
+        assert "there is no query to run" in await run("  ", app, pilot, settled)
 
 
 async def test_more_rows_than_the_limit_are_said_to_be_cut(
@@ -130,7 +131,8 @@ async def test_escape_and_patience_stop_a_query(
                 while not store._worker.lanes.running():
                     await pilot.pause(0.01)
                 await pilot.press("escape")
-            assert "the question was stopped" in await settled(app, pilot)
+            said = {"escape": "the query was stopped; ctrl+j", "patience": "took longer than 30 s"}
+            assert said[stop] in await settled(app, pilot)
 
 
 async def test_a_row_leads_to_its_call_or_its_key(app_on: AppOn, settled: Settled) -> None:

@@ -105,7 +105,8 @@ async def test_history_marks_zoom_scale_and_the_marked_line(
         await hands.press("right_square_bracket")
         assert app.session.place.view == "story"
         assert await hands.press("minus") == first or app.session.place.view == "calls"
-        await hands.press("4", "v", "e")
+        assert "these are shapes; v lists" in await hands.press("4", "e")
+        await hands.press("v", "e")
         view = app.screen
         assert isinstance(view, CallsView)
         lost = view.moment()

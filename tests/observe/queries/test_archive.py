@@ -92,6 +92,7 @@ def test_a_sort_that_does_not_exist_is_refused(small: Archive) -> None:
         ("unfinished", ["d2"]),
         ("key:search*", ["e1"]),
         ("reason:http_5?3", ["c2", "c3"]),
+        ("status:503", ["c2", "c3"]),
         ("call:c", ["c1", "c2", "c3"]),
         ("instance:pod-2 hedges>=1", ["e1"]),
         ("peer:payments-1", ["c3"]),

@@ -94,7 +94,7 @@ def test_a_call_is_drawn_attempt_by_attempt_with_its_waits() -> None:
 def test_success_hedges_and_status_have_their_glyphs() -> None:
     _, rows = waterfall(
         call(
-            attempt(0, 0, 90, status=503),
+            attempt(0, 0, 90, reason="timeout", status=504),
             attempt(0, 40, 80, is_hedge=True, hedge_index=1, outcome="success", reason="success"),
             attempt(1, 95, 99, budget_allowed=False, backoff_us=5_000),
             attempt(2, 99, 100, outcome="success", reason="success", status=200),
@@ -104,7 +104,7 @@ def test_success_hedges_and_status_have_their_glyphs() -> None:
     )
 
     assert [plain(row).split()[0] for row in rows] == ["↻", "⇉", "↻", "┊", "●"]
-    assert "http_503 503" in plain(rows[0])
+    assert "timeout 504" in plain(rows[0])
     assert plain(rows[2]).rstrip().endswith("✗")
 
 
@@ -133,3 +133,14 @@ def test_how_a_call_ended_is_one_word() -> None:
     assert lost_or_not(call(lasted_ms=1, disposition="unfinished")) == Span("UNFINISHED", Ink.WARN)
     assert lost_or_not(call(lasted_ms=1, success=True)) == Span("OK", Ink.GOOD)
     assert lost_or_not(call(lasted_ms=1, success=True, retries=1)) == Span("RESCUED", Ink.INFO)
+
+
+def test_a_status_that_the_reason_names_is_not_told_twice() -> None:
+    _, rows = waterfall(call(attempt(0, 0, 90, status=503), lasted_ms=100), 120)
+
+    assert plain(rows[0]).split()[-2:] == ["http_503", "—"]
+
+
+def test_no_two_marks_of_a_short_call_read_the_same() -> None:
+    assert ruler(3_200, 40, 4).split() == ["0.0", "0.8", "1.6", "2.4", "3.2"]
+    assert ruler(300, 40, 4).split() == ["0.00", "0.07", "0.15", "0.23", "0.30"]

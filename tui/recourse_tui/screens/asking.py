@@ -35,6 +35,9 @@ class Asking(Screen[None]):
     searches: ClassVar[bool] = False
     """Its first answer is worth a look while the rest takes minutes."""
 
+    stopped: str = "the question was stopped; r asks it again"
+    """What is said when somebody stopped it."""
+
     class Visit(Message):
         """Somebody wants to go on from a screen to a place."""
 
@@ -145,7 +148,7 @@ class Asking(Screen[None]):
                 self.post_message(self.Answered(question, answer))
             self.post_message(self.Done(question))
         except Superseded:
-            self.post_message(self.Failed(question, "the question was stopped; r asks it again"))
+            self.post_message(self.Failed(question, self.stopped))
         except expected() as error:
             self.post_message(self.Failed(question, str(error)))
 

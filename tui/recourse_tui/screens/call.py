@@ -171,6 +171,8 @@ class CallView(View):
         """What one would do next."""
         if self.answer is not None and self.answer.other is not None:
             return "←/→ another B · j/k scroll · space replay · y link · esc alone again"
+        if self.answer is not None and self.answer.ordinal < 0:
+            return "enter its like · j/k attempt · c beside a success · space replay"
         return "enter its like · ←/→ other call · j/k attempt · c beside a success"
 
     def step_out(self) -> bool:

@@ -108,7 +108,12 @@ class CallsView(View):
 
     def action_failure(self, step: int) -> None:
         """To the next call that was lost, or the one before."""
-        if self.answer is None or self.answer.is_grouped:
+        if self.answer is None:
+            return
+        if self.answer.is_grouped:
+            self.say(
+                "these are shapes; v lists each call, then e goes through those that were lost"
+            )
             return
         pane = self.lines("list")
         end = len(self.answer.calls) if step > 0 else -1

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from recourse_observe.scope import EVERYTHING, Scope, ScopeError, instant, parse_instant, to_argv
@@ -11,7 +12,7 @@ from recourse_tui.screens.place import Place
 if TYPE_CHECKING:
     from recourse_observe.story.findings import StoryDocument
 
-__all__ = ["argv_of", "numbered", "place_of"]
+__all__ = ["argv_of", "moment_of", "numbered", "place_of"]
 
 _OPEN: Final = (EVERYTHING.start_unix_us, EVERYTHING.end_unix_us)
 
@@ -80,6 +81,16 @@ def place_of(
     except ValueError:  # also of a scope, and of a missing value
         return None
     return place
+
+
+def moment_of(argv: Sequence[str]) -> int | None:
+    """The moment that a command line is about: of a replay where it stands, else where the brush begins."""
+    options = dict(pairwise(argv))
+    text = options.get("--at") or options.get("--since") or ""
+    try:
+        return parse_instant(text)
+    except ScopeError:
+        return None
 
 
 def numbered(text: str, story: "StoryDocument | None") -> int:

@@ -1,6 +1,7 @@
 """Playing: the playhead of a screen, the keys that move it, and the timer that does."""
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from textual import on
@@ -37,8 +38,12 @@ class Playing(View):
 
     def action_play(self) -> None:
         """Play, or stop."""
-        if self.answer is not None:
-            self._run(is_playing=not self._player.is_playing)
+        if self.answer is None:
+            return
+        is_over = self._player.loop is None and self._player.at_us >= self.answer.replay.end_us
+        if is_over and not self._player.is_playing:
+            self._player.stand(self.answer.replay.start_us)
+        self._run(is_playing=not self._player.is_playing)
 
     def action_speed(self, steps: int) -> None:
         """Faster or slower."""
@@ -76,11 +81,16 @@ class Playing(View):
     def action_loop(self) -> None:
         """Play from mark A to mark B again and again, or the brush when they are not set."""
         marks, scope = self.session.marks, self.place.scope
-        known = None not in marks
-        a, b = marks if known else (scope.start_unix_us, scope.end_unix_us)
-        self._player.loop = None if self._player.loop is not None or a is None or b is None else (
-            min(a, b), max(a, b)
-        )  # fmt: skip
+        a, b = marks
+        if a is None or b is None:
+            a, b = scope.start_unix_us, scope.end_unix_us
+        if self.answer is None or self._player.loop is not None:
+            self._player.loop = None
+        elif (start := self.answer.within(min(a, b))) < (end := self.answer.within(max(a, b))):
+            self._player.loop = (start, end)
+        else:
+            self.say("nothing of what is played lies between A and B; m and M set them")
+            return
         self.redraw()
 
     def action_idle(self) -> None:
@@ -95,6 +105,10 @@ class Playing(View):
             self._stand(number)
             if number is None:
                 self.say("no failure is near")
+
+    def reaches(self, at_us: int) -> bool:
+        """What is played has that moment."""
+        return self.answer is None or self.answer.within(at_us) == at_us
 
     def moment(self) -> int | None:
         """The playhead."""
@@ -117,6 +131,14 @@ class Playing(View):
             self._seek(replay.start_us + round(span_us * message.share))
 
     # ------------------------------------------------------------ private
+
+    def _keep_moment(self) -> None:
+        """Let the place say where the playhead is: links, bookmarks and the way back are about that moment."""
+        place, at_us = self.place, self._player.at_us
+        begins = place.scope.start_unix_us if place.at_us < 0 else place.at_us
+        if at_us != begins and self.session.place == place:
+            self.place = replace(place, at_us=at_us)
+            self.session.stay(self.place)
 
     def _seek(self, at_us: int | None) -> None:
         if self.answer is not None and at_us is not None:

@@ -8,6 +8,7 @@ from textual import on
 from textual.widgets import Input
 
 from recourse_observe.scope import ScopeError, parse_instant
+from recourse_observe.text import clock
 from recourse_tui.actions import ACTIONS, VIEWS
 from recourse_tui.screens.asking import Asking
 from recourse_tui.screens.links import numbered
@@ -15,6 +16,9 @@ from recourse_tui.screens.place import Place
 from recourse_tui.widgets.prompt import Prompt, Purpose
 
 __all__ = ["Prompting"]
+
+_DAY_US: Final = 86_400_000_000
+_MINUTE_US: Final = 60_000_000
 
 COMMANDS: Final = {
     "goto": "a moment or an incident: 10:04, +30s, #2 or KEY@ONSET",
@@ -41,6 +45,11 @@ class Prompting(Asking):
     def moment(self) -> int | None:
         """The moment under the cursor; none when the screen has none."""
         return None
+
+    def reaches(self, at_us: int) -> bool:
+        """The screen can stand at that moment without another brush."""
+        del at_us
+        return False
 
     @abstractmethod
     def export(self, text: str) -> None:
@@ -74,11 +83,15 @@ class Prompting(Asking):
 
     def action_filter(self) -> None:
         """Type a filter; the one that holds is there to be changed."""
-        self.prompt.open(Purpose.FILTER, self.place.scope.where)
+        self._open(Purpose.FILTER, self.place.scope.where)
 
     def action_prompt(self, purpose: str, text: str = "") -> None:
         """Type something else."""
-        self.prompt.open(Purpose(purpose), text)
+        self._open(Purpose(purpose), text)
+
+    def _open(self, purpose: Purpose, text: str) -> None:
+        self.prompt.open(purpose, text)
+        self.say("")
 
     @on(Prompt.Entered)
     def _entered(self, message: Prompt.Entered) -> None:
@@ -165,14 +178,15 @@ class Prompting(Asking):
             self._incident(text)
             return
         covered = self.session.book.coverage
-        at = parse_instant(text, day_unix_us=covered.first_unix_us)
-        if self.place.view == "replay":
+        at = _inside(text, covered.first_unix_us, covered.last_unix_us)
+        if self.reaches(at):
             self.stay(replace(self.place, at_us=at))
             return
         scope = self.place.scope
         is_open = scope.start_unix_us <= covered.first_unix_us
         length = (covered.last_unix_us - covered.first_unix_us) // 20 if is_open else scope.span_us
-        self.stay(replace(self.place, scope=scope.during(at, at + max(1, length)), incident=0))
+        scope = scope.during(at, at + max(1, length))
+        self.stay(replace(self.place, scope=scope, incident=0, at_us=-1))
 
     def _incident(self, text: str) -> None:
         if (place := self.session.of_incident(numbered(text, self.session.story))) is not None:
@@ -210,3 +224,18 @@ class Prompting(Asking):
                 name, "theme", "one of " + ", ".join(sorted(self.app.available_themes))
             )
         self.app.theme = name
+
+
+def _inside(text: str, first_us: int, last_us: int) -> int:
+    """A moment of the archive; a time of day before its first one is that of a later day, if there is one.
+
+    Raises:
+        ScopeError: It is no moment, or the archive has nothing of it.
+    """
+    at_us = parse_instant(text, day_unix_us=first_us)
+    if at_us < first_us and (later := first_us + (at_us - first_us) % _DAY_US) <= last_us:
+        at_us = later
+    if not first_us - _MINUTE_US < at_us <= last_us:
+        stretch = f"a moment of the archive, from {clock(first_us)} to {clock(last_us)} UTC"
+        raise ScopeError(text, "time", stretch)
+    return at_us

@@ -10,9 +10,11 @@ from textual.containers import Vertical
 
 from recourse_observe.duck import Superseded
 from recourse_observe.queries.archive import Archive
+from recourse_observe.replay.markers import Marker
 from recourse_observe.replay.words import told
 from recourse_observe.text import clock, count
 from recourse_tui.lines import Ink, Lines, Span, inked
+from recourse_tui.screens.links import moment_of
 from recourse_tui.screens.place import Candidate, Place
 from recourse_tui.screens.probing import Probing
 from recourse_tui.screens.session import Session
@@ -68,6 +70,7 @@ class ReplayView(Probing):
     def ask(self, archive: Archive, place: Place) -> Iterator[Stage]:
         """Every event of the brush and of half its length before and after."""
         stage = staged(archive, self.session.book, self.session.on_incident(place))
+        stage = replace(stage, bookmarks=self._bookmarks())
         yield stage
         if (candidate := stage.place.candidate) is not None:
             yield replace(stage, loads=self._loads(archive, candidate))
@@ -93,8 +96,10 @@ class ReplayView(Probing):
         """The brush that was chosen; the playhead stands where the place says, or where it begins."""
         place = answer.place
         if place.when:
-            never = place.at_us < 0
-            self.said = f"{place.when} {'never held' if never else 'held first here'}"
+            replay = answer.replay
+            looked = f"from {clock(replay.start_us)} to {clock(replay.end_us)}"
+            how = f"never held {looked}" if place.at_us < 0 else "held first here"
+            self.said = f"{place.when} {how}"
         self._begin_at(answer)
         return replace(place, when="")
 
@@ -113,18 +118,18 @@ class ReplayView(Probing):
         if self.answer is None:
             return
         self._begin_at(self.answer)
+        self._keep_moment()
         at, replay, width = self._player.at_us, self.answer.replay, self.width
         probes = probe_lines(self.known_at(self.answer, at), width)
         self._draw_lanes(self.body_rows - 2 - len(probes))
         self._draw_events()
         self.lines("probes").styles.height = len(probes)
         self.lines("probes").show(probes)
-        self.lines("markers").show([marker_line(self.answer.markers, at, width)])
+        moments = self.answer.moments
+        self.lines("markers").show([marker_line(moments, at, width)])
         brush = self.place.scope
         self.lines("scrubber").show(
-            scrubber_lines(
-                replay, self.answer.markers, at, (brush.start_unix_us, brush.end_unix_us), width
-            )
+            scrubber_lines(replay, moments, at, (brush.start_unix_us, brush.end_unix_us), width)
         )
 
     def status(self) -> Span:
@@ -178,7 +183,24 @@ class ReplayView(Probing):
             words = " ".join((event.key, event.call_id[:8], about, what, rest))
             self.keep_event(" ".join(words.split()), event.at_us)
 
+    def action_bookmark(self) -> None:
+        """Keep this moment, and mark it on the line of time."""
+        super().action_bookmark()
+        if self.answer is not None:
+            said = self.said
+            self.answer = replace(self.answer, bookmarks=self._bookmarks())
+            self.redraw()
+            self.say(said)
+
     # ------------------------------------------------------------ private
+
+    def _bookmarks(self) -> tuple[Marker, ...]:
+        """The moments of this archive that somebody kept."""
+        kept = [note for note in self.session.notebook.notes if note.kind == "bookmark"]
+        moments = ((moment_of(note.argv), note.name) for note in kept)
+        return tuple(
+            Marker(at_us=at, label=f"bookmark {name}") for at, name in moments if at is not None
+        )
 
     def _numbers(self) -> Sequence[int]:
         """The events of the list."""

@@ -39,6 +39,8 @@ FROM attempts WHERE $brush AND attempt > 0 AND ran
 GROUP BY ALL ORDER BY ALL"""
 _LIMIT: Final = 10_000
 _PATIENCE_S: Final = 30.0
+_STOPPED: Final = "the query was stopped; ctrl+j runs it again"
+_LATE: Final = f"the query took longer than {_PATIENCE_S:.0f} s and was stopped; ask for less, or of a shorter brush"
 _MINUTE_US: Final = 60_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HELP: Final = " ctrl+j run · → completes · ctrl+g snippets · ctrl+t columns · esc leaves"
@@ -110,6 +112,8 @@ class SqlView(View):
         if place.query and editor.text != place.query:
             editor.text = place.query
         super().enter(place, keep=keep)
+        if self.is_asking:
+            self._wait()
 
     def ask(self, archive: "Archive", place: Place) -> Iterator[Answer]:
         """The rows of the query."""
@@ -196,9 +200,9 @@ class SqlView(View):
     def action_run(self) -> None:
         """Run what the editor holds."""
         query = self.query_one(TextArea).text
-        if self._alarm is not None:
-            self._alarm.stop()
-        self._alarm = self.set_timer(_PATIENCE_S, self._lose_patience)
+        if not query.strip():
+            self.say("there is no query to run; ctrl+g brings one")
+            return
         self.answer = None
         self.stay(replace(self.place, query=query))
 
@@ -265,8 +269,16 @@ class SqlView(View):
             raise NothingToWriteError(message)
         return self.answer.table
 
+    def _wait(self) -> None:
+        """Nobody waits longer for an answer, wherever the query came from."""
+        self.stopped = _STOPPED
+        if self._alarm is not None:
+            self._alarm.stop()
+        self._alarm = self.set_timer(_PATIENCE_S, self._lose_patience)
+
     def _lose_patience(self) -> None:
         if self.is_asking:
+            self.stopped = _LATE
             self.session.archive.store.interrupt()
 
 

@@ -40,6 +40,13 @@ class Stage:
     numbers: Sequence[int] | None
     loads: "tuple[LoadPoint, ...] | None" = None
     """What the place's candidate makes of the load; ``None`` is no candidate, or not known yet."""
+    bookmarks: tuple[Marker, ...] = ()
+
+    @property
+    def moments(self) -> tuple[Marker, ...]:
+        """Markers, and what somebody kept, oldest first."""
+        kept = (one for one in self.bookmarks if self.within(one.at_us) == one.at_us)
+        return tuple(sorted((*self.markers, *kept)))
 
     def within(self, at_us: int) -> int:
         """The moment, or the end of the replay that is nearer."""
@@ -67,8 +74,8 @@ class Stage:
     def marker(self, at_us: int, step: int) -> int | None:
         """The moment of the nearest marker after or before."""
         if step > 0:
-            return min((m.at_us for m in self.markers if m.at_us > at_us), default=None)
-        return max((m.at_us for m in self.markers if m.at_us < at_us), default=None)
+            return min((m.at_us for m in self.moments if m.at_us > at_us), default=None)
+        return max((m.at_us for m in self.moments if m.at_us < at_us), default=None)
 
     def window(self, passed: int) -> Sequence[int]:
         """The events of the list: as many before the playhead as after it."""

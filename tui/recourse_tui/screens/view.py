@@ -15,7 +15,7 @@ from recourse_tui.actions import bindings
 from recourse_tui.lines import Ink, Lines, Span, inked, plain
 from recourse_tui.screens.keeping import Keeping
 from recourse_tui.widgets.brush import Brush, Histogram
-from recourse_tui.widgets.footer import breadcrumb, footer_line, two_ends
+from recourse_tui.widgets.footer import breadcrumb, footer_line, sentence, two_ends
 from recourse_tui.widgets.prompt import Prompt
 
 __all__ = ["View"]
@@ -242,18 +242,24 @@ class View(Keeping):
     def tick(self) -> None:
         """The lines around the body."""
         width = self.width
-        note = Span(self.session.note(), Ink.DIM)
         is_looking = self.matches and self.prompt.is_open
         state = Span(self.matches, Ink.INFO) if is_looking else self._state()
         self.lines("crumb").show([breadcrumb(self.names(), self.facts(), width)])
         self.lines("status").show([two_ends(state, Span(""), width)])
-        hint = "r reads it again · q leaves" if self.session.problem else self.hint()
-        title, hint = ("ALSO", self.also) if self.said and self.also else ("NEXT", hint)
-        self.lines("next").show([inked(" ", Span(title, Ink.HEAD), "  ", hint)])
-        self.lines("said").show([two_ends(Span(f"> {self.said}"), note, width)])
+        self._guide(width)
         plain_keys = footer_line(self.name_of_view, width, in_ascii=self.session.in_ascii)
         self.lines("footer").show([plain_keys])
         self.lines("small").show([inked(text) for text in self.session.too_small(_SMALLEST)])
+
+    def _guide(self, width: int) -> None:
+        """What one would do next, and what was said: a long sentence takes the place of both."""
+        hint = "r reads it again · q leaves" if self.session.problem else self.hint()
+        title, hint = ("ALSO", self.also) if self.said and self.also else ("NEXT", hint)
+        rows = 1 if self.also or not self.lines("next").display else 2
+        told, note = sentence(self.said, self.session.note(), width, rows)
+        above = inked(" ", told[0]) if told[1:] else inked(" ", Span(title, Ink.HEAD), "  ", hint)
+        self.lines("next").show([above])
+        self.lines("said").show([two_ends(Span(told[-1]), Span(note, Ink.DIM), width)])
 
     def _state(self) -> Span:
         if self.has_class("-troubled"):

@@ -1,14 +1,20 @@
 """The lines around every screen: where we are above, what can be done below."""
 
 from collections.abc import Sequence
+from textwrap import wrap
+from typing import Final
 
 from rich.cells import cell_len
 
+from recourse_observe.text import printable
 from recourse_tui.actions import footer
 from recourse_tui.lines import Ink, Line, Span, cell
 from recourse_tui.theme import ascii_text
 
-__all__ = ["breadcrumb", "footer_line", "two_ends"]
+__all__ = ["breadcrumb", "footer_line", "sentence", "two_ends"]
+
+_GAPS: Final = 3
+"""Cells around the two ends of a line."""
 
 _SIGN_KEYS = frozenset("?⏎␣↹/:;←→")
 
@@ -42,6 +48,15 @@ def two_ends(left: Span, right: Span, width: int) -> Line:
     """One text at the left end, one at the right; the left one is cut when both do not fit."""
     room = max(0, width - cell_len(right.text) - 3)
     return (Span(" "), Span(cell(left.text, room), left.ink), Span(" "), right)
+
+
+def sentence(said: str, note: str, width: int, rows: int) -> tuple[list[str], str]:
+    """What was said, on as many lines as it needs and has, and the note beside it unless it takes its room."""
+    text = f"> {printable(said)}"
+    if cell_len(f"{text}{printable(note)}") <= width - _GAPS:
+        return [text], note
+    first, *more = wrap(text, width - _GAPS) if said and rows > 1 else [text]
+    return [first, "  " + " ".join(more)] if more else [first], "" if said else note
 
 
 def _clipped(name: str, width: int) -> str:

@@ -15,6 +15,7 @@ _BUDGET_CELLS: Final = 9
 
 _ROOMY: Final = 110
 _A_MILLISECOND_US: Final = 1_000
+_LONG_US: Final = 8_000
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
@@ -30,8 +31,10 @@ def bar(start_us: int, end_us: int, span_us: int, cells: int) -> tuple[int, str]
 def ruler(span_us: int, cells: int, parts: int) -> str:
     """Milliseconds above the bars, at equal distances, the last at the right end."""
     text = [" "] * (cells + 1)
+    # No two of them read the same.
+    decimals = 0 if not span_us or span_us >= _LONG_US else 1 if span_us >= _LONG_US / 10 else 2
     for part in range(parts + 1):
-        label = f"{span_us * part / parts / 1000:.0f}"
+        label = f"{span_us * part / parts / 1000:.{decimals}f}"
         at = min(cells * part // parts, len(text) - len(label))
         text[at : at + len(label)] = label
     return "".join(text).rstrip()
@@ -150,7 +153,8 @@ def _names(step: Step) -> tuple[str, str]:
     )
     hedge = f".{attempt.hedge_index}" if attempt.is_hedge else ""
     outcome = attempt.reason if attempt.ran else "⊘ denied"
-    status = f" {attempt.status}" if attempt.status is not None else ""
+    is_told = attempt.status is None or str(attempt.status) in attempt.reason
+    status = "" if is_told else f" {attempt.status}"
     return f"{glyph} {attempt.attempt}{hedge} {kind}", f"{outcome}{status}"
 
 
