@@ -31,7 +31,7 @@ from recourse.hedge.protocol import Trigger
 from recourse.key import PolicyKey
 from recourse.observer import Observer
 from recourse.policy.model import Policy
-from recourse.wiring import Options, OwnChance, resolver_of, runtime_of
+from recourse.wiring import Options, OwnChance, resolver_of, runtime_of, tell_transitions
 
 __all__ = ["Executor"]
 
@@ -130,6 +130,7 @@ class Executor:
         )
         self._runtime = runtime_of(options)
         self._resolver = resolver_of(options, self._runtime)
+        self._end_telling = tell_transitions(self._resolver.circuits, self._runtime)
         self._ways = Ways(self._runtime, self._resolver)
         self._calls = self._ways.calls
         self._acalls = self._ways.acalls
@@ -251,11 +252,13 @@ class Executor:
         """Stop: sleeping calls wake with ``ExecutorClosed``, what runs has ``grace_s`` to end."""
         self._shut()
         close_runtime(self._runtime, seconds("grace_s", grace_s))
+        self._end_telling()  # breakers that are shared would keep what is closed
 
     async def aclose(self, grace_s: float | timedelta = 5.0) -> None:
         """As :meth:`close`, without blocking the event loop."""
         self._shut()
         await aclose_runtime(self._runtime, seconds("grace_s", grace_s))
+        self._end_telling()
 
     def _shut(self) -> None:
         # In this order: a key that is resolved in between finds the executor closed.

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from recourse.budget.protocol import Budget
@@ -32,7 +33,7 @@ from recourse.reasons import HedgingOff, PolicyMode
 if TYPE_CHECKING:
     from recourse.policy.parse import PolicyFile
 
-__all__ = ["Options", "OwnChance", "resolver_of", "runtime_of"]
+__all__ = ["Options", "OwnChance", "resolver_of", "runtime_of", "tell_transitions"]
 
 _CHOICES: Final = {
     "missing_policy": ("deny", "allow", "fallback"),
@@ -192,6 +193,26 @@ def resolver_of(options: Options, runtime: Runtime) -> Resolver:
     )
 
 
+def tell_transitions(circuits: Circuits, runtime: Runtime) -> Callable[[], None]:
+    """Tell the executor's observers what its breakers do; what is returned ends that."""
+    return circuits.subscribe(partial(_tell, runtime))
+
+
+def _tell(runtime: Runtime, transition: Transition) -> None:
+    """Pass a breaker's transition on: to the call that caused it, or as nobody's."""
+    origin = transition.origin
+    if isinstance(origin, Call | Unheard):
+        if origin.runtime is not runtime:
+            return  # another executor shares the breaker, and tells it
+        call = origin if isinstance(origin, Call | Heard) else origin.call()
+    else:
+        call = Call.by_hand(runtime, transition.key)
+    if call.over:
+        # Another thread was delivering meanwhile; nothing is told of a call after its end.
+        call = Call.by_hand(runtime, transition.key)
+    telling.circuit_state(call, transition)
+
+
 class OwnChance(random.Random):
     """Chance that a forked child does not share with its siblings: they must not retry in step."""
 
@@ -220,7 +241,6 @@ class _Maker:
         self.circuits = (
             Circuits(options.random, options.clock, options.max_keys) if given is None else given
         )
-        self.circuits.subscribe(self._tell)
 
     def make(
         self, label: str, policy: EffectivePolicy, key: str, mode: PolicyMode, *, kept: bool
@@ -270,17 +290,3 @@ class _Maker:
         except Exception:  # noqa: BLE001  # a broken classifier must not become the call's error
             return None
         return bound
-
-    def _tell(self, transition: Transition) -> None:
-        """Pass a breaker's transition on: to the call that caused it, or as nobody's."""
-        runtime, origin = self._runtime, transition.origin
-        if isinstance(origin, Call | Unheard):
-            if origin.runtime is not runtime:
-                return  # another executor shares the breaker, and tells it
-            call = origin if isinstance(origin, Call | Heard) else origin.call()
-        else:
-            call = Call.by_hand(runtime, transition.key)
-        if call.over:
-            # Another thread was delivering meanwhile; nothing is told of a call after its end.
-            call = Call.by_hand(runtime, transition.key)
-        telling.circuit_state(call, transition)

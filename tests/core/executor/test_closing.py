@@ -1,7 +1,9 @@
 """Closed executors: nothing starts, who sleeps wakes, what runs is waited for and then let go."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
@@ -9,6 +11,8 @@ from typing import Any, Final
 import pytest
 
 from recourse import (
+    CircuitPolicy,
+    Circuits,
     Executor,
     ExecutorClosed,
     HedgePolicy,
@@ -441,3 +445,19 @@ def test_r77_a_run_that_ends_just_before_a_close_gives_its_value() -> None:
         return await call
 
     assert clock.run(main()) == "value"
+
+
+def test_r77_breakers_that_are_shared_keep_and_tell_no_executor_that_is_closed(both: Any) -> None:
+    circuits = Circuits(clock=both.clock)
+    executor = both.executor(circuits=circuits, circuit=CircuitPolicy())
+    both(["done"], executor=executor)
+    close(both, executor)
+    heard = len(both.heard.events)
+    gone = weakref.ref(executor)
+
+    circuits[KEY].isolate()
+    del executor
+    gc.collect()
+
+    assert len(both.heard.events) == heard
+    assert gone() is None
