@@ -147,4 +147,4 @@ def test_why_of_an_incident_that_is_not_there_is_a_usage_error(
     code, _, err = run(capsys, "why", quiet)
 
     assert code == 2
-    assert "incident 1 is not among the 0 of this archive" in err
+    assert "incident '1' is not in this archive; it has none" in err
