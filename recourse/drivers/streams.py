@@ -73,6 +73,7 @@ def _attempt(call: Call, run: Run) -> Iterator[Any]:
                 source.close_quietly()
                 raise
             source.close()
+            run.given = SUCCESS  # it gave items and no value: there is nothing to classify
     except GeneratorExit:
         run.given = SUCCESS
         raise
@@ -206,6 +207,7 @@ async def _aattempt(call: Call, run: Run) -> AsyncGenerator[Any]:
                 await source.close_quietly()
                 raise
             await source.close()
+            run.given = SUCCESS  # it gave items and no value: there is nothing to classify
     except GeneratorExit:
         run.given = SUCCESS
         raise

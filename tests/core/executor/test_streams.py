@@ -12,6 +12,7 @@ import pytest
 
 from recourse import (
     BudgetRef,
+    ByResult,
     CircuitOpenError,
     CircuitPolicy,
     Executor,
@@ -197,6 +198,21 @@ def test_r13_a_classifier_that_fails_on_a_committed_error_leaves_it_as_it_is(
     assert error is lost
     assert asked == [lost]
     assert [end.outcome.reason for end in streaming.heard(AttemptEnd)] == ["classifier_error"]
+
+
+@pytest.mark.parametrize("given", [[], [1, 2]])
+def test_r25_a_stream_that_ends_well_is_not_judged_as_a_value_and_never_given_again(
+    streaming: Streaming, given: list[Any]
+) -> None:
+    classifiers = {"some": ByResult(lambda value: not value)}
+    retry = RetryPolicy(classifier="some")
+    executor = streaming.side.executor(KEY, retry=retry, classifiers=classifiers)
+
+    items, error = streaming.read(executor, streaming.source(given, given, given))
+
+    assert (items, error) == (given, None)
+    assert streaming.side.runs == 1
+    assert [end.disposition for end in streaming.heard(CallEnd)] == ["success"]
 
 
 def test_r25_a_stream_without_items_is_a_success(streaming: Streaming) -> None:
