@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import pytest
 
 from recourse import (
+    AttemptTimeout,
     CircuitOpenError,
     DeadlineExceeded,
     Event,
@@ -244,18 +245,37 @@ def _look_over(told: Told) -> None:
     numbers = [event.seq for event in events]
     assert numbers == sorted(set(numbers))
     assert {event.key for event in events} <= {timeline.key}
+    assert all(event.t_wall_ns >= timeline.started_unix_ns for event in events)
+    assert sum(record.ran for record in timeline.attempts) == timeline.attempts_run
+    started = {(start.attempt, start.hedge_index): start for start in told.of(AttemptStart)}
     for event in events:
         if isinstance(event, AttemptStart | AttemptEnd | RetryScheduled | CallEnd):
             assert event.policy_id == timeline.policy_id
+        if isinstance(event, AttemptEnd):
+            _look_over_end(event, started)
         if isinstance(event, CallEnd):
             assert event.error is error
             assert event.disposition == timeline.disposition
             assert event.attempts_run == timeline.attempts_run
-            assert (event.t_wall_ns, event.t_mono_ns) >= (timeline.ended_unix_ns, 0)
+            assert event.hedges == sum(
+                record.is_hedge and record.ran for record in timeline.attempts
+            )
+            assert event.t_wall_ns == timeline.ended_unix_ns
     if isinstance(error, DeadlineExceeded | NoPolicyError | ExecutorClosed | CircuitOpenError):
         assert error.key == timeline.key
     if isinstance(error, DeadlineExceeded):
         assert error.limit_s >= 0
+
+
+def _look_over_end(end: AttemptEnd, started: dict[tuple[int, int], AttemptStart]) -> None:
+    """What holds for the end of every attempt."""
+    assert end.ran is end.budget_allowed
+    assert end.overrun_s == 0 or end.late
+    assert end.outcome.attributes is not None
+    if isinstance(end.error, AttemptTimeout) and (
+        start := started.get((end.attempt, end.hedge_index))
+    ):
+        assert end.error.timeout_s == start.timeout_s
 
 
 class _Came:

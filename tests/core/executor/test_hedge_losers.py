@@ -14,6 +14,7 @@ from recourse import (
     OutcomeKind,
     Policy,
     RetryPolicy,
+    current_attempt,
     record_timeline,
 )
 from recourse.events import (
@@ -218,6 +219,19 @@ def test_r52_a_loser_has_one_hedge_cancel_and_is_in_the_timeline_as_cancelled(
         (0, 2, "success", "success"),
         (0, 3, "cancelled", "hedge_lost"),
     ]
+
+
+def test_r52_what_a_loser_noted_is_told_with_its_end(hedged: Any) -> None:
+    def noting() -> Any:
+        attempt = current_attempt()
+        assert attempt is not None
+        attempt.annotate(peer=f"host-{attempt.hedge_index}")
+        yield 5.0 if attempt.hedge_index == 0 else 1.0
+        return "won"
+
+    told = hedged(noting, settle_s=9.0)
+
+    assert [event.annotations for event in told.of(HedgeCancel)] == [{"peer": "host-0"}]
 
 
 def test_r52_at_the_deadline_every_run_is_cancelled_for_it(hedged: Any) -> None:

@@ -75,6 +75,7 @@ class Remembering(Giving):
     """Answers from memory, and says so when asked for real."""
 
     def cached(self, key: PolicyKey) -> Any:
+        assert key == PolicyKey(KEY)
         return Giving.get(self, key)
 
     def get(self, key: PolicyKey) -> Any:
@@ -111,6 +112,7 @@ def test_r06_a_default_policy_serves_every_key_that_has_none(both: Any) -> None:
 
     assert (told.value, told.runs) == ("done", 2)
     assert told.timeline.policy_id == "house"
+    assert [(event.failure, event.error) for event in told.of(PolicyResolved)] == [(None, None)]
     assert told.timeline.attributes["policy_source"] == "default"
     assert told.timeline.attributes["policy_mode"] == "standard"
 
@@ -261,6 +263,7 @@ def test_r07_allow_makes_one_plain_attempt(both: Any) -> None:
     )
 
     assert (told.error, told.runs) == (error, 1)
+    assert told.timeline.policy_id == "allow"
     assert told.timeline.attributes["policy_mode"] == "allow"
     assert told.timeline.attributes["policy_source"] == "none"
     assert told.of(BudgetDecision) == []

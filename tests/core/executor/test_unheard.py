@@ -145,7 +145,13 @@ def test_a_delay_of_nothing_is_not_waited(alone: Alone) -> None:
     executor = alone.executor(retry=RetryPolicy(jitter="full"), random=Zero())
 
     assert alone(executor, [OSError("a"), 7]) == 7
+    with pytest.raises(OSError, match="b") as caught:
+        alone(executor, [OSError("b")])
+
     assert alone.clock.sleeps == []
+    timeline = timeline_of(caught.value)
+    assert timeline is not None
+    assert [attempt.waited_before_s for attempt in timeline.attempts] == [0.0] * 3
 
 
 def test_its_last_error_knows_all_attempts(alone: Alone) -> None:

@@ -192,6 +192,8 @@ def test_r03_a_block_is_normalised_even_if_it_is_disabled(enabled: bool) -> None
             {"retry.timeout_per_attempt_s": (5.0, 2.0, Why.INCONSISTENT)},
         ),
         (RetryPolicy(timeout_per_attempt_s=5.0), {}),
+        (RetryPolicy(timeout_per_attempt_s=5.0, overall_timeout_s=5.0), {}),
+        (RetryPolicy(initial_backoff_s=0.5, max_backoff_s=0.5), {}),
         (RetryPolicy(overall_timeout_s=5.0), {}),
         (
             RetryPolicy(retry_after_max_s=-1.0),
