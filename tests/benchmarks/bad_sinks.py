@@ -19,15 +19,9 @@ from typing import Any
 import recourse
 from recourse import Executor, Policy
 from recourse_observe.sinks.background import BackgroundObserver
+from tests.benchmarks.idle import Silent
 
 KEY = "bench.Call"
-
-
-class Quiet:
-    """Does nothing."""
-
-    def on_event(self, event: recourse.Event) -> None:
-        """Take an event."""
 
 
 class Raises:
@@ -51,7 +45,7 @@ class Hangs:
 
 def closed(times: int) -> BackgroundObserver:
     """A queue that takes nothing any more."""
-    queue = BackgroundObserver(Quiet())
+    queue = BackgroundObserver(Silent())
     for _ in range(times):
         queue.close()
     return queue
@@ -79,37 +73,39 @@ def accounts(sink: Any, executor: Executor) -> None:
         print(f"  {'':6}{executor.observer_errors:,} exceptions counted")
 
 
+def sinks() -> dict[str, tuple[Any, str]]:
+    """Each by its name, with the one of its kind that behaves, if it does not."""
+    quiet, background = "does nothing", "takes all, in the background"
+    return {
+        "nobody listens": (None, ""),
+        quiet: (Silent(), ""),
+        "raises at every event": (Raises(), quiet),
+        background: (BackgroundObserver(Silent()), ""),
+        "hangs for ever, in the background": (BackgroundObserver(Hangs()), background),
+        "closed once": (closed(1), ""),
+        "closed twice": (closed(2), "closed once"),
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=20_000)
     calls = parser.parse_args().calls
-    # Each with the one of its kind that behaves, if it does not.
-    sinks: dict[str, tuple[Any, str]] = {
-        "nobody listens": (None, ""),
-        "does nothing": (Quiet(), ""),
-        "raises at every event": (Raises(), "does nothing"),
-        "takes all, in the background": (BackgroundObserver(Quiet()), ""),
-        "hangs for ever, in the background": (
-            BackgroundObserver(Hangs()),
-            "takes all, in the background",
-        ),
-        "closed once": (closed(1), ""),
-        "closed twice": (closed(2), "closed once"),
-    }
+    listeners = sinks()
     executors = {
         name: Executor(policies=[Policy(KEY)], observers=[sink] if sink else [])
-        for name, (sink, _) in sinks.items()
+        for name, (sink, _) in listeners.items()
     }
-    took: dict[str, list[int]] = {name: [] for name in sinks}
-    same = dict.fromkeys(sinks, True)
+    took: dict[str, list[int]] = {name: [] for name in listeners}
+    same = dict.fromkeys(listeners, True)
     for _ in range(10):  # interleaved
         for name, executor in executors.items():
             given, nanoseconds = results(executor, calls // 10)
             same[name] &= given == list(range(calls // 10))
             took[name] += nanoseconds
     print(f"{calls:,} calls each{'':24}  minimum   median      p99   ns")
-    for name, (sink, behaves) in sinks.items():
+    for name, (sink, behaves) in listeners.items():
         samples = sorted(took[name])
         p99, median = samples[len(samples) * 99 // 100], statistics.median(samples)
         line = f"{samples[0]:9,}{round(median):9,}{p99:9,}"

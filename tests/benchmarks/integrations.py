@@ -24,8 +24,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from recourse import Event, Executor, Policy, RetryPolicy
-from recourse.clock import SystemClock
+from recourse import Executor, Policy, RetryPolicy
+from tests.benchmarks.idle import NoWait, Silent
 
 CALLS: Final = 20
 Contenders = Mapping[str, Callable[[], Any]]
@@ -47,23 +47,6 @@ with names["FaultServer"]() as running:
     print(running.url, flush=True)
     sys.stdin.read()
 """
-
-
-class Silent:
-    """An observer that does nothing."""
-
-    def on_event(self, event: Event) -> None:
-        """Take an event."""
-
-
-class NoWait(SystemClock):
-    """The system's clock, on which no wait takes time."""
-
-    def sleep(self, seconds: float, mailbox: Any) -> None:
-        """Do not."""
-
-    async def asleep(self, seconds: float, wake: Any) -> None:
-        """Do not."""
 
 
 def executor(**options: Any) -> Executor:

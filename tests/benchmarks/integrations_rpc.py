@@ -24,19 +24,13 @@ from recourse import Executor, Policy, RetryPolicy
 from recourse.integrations import watch_redis
 from recourse.integrations.grpc import ClientInterceptor, without_own_retries
 from recourse.integrations.redis import Retry
+from tests.benchmarks.idle import Silent
 
 CALLS = 50
 METHOD = "/bench.Bench/Call"
 RETRIES = """{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 3,
     "initialBackoff": "0.05s", "maxBackoff": "2s", "backoffMultiplier": 2,
     "retryableStatusCodes": ["UNAVAILABLE"]}}]}"""
-
-
-class Silent:
-    """An observer that does nothing."""
-
-    def on_event(self, event: Any) -> None:
-        """Take an event."""
 
 
 class Plain(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # grpcio ships no types

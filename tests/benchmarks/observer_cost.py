@@ -28,12 +28,12 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import recourse
 from recourse import Executor, Policy, RetryPolicy
-from recourse.clock import SystemClock
 from recourse_observe.sinks.background import BackgroundObserver
 from recourse_observe.sinks.logs import StructlogObserver
 from recourse_observe.sinks.otel import OTelObserver
 from tests.benchmarks import by_hand
 from tests.benchmarks.by_hand import KEY
+from tests.benchmarks.idle import NoWait, Silent
 
 CALLS = 4  # are timed at once: few, so that the least of many means the same for every number
 SLICES = 25  # in a row, so that all but the first find what they need in the cache
@@ -42,13 +42,6 @@ IN_CALL = ", in a call"
 # Contender: what it is compared with, and an observer of its kind to be fed, unless most of its work
 # is around attempts.
 Pairs: TypeAlias = dict[str, tuple[str, Any]]
-
-
-class NoWait(SystemClock):
-    """The system's clock, on which no wait takes time."""
-
-    def sleep(self, seconds: float, mailbox: Any) -> None:
-        """Do not."""
 
 
 class Kept:
@@ -60,13 +53,6 @@ class Kept:
     def on_event(self, event: recourse.Event) -> None:
         """Keep an event."""
         self.events.append(event)
-
-
-class Silent:
-    """An observer that does nothing."""
-
-    def on_event(self, event: recourse.Event) -> None:
-        """Take an event."""
 
 
 def fed(observer: Any, rounds: int) -> float:
