@@ -270,6 +270,7 @@ def _look_over(told: Told) -> None:
 def _look_over_end(end: AttemptEnd, started: dict[tuple[int, int], AttemptStart]) -> None:
     """What holds for the end of every attempt."""
     assert end.ran is end.budget_allowed
+    assert not end.ran or (end.attempt, end.hedge_index) in started
     assert end.overrun_s == 0 or end.late
     assert end.outcome.attributes is not None
     if isinstance(end.error, AttemptTimeout) and (
