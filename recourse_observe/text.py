@@ -6,13 +6,16 @@ Text of an archive was written by somebody else: it passes :func:`printable` bef
 import re
 import shlex
 import unicodedata
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 __all__ = [
     "clock",
     "count",
+    "day",
     "duration",
     "fit",
     "moment",
@@ -20,6 +23,7 @@ __all__ = [
     "plural",
     "printable",
     "shell",
+    "shown_in",
     "signed",
     "span",
     "sparkline",
@@ -27,9 +31,12 @@ __all__ = [
     "times",
     "visible",
     "width",
+    "zone_name",
 ]
 
 _LONGEST: Final = 4096
+_ZONE: ContextVar[tzinfo | None] = ContextVar("recourse_zone", default=UTC)
+"""Where times of day are shown; ``None`` is the zone of this machine."""
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR_S: Final = 3600
@@ -168,14 +175,42 @@ def moment(unix_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=unix_us)
 
 
+@contextmanager
+def shown_in(zone: tzinfo | None) -> Iterator[None]:
+    """Show times of day in a zone, that of this machine for ``None``, until the block ends."""
+    before = _ZONE.set(zone)
+    try:
+        yield
+    finally:
+        _ZONE.reset(before)
+
+
+def day(unix_us: int) -> str:
+    """The date, where :func:`clock` says the time of day.
+
+    >>> day(86_400_000_000)
+    '1970-01-02'
+    """
+    return f"{moment(unix_us).astimezone(_ZONE.get()):%Y-%m-%d}"
+
+
+def zone_name(unix_us: int) -> str:
+    """What the zone of :func:`clock` is called at a moment.
+
+    >>> zone_name(0)
+    'UTC'
+    """
+    return moment(unix_us).astimezone(_ZONE.get()).tzname() or ""
+
+
 def clock(unix_us: int, *, decimals: int = 0) -> str:
-    """The time of day in UTC.
+    """The time of day in UTC, or as :func:`shown_in` says.
 
     >>> clock(36_120_600_000), clock(36_120_623_456, decimals=3)
     ('10:02:00', '10:02:00.623')
     """
-    day = f"{moment(unix_us):%H:%M:%S.%f}"
-    return day[:8] if decimals == 0 else day[: 9 + decimals]
+    time = f"{moment(unix_us).astimezone(_ZONE.get()):%H:%M:%S.%f}"
+    return time[:8] if decimals == 0 else time[: 9 + decimals]
 
 
 def sparkline(values: Sequence[float | None], *, top: float | None = None) -> str:

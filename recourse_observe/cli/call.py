@@ -9,7 +9,16 @@ import click
 from recourse_observe.cli.exits import Exit
 from recourse_observe.cli.options import Chosen, archive_and, common, explain, opened, scoped
 from recourse_observe.cli.output import write_json, write_lines
-from recourse_observe.text import clock, count, duration, percent, plural, printable, table
+from recourse_observe.text import (
+    clock,
+    count,
+    duration,
+    percent,
+    plural,
+    printable,
+    table,
+    zone_name,
+)
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
@@ -138,7 +147,7 @@ def _lines(whole: "WholeCall") -> Iterator[str]:
         f"in {duration(one.duration_us)}"
     )
     yield (
-        f"{clock(one.started_unix_us, decimals=6)} UTC  {printable(one.instance)}  "
+        f"{clock(one.started_unix_us, decimals=6)} {zone_name(one.started_unix_us)}  {printable(one.instance)}  "
         f"policy {printable(one.policy_id)} {printable(one.policy_version)} ({one.policy_source})"
         + (f"  deadline {duration(one.deadline_us)}" if one.deadline_us is not None else "")
     )

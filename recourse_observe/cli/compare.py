@@ -25,7 +25,7 @@ from recourse_observe.cli.options import (
 )
 from recourse_observe.cli.output import write_json, write_lines, write_rows, written
 from recourse_observe.scope import Scope, ScopeError, parse_instant
-from recourse_observe.text import clock, moment, printable
+from recourse_observe.text import clock, day, printable, zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,16 +141,18 @@ def _window(text: str, first_unix_us: int) -> tuple[int, int]:
 
 def _lines(told: "Account", limit: int) -> "Iterator[str]":
     found = told.found
-    days = {f"{moment(one.start_unix_us):%Y-%m-%d }" for one in (found.a, found.b)}
+    days = {f"{day(one.start_unix_us)} " for one in (found.a, found.b)}
     for name, scope in (("A", found.a), ("B", found.b)):
-        day = f"{moment(scope.start_unix_us):%Y-%m-%d }" if len(days) > 1 else ""
-        yield f"{name} {day}{_scope_told(scope)}"
+        date = f"{day(scope.start_unix_us)} " if len(days) > 1 else ""
+        yield f"{name} {date}{_scope_told(scope)}"
     yield ""
     yield from account_lines(told, found.contrasts, limit, ("A", "B"))
 
 
 def _scope_told(scope: Scope) -> str:
-    said = f"{clock(scope.start_unix_us)} to {clock(scope.end_unix_us)} UTC"
+    said = (
+        f"{clock(scope.start_unix_us)} to {clock(scope.end_unix_us)} {zone_name(scope.end_unix_us)}"
+    )
     key = f"  {scope.key}" if scope.key else "  every key"
     where = f"  where {scope.where}" if scope.where else ""
     return printable(f"{said}{key}{where}")

@@ -6,7 +6,7 @@ import click
 
 from recourse.clock import SystemClock
 from recourse_observe.cli.exits import Exit
-from recourse_observe.cli.options import must_exist, opened, the_archive, warn
+from recourse_observe.cli.options import localised, must_exist, opened, the_archive, warn
 from recourse_observe.cli.output import write_json, write_lines
 from recourse_observe.notes import (
     Kept,
@@ -18,7 +18,7 @@ from recourse_observe.notes import (
     read_notes,
 )
 from recourse_observe.scope import instant, parse_instant
-from recourse_observe.text import clock, count, moment, plural, printable, shell
+from recourse_observe.text import clock, count, day, plural, printable, shell
 
 __all__ = ["notes"]
 
@@ -29,6 +29,7 @@ __all__ = ["notes"]
 @click.option("--add", "text", metavar="TEXT", help="Write a note instead.")
 @click.option("--at", "at", metavar="TIME", help="The moment that the new note is about.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@localised
 def notes(
     *, archive: str | None, other: str | None, text: str | None, at: str | None, as_json: bool
 ) -> int:
@@ -78,7 +79,7 @@ def _lines(path: str, kept: Kept) -> Iterator[str]:
     if not kept.notes:
         yield "no notes; in the screens b keeps a bookmark and ctrl+n a note"
     for note in kept.notes:
-        when = "" if note.at_us is None else f"{moment(note.at_us):%Y-%m-%d} {clock(note.at_us)}  "
+        when = "" if note.at_us is None else f"{day(note.at_us)} {clock(note.at_us)}  "
         name = f"{printable(note.name)}: " if note.name else ""
         yield f"{when}{note.kind:<8}  {name}{printable(' '.join(note.text.split()))}"
         if note.argv:

@@ -8,13 +8,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from recourse_observe.scope import EVERYTHING, Scope, parse_instant
-from recourse_observe.text import printable
+from recourse_observe.text import printable, shown_in
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
@@ -28,6 +29,7 @@ __all__ = [
     "directory",
     "explain",
     "is_trusted",
+    "localised",
     "must_exist",
     "opened",
     "scoped",
@@ -38,6 +40,7 @@ __all__ = [
 _INSIST_S: Final = 0.05
 _LONGEST_S: Final = 365 * 86_400.0
 _TRUST: Final = "recourse.trust"
+_DOCUMENTS: Final = frozenset(("arrow", "csv", "html", "json", "ndjson", "parquet"))
 
 
 class _Seconds(click.FloatRange):
@@ -94,8 +97,22 @@ def _moment(text: str | None, otherwise: int, first_unix_us: int) -> int:
     return otherwise if text is None else parse_instant(text, day_unix_us=first_unix_us)
 
 
+def localised(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--local``: what is written for people has its times on this machine's clock."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, is_local: bool, **kwargs: Any) -> Any:
+        is_document = kwargs.get("as_json") or kwargs.get("form") in _DOCUMENTS
+        with shown_in(None if is_local and not is_document else UTC):
+            return command(*args, **kwargs)
+
+    help_text = "Show times on this machine's clock; documents, and times that are given, stay UTC."
+    return click.option("--local", "is_local", is_flag=True, help=help_text)(wrapped)
+
+
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that reads an archive."""
+    command = localised(command)
     for decorate in (
         click.option(
             "--trust",

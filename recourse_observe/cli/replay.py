@@ -14,7 +14,7 @@ from recourse_observe.cli.output import write_json, write_lines
 from recourse_observe.cli.which import incident_option
 from recourse_observe.scope import instant, parse_instant
 from recourse_observe.story.named import Reference
-from recourse_observe.text import clock, count, percent, printable, table, times
+from recourse_observe.text import clock, count, percent, printable, table, times, zone_name
 
 if TYPE_CHECKING:
     from recourse_observe.queries.archive import Archive
@@ -91,7 +91,9 @@ def replay(  # noqa: PLR0913  # one argument per option
         if moment is not None:
             at_us = parse_instant(moment, day_unix_us=found.coverage().first_unix_us)
             if not played.start_us <= at_us <= played.end_us:
-                ends = f"{clock(played.start_us)} to {clock(played.end_us)} UTC"
+                ends = (
+                    f"{clock(played.start_us)} to {clock(played.end_us)} {zone_name(played.end_us)}"
+                )
                 warn(
                     f"--at {moment} lies outside of what was recorded, {ends}; the nearest is told"
                 )
@@ -212,7 +214,8 @@ def _state(
             )
         )  # fmt: skip
     head = ("KEY", "FAIL 10 s", "AMP 10 s", "IN FLIGHT", "OPEN", "BREAKER", "POLICY")
-    write_lines([f"{clock(state.at_us, decimals=6)} UTC, after {count(state.events)} events", ""])
+    now = f"{clock(state.at_us, decimals=6)} {zone_name(state.at_us)}"
+    write_lines([f"{now}, after {count(state.events)} events", ""])
     write_lines(table(head, rows, right="lrrrrll"))
     for name in dict.fromkeys(name for name, _ in state.budgets):
         write_lines([f"budget {printable(name)}: {_budget(state, name)}"])

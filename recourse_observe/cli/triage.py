@@ -15,8 +15,8 @@ from recourse_observe.story.named import Reference, incident_named
 from recourse_observe.text import (
     clock,
     count,
+    day,
     duration,
-    moment,
     percent,
     plural,
     printable,
@@ -25,6 +25,7 @@ from recourse_observe.text import (
     sparkline,
     table,
     times,
+    zone_name,
 )
 
 if TYPE_CHECKING:
@@ -160,7 +161,8 @@ def _lines(
     start, end = document.start_unix_ns // 1_000, document.end_unix_ns // 1_000
     calls = sum(row.calls for row in keys)
     yield (
-        f"{printable(document.archive)}  {moment(start):%Y-%m-%d} {clock(start)} to {clock(end)} UTC"
+        f"{printable(document.archive)}  {day(start)} {clock(start)} to {clock(end)} "
+        f"{zone_name(end)}"
         f"  {plural(calls, 'call')}"
     )
     yield ""

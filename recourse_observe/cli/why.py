@@ -16,7 +16,7 @@ from recourse_observe.cli.options import common, explain, opened, the_archive, w
 from recourse_observe.cli.output import write_json, write_lines, write_rows, written
 from recourse_observe.cli.which import incident_option
 from recourse_observe.story.named import Reference, incident_named
-from recourse_observe.text import clock, printable
+from recourse_observe.text import clock, printable, zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,8 @@ def _compared(archive: "Archive", incident: "Incident", only: str | None) -> "Ac
 def _lines(incident: "Incident", told: "Account", limit: int) -> "Iterator[str]":
     a, b = told.found.a, told.found.b
     yield printable(
-        f"#{incident.id} {b.key}  {clock(b.start_unix_us)} to {clock(b.end_unix_us)} UTC, "
+        f"#{incident.id} {b.key}  {clock(b.start_unix_us)} to {clock(b.end_unix_us)} "
+        f"{zone_name(b.end_unix_us)}, "
         f"against {clock(a.start_unix_us)} to {clock(a.end_unix_us)} "
         "and other keys meanwhile"
     )

@@ -6,7 +6,7 @@ from typing import Final
 from recourse_observe.queries.archive import Archive
 from recourse_observe.queries.rows import WriterRow
 from recourse_observe.scope import EVERYTHING, Scope
-from recourse_observe.text import clock, count, moment, plural
+from recourse_observe.text import clock, count, day, plural, zone_name
 
 __all__ = ["missing"]
 
@@ -27,10 +27,11 @@ def missing(archive: Archive, scope: Scope = EVERYTHING) -> tuple[str, ...]:
 def _deaths(writers: tuple[WriterRow, ...]) -> Iterator[str]:
     dead = [row for row in writers if row.has_died]
     for row in dead[:_SHOWN]:
-        at = f"{moment(row.last_unix_us):%Y-%m-%d} {clock(row.last_unix_us, decimals=3)}"
+        at = f"{day(row.last_unix_us)} {clock(row.last_unix_us, decimals=3)} "
+        at += zone_name(row.last_unix_us)
         missing_ms = _FLUSH_MS if row.flush_ms is None else row.flush_ms
         yield (
-            f"{row.instance} died at {at} UTC with up to {missing_ms:g} ms missing "
+            f"{row.instance} died at {at} with up to {missing_ms:g} ms missing "
             f"and {plural(row.unfinished, 'call')} in flight"
         )
     if dead[_SHOWN:]:

@@ -6,7 +6,7 @@ from functools import partial
 
 from recourse_observe.story import narrate
 from recourse_observe.story.findings import Evidence, Fact, Incident, StoryDocument
-from recourse_observe.text import clock, moment, plural, printable
+from recourse_observe.text import clock, day, plural, printable, zone_name
 
 __all__ = ["as_json", "as_markdown", "as_text", "at", "pointer", "title"]
 
@@ -41,8 +41,8 @@ def title(document: StoryDocument) -> str:
     start, end = document.start_unix_ns // 1_000, document.end_unix_ns // 1_000
     found = plural(len(document.incidents), "incident")
     return (
-        f"{printable(document.archive)}  {moment(start):%Y-%m-%d} "
-        f"{clock(start)} to {clock(end)} UTC, {found}"
+        f"{printable(document.archive)}  {day(start)} "
+        f"{clock(start)} to {clock(end)} {zone_name(end)}, {found}"
     )
 
 

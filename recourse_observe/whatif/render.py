@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from recourse_observe.text import clock, count, duration, moment, plural, printable, table
+from recourse_observe.text import clock, count, day, duration, plural, printable, table, zone_name
 from recourse_observe.whatif.answer import (
     Answer,
     Direction,
@@ -158,7 +158,7 @@ def _title(answer: Answer) -> str:
     which = f"incident #{answer.incident}" if answer.incident else "whole archive"
     return (
         f"{printable(answer.key)}  {which} of {printable(answer.archive)}, "
-        f"{moment(start):%Y-%m-%d} {clock(start)} to {clock(end)} UTC"
+        f"{day(start)} {clock(start)} to {clock(end)} {zone_name(end)}"
     )
 
 

@@ -1,4 +1,5 @@
 import subprocess
+from datetime import timedelta, timezone
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -77,3 +78,11 @@ def test_a_shell_reads_a_command_line_back_and_a_terminal_obeys_none_of_it(
 
     assert said.decode().split("\0")[:-1] == hostile
     assert text.visible(line) == line
+
+
+def test_times_of_day_are_shown_in_a_zone_until_the_block_ends() -> None:
+    here = timezone(timedelta(hours=-5, minutes=-30), "HERE")
+
+    with text.shown_in(here):
+        assert (text.day(0), text.clock(0), text.zone_name(0)) == ("1969-12-31", "18:30:00", "HERE")
+    assert (text.day(0), text.clock(0), text.zone_name(0)) == ("1970-01-01", "00:00:00", "UTC")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from recourse_observe.story.findings import Cause, Incident, Measures, RetryEffect
-from recourse_observe.text import clock, count, percent, plural, printable, span
+from recourse_observe.text import clock, count, percent, plural, printable, span, zone_name
 
 __all__ = ["cannot_know", "cause_name", "headline", "our_part", "why"]
 
@@ -29,7 +29,9 @@ def headline(incident: Incident) -> str:
     """The incident in two sentences."""
     m = incident.measures
     start, end = incident.onset_unix_ns // 1_000, incident.end_unix_ns // 1_000
-    until = "and still does" if incident.ongoing else f"until {clock(end, decimals=1)} UTC"
+    until = (
+        "and still does" if incident.ongoing else f"until {clock(end, decimals=1)} {zone_name(end)}"
+    )
     reason = f" ({printable(m.reason)})" if m.reason else ""
     lost = f"{count(m.lost)} of {count(m.calls)} calls ({percent(m.lost_share)})"
     none = f"none of {plural(m.calls, 'call')}"

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def test_a_command_that_answers_gives_json_too(name: str) -> None:
 
 @pytest.mark.parametrize("name", TWINS)
 def test_a_twin_shows_its_sql_and_ends_in_time(name: str) -> None:
-    assert {"--explain", "--timeout", "--archive", "--trust"} <= options(ALL[name])
+    assert {"--explain", "--timeout", "--local", "--archive", "--trust"} <= options(ALL[name])
 
 
 @pytest.mark.slow
@@ -109,6 +110,40 @@ def test_json_is_one_document_with_its_schema(
     assert code == 0
     assert json.loads(captured.out)["schema"].startswith("recourse.")
     assert ("SELECT" in captured.err) == (name in TWINS)
+
+
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine's clock, nine hours before UTC."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tokyo")
+@pytest.mark.parametrize("name", sorted({*TWINS, "tail"} - {"sql"}))
+def test_local_times_are_those_of_this_machine_except_in_documents(
+    name: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = argv(name, place)
+    line += ["--at", "10:01"] if name == "replay" else []
+
+    main(line)
+    utc = capsys.readouterr().out
+    main([*line, "--local"])
+    local = capsys.readouterr().out
+    main([*line, "--json"])
+    document = capsys.readouterr().out
+    main([*line, "--json", "--local"])
+
+    assert "10:0" in utc
+    assert "19:0" not in utc
+    assert "19:0" in local
+    assert " UTC" not in local
+    assert capsys.readouterr().out == document
 
 
 @pytest.mark.parametrize("name", sorted(set(ASKED) - WITHOUT_AN_ARCHIVE))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from recourse_observe.scope import EVERYTHING, Scope
-from recourse_observe.text import clock, moment, printable, shell
+from recourse_observe.text import clock, printable, shell, shown_in, zone_name
 from recourse_tui.actions import VIEWS
 from recourse_tui.screens.links import argv_of
 from recourse_tui.screens.notebook import Notebook
@@ -233,8 +233,8 @@ class Session:
             max(scope.start_unix_us, covered.first_unix_us),
             min(scope.end_unix_us, covered.last_unix_us),
         )
-        start, end = (moment(at_us).astimezone(self.zone) for at_us in ends)
-        return f"here {start:%H:%M:%S}→{end:%H:%M:%S} {end.tzname()}"
+        with shown_in(self.zone):
+            return f"here {clock(ends[0])}→{clock(ends[1])} {zone_name(ends[1])}"
 
     def histogram(self) -> Histogram | None:
         """Lost calls over the archive's time, and the brush."""
