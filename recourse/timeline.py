@@ -197,8 +197,7 @@ class _Kept:
 
     __slots__ = ("told",)
 
-    def __init__(self, told: Iterable[Any]) -> None:
-        self.told = told
+    told: Iterable[Any]
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         return _forgotten, ()
@@ -229,7 +228,8 @@ def keep(error: BaseException, told: Iterable[Event]) -> None:
 
 def attach(error: BaseException, told: Iterable[Any]) -> None:
     """As :func:`keep`, of events that already have in place of errors what is left of them."""
-    error.__dict__[_KEPT] = _Kept(told)
+    error.__dict__[_KEPT] = kept = _Kept()
+    kept.told = told
 
 
 def timeline_of(error: BaseException) -> Timeline | None:

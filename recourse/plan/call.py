@@ -110,7 +110,7 @@ class Past:
 
     Attributes:
         run: Its last attempt.
-        previous_s: The delay chosen last; ``None`` before the first.
+        previous_s: The delay chosen last; before the first, the shortest that the policy names.
         waited_s: What was really waited after that attempt.
         woke: What ended that wait early, if anything did.
         is_over: Whether the attempt has been judged and told, and the next one is due.
@@ -118,7 +118,7 @@ class Past:
     """
 
     run: Run
-    previous_s: float | None = None
+    previous_s: float
     waited_s: float = 0.0
     woke: BaseException | None = None
     is_over: bool = False

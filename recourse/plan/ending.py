@@ -96,7 +96,10 @@ def explain(error: Exception, key: str, ending: str, attempts: int, took_s: floa
     line = f"{mark}{ending} after {attempts} attempts in {took_s:.3f} s"
     # Not getattr, nor add_note: an exception may let nobody get or set its attributes.
     facts = error.__dict__
-    notes: Any = facts.get("__notes__", [])
+    if "__notes__" not in facts:
+        facts["__notes__"] = [line]
+        return
+    notes: Any = facts["__notes__"]
     if isinstance(notes, list):  # an exception may keep what it wants there
         facts["__notes__"] = [
             *(note for note in cast("list[object]", notes) if not _says(note, mark)),

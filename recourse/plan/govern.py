@@ -100,8 +100,7 @@ class _Course:
     def _take_over(self, past: Past) -> None:
         run = self._last = past.run
         self._attempt, self._waited_s = run.attempt, past.waited_s
-        if past.previous_s is not None:
-            self._previous_s = past.previous_s
+        self._previous_s = past.previous_s
         if past.is_over:
             self._attempt += 1
         elif self._bound.limit_s is not None:

@@ -77,7 +77,7 @@ class Unheard(Past):
         self.operation: Callable[[], Any] = operation
         self.before: list[Run] = []
         self.scoped: tuple[ScopedObserver, ...] = ()
-        self.previous_s: float | None = None
+        self.previous_s: float = bound.retry.initial_backoff_s
         self._ambient = ambient
 
     def pause_s(self) -> float | None:
@@ -105,10 +105,7 @@ class Unheard(Past):
             if bound.breaker.free_pass is None:
                 return None
         self.is_over = True
-        previous_s = self.previous_s
-        if previous_s is None:
-            previous_s = bound.retry.initial_backoff_s
-        delay_s = backoff_s(bound.retry, run.attempt, self.runtime.rng, previous_s)
+        delay_s = backoff_s(bound.retry, run.attempt, self.runtime.rng, self.previous_s)
         self.previous_s = run.backoff_s = delay_s
         run.backoff_source = "policy"
         return delay_s
@@ -166,7 +163,7 @@ class Unheard(Past):
 
     def failed(self) -> Exception:
         """End the call with the last attempt's error, which knows how that came; gives the error."""
-        runs, ambient, message_of = self.judged(), self._ambient, self.runtime.message_of
+        runs, ambient, message_of = [*self.before, self.run], self._ambient, self.runtime.message_of
         capture = None if ambient is None else ambient.capture
         # As pause_s() has left it; a cast would be a call.
         kept: Any = self.run.error
