@@ -394,7 +394,12 @@ async def test_a_growing_archive_is_followed_until_f_is_pressed_again(
         text = await settled(app, pilot)
         assert "● live" in text
         assert "following: new calls appear" in text
-        app._look()
+        view_of(app)._asked_s = 0.0
+        app._follow()
+        assert [worker for worker in app.workers if worker.group == "follow"] == []
+        view_of(app)._asked_s = None
+        app._follow()
+        assert [worker for worker in app.workers if worker.group == "follow"]
         await settled(app, pilot)
         more(2)
         app._look()

@@ -133,10 +133,15 @@ class Opening(App[None], inherit_bindings=False):
             self._following.stop()
             self._following = None
         elif self.session.is_open:
-            self._following = self.set_interval(_FOLLOW_S, self._look)
+            self._following = self.set_interval(_FOLLOW_S, self._follow)
         self.session.is_following = self._following is not None
         if isinstance(self.screen, View):
             self.screen.say("following: new calls appear" if self._following else "not following")
+
+    def _follow(self) -> None:
+        # A question that is asked again every second would never be answered.
+        if not (isinstance(self.screen, View) and self.screen.is_asking):
+            self._look()
 
     @work(thread=True, group="follow", exit_on_error=False)
     def _look(self) -> None:

@@ -141,6 +141,13 @@ def test_a_status_that_the_reason_names_is_not_told_twice() -> None:
     assert plain(rows[0]).split()[-2:] == ["http_503", "—"]
 
 
-def test_no_two_marks_of_a_short_call_read_the_same() -> None:
+def test_no_two_marks_read_the_same_or_touch() -> None:
     assert ruler(3_200, 40, 4).split() == ["0.0", "0.8", "1.6", "2.4", "3.2"]
-    assert ruler(300, 40, 4).split() == ["0.00", "0.07", "0.15", "0.23", "0.30"]
+    assert ruler(41_376_000, 29, 4).split() == ["0", "10", "21", "31", "41"]
+    assert ruler(300, 40, 4).split() == ["0.00", "0.07", "0.15", "0.22", "0.30"]
+
+
+def test_a_long_call_is_told_in_seconds() -> None:
+    head, _ = waterfall(call(attempt(0, 0, 20_000), lasted_ms=20_000), 80)
+
+    assert plain(head).split()[:4] == ["ATTEMPT", "s", "0", "5"]

@@ -15,7 +15,9 @@ _BUDGET_CELLS: Final = 9
 
 _ROOMY: Final = 110
 _A_MILLISECOND_US: Final = 1_000
-_LONG_US: Final = 8_000
+_A_SECOND_US: Final = 1_000_000
+_LONG_US: Final = 10_000_000
+_MANY: Final = 8
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
@@ -29,12 +31,14 @@ def bar(start_us: int, end_us: int, span_us: int, cells: int) -> tuple[int, str]
 
 
 def ruler(span_us: int, cells: int, parts: int) -> str:
-    """Milliseconds above the bars, at equal distances, the last at the right end."""
+    """Milliseconds above the bars, or seconds of a long call, at equal distances, the last at the right end."""
+    unit_us = _A_SECOND_US if span_us >= _LONG_US else _A_MILLISECOND_US
     text = [" "] * (cells + 1)
-    # No two of them read the same.
-    decimals = 0 if not span_us or span_us >= _LONG_US else 1 if span_us >= _LONG_US / 10 else 2
+    # No two of them read the same, or touch.
+    units = span_us / unit_us
+    decimals = 0 if not units or units >= _MANY else 1 if units >= _MANY / 10 else 2
     for part in range(parts + 1):
-        label = f"{span_us * part / parts / 1000:.{decimals}f}"
+        label = f"{units * part / parts:.{decimals}f}"
         at = min(cells * part // parts, len(text) - len(label))
         text[at : at + len(label)] = label
     return "".join(text).rstrip()
@@ -72,7 +76,10 @@ def waterfall(whole: WholeCall, width: int) -> tuple[Line, list[Line]]:
     cells = width - 1 - _NAME_CELLS - 2 - outcome_cells - 1 - _BUDGET_CELLS
     parts = steps(whole)
     span_us = max([whole.call.duration_us, *(step.end_us for step in parts)])
-    head = " " + cell("ATTEMPT      ms", _NAME_CELLS) + cell(ruler(span_us, cells, 4), cells + 2)
+    unit = " s" if span_us >= _LONG_US else "ms"
+    head = (
+        " " + cell(f"ATTEMPT      {unit}", _NAME_CELLS) + cell(ruler(span_us, cells, 4), cells + 2)
+    )
     head += cell("OUTCOME", outcome_cells) + " BUDGET"
     budget = {(b.attempt, b.hedge_index): b for b in whole.budget}
     rows: list[Line] = []
