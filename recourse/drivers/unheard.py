@@ -35,8 +35,9 @@ T = TypeVar("T")
 class UnheardCalls:
     """The calls of one key, which follow a policy that never changes.
 
-    Nothing is built for a first attempt that succeeds. What is no plain success is gone on with, and
-    a call that somebody hears after all, or whose breaker is not calm, is made elsewhere.
+    Nothing is built for a first attempt that succeeds, unless a block around it records timelines. What
+    is no plain success is gone on with, and a call that somebody hears after all, or whose breaker is
+    not calm, is made elsewhere.
 
     Args:
         runtime: What all calls of the executor share.
@@ -176,7 +177,7 @@ class UnheardCalls:
         return gone_on
 
     def _may_record(self, ambient: Ambient | AttemptInfo) -> bool:
-        """Whether nothing is around a call but a block that records its timeline, and no nested one's."""
+        """Whether nothing is around a call but a block that records it, and no nested ones."""
         capture = ambient.capture if ambient.only_captures else None
         return capture is not None and not capture.nested and not self._bound.is_timed
 
