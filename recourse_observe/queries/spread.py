@@ -78,9 +78,9 @@ class Axis:
         return [counts.get(step, 0) / whole for step in range(self.first, self.last + 1)]
 
     def told(self, cells: int) -> str:
-        """Its two ends, so many cells apart."""
+        """Its two ends, so many cells apart; more, when they need more."""
         low, high = duration(_micros(self.first)), duration(_micros(self.last + 1))
-        return f"{low}{high:>{max(1, cells - len(low))}}"
+        return f"{low}{high:>{max(len(high) + 1, cells - len(low))}}"
 
 
 def spread(archive: "Archive", scope: "Scope") -> Spread:

@@ -49,7 +49,7 @@ def test_policies_and_sentences_are_told_below_the_values(
     assert "POLICY  A v1 → B ·]52;c;ZXZpbA==·[/red]·" in out
     assert "  max_attempts      2 → 1" in out
     assert "  B lost 60 of 60 calls (100.0%), A 0 of 59 calls (0.0%). [E1] [E2]" in out
-    assert "instance (5 values)  max |Δ| 0." in out
+    assert "instance (5 values)  max |Δ| 1.4" in out
     assert [line.split(":")[0] for line in err.splitlines() if line.startswith("-- E")] == [
         f"-- E{number}" for number in range(1, 7)
     ]
