@@ -290,7 +290,7 @@ def test_a_server_that_is_not_there_or_does_not_answer_is_an_outage() -> None:
         ({"url": "http://me:secret@x/"}, "url 'http://…@x/' is not allowed; use an http or"),
         ({"url": "http://[::1"}, r"url 'http://\[::1' is not allowed; use an http or https"),
         ({"url": "http:///v1"}, "url 'http:///v1' is not allowed; use an http or https"),
-        ({"url": "http://x", "headers": "a: b"}, "headers 'a: b' is not allowed; use a mapp"),
+        ({"url": "http://x", "headers": "a: b"}, "headers 'a: b' is not allowed; use a mapping"),
     ],
 )
 def test_a_source_that_cannot_work_is_refused(arguments: Any, message: str) -> None:
