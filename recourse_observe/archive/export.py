@@ -9,9 +9,8 @@ from recourse_observe.archive.encoded import as_bytes
 from recourse_observe.archive.plain import listed, plain
 from recourse_observe.text import visible
 
-__all__ = ["SUFFIXES", "write_table"]
+__all__ = ["write_table"]
 
-SUFFIXES: Final = (".csv", ".json", ".parquet")
 _PART: Final = 10_000
 
 

@@ -31,9 +31,9 @@ from recourse_observe.story.detectors.signs import Suspect
 from recourse_observe.story.findings import Cause, Ranked
 from recourse_observe.story.picture import Picture
 
-__all__ = ["DETECTORS", "rank", "suspects"]
+__all__ = ["rank", "suspects"]
 
-DETECTORS: Final[tuple[Callable[[Picture], Suspect], ...]] = (
+_DETECTORS: Final[tuple[Callable[[Picture], Suspect], ...]] = (
     bad_policy_rollout.suspect,
     budget_missing.suspect,
     budget_starvation.suspect,
@@ -81,7 +81,7 @@ _SURE: Final = 0.97
 
 def suspects(picture: Picture) -> tuple[Suspect, ...]:
     """All causes with their signs, the best fitting first."""
-    found = [detect(picture) for detect in DETECTORS]
+    found = [detect(picture) for detect in _DETECTORS]
     return tuple(sorted(found, key=lambda one: (-_weight(one), one.cause)))
 
 

@@ -14,7 +14,7 @@ from recourse.policy.problems import PolicyFileError, Problem
 from recourse_observe.queries.rows import PolicyRow
 from recourse_observe.whatif.answer import Edit
 
-__all__ = ["Candidate", "edited", "from_file", "recorded_policy", "split_edit"]
+__all__ = ["Candidate", "edited", "from_file", "recorded_policy"]
 
 _BLOCKS: Final = ("hedge", "circuit")
 _US: Final = 1e6
@@ -45,7 +45,7 @@ def recorded_policy(row: PolicyRow) -> EffectivePolicy:
     return replace(file.policies[0].normalize(row.policy_source), version=row.policy_version)
 
 
-def split_edit(text: str) -> tuple[str, Any]:
+def _split_edit(text: str) -> tuple[str, Any]:
     """The field and the value of ``field=value``.
 
     Raises:
@@ -67,7 +67,7 @@ def edited(policies: Sequence[EffectivePolicy], edits: Iterable[str]) -> Candida
     Raises:
         PolicyFileError: Fields or values are wrong; holds every problem.
     """
-    changes = [split_edit(text) for text in edits]
+    changes = [_split_edit(text) for text in edits]
     documents = [_edited(policy, changes) for policy in policies]
     file = parse(documents[0], file="")
     made = [parse(document).policies[0] for document in documents]

@@ -9,7 +9,7 @@ from recourse.classify.own import causes, outcome_of
 from recourse.outcome import Health, Outcome, OutcomeKind
 from recourse.policy.model import EffectivePolicy
 
-__all__ = ["Phase", "SQLStateClassifier", "sqlstate_of"]
+__all__ = ["Phase", "SQLStateClassifier"]
 
 # The database has rolled back, or never began: doing it again is doing it once.
 _ROLLED_BACK: Final = frozenset({"40001", "40P01", "55P03"})
@@ -74,7 +74,7 @@ class SQLStateClassifier:
             at_limit: The attempt's time was up, so that a cancelled statement is its timeout.
         """
         for link in causes(error):
-            state = sqlstate_of(link)
+            state = _sqlstate_of(link)
             if state is not None:
                 return self._by_state(state, phase, at_limit=at_limit)
             if (name := _sqlite_name(link)) is not None:
@@ -110,7 +110,7 @@ class SQLStateClassifier:
         return Outcome(OutcomeKind.RETRYABLE, reason, family)
 
 
-def sqlstate_of(error: object) -> str | None:
+def _sqlstate_of(error: object) -> str | None:
     """The SQLSTATE that an error carries, or that of the driver's error inside it."""
     for holder in (error, getattr(error, "orig", None)):
         for name in ("sqlstate", "pgcode"):

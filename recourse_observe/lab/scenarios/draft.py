@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from recourse import CircuitPolicy, HedgePolicy, Policy, RetryPolicy
+from recourse import CircuitPolicy, Policy, RetryPolicy
 from recourse_observe.lab.faults import Fault, PolicyChange
 from recourse_observe.lab.scenarios.harm import Harm
 from recourse_observe.lab.spec import KeySpec, Scenario
@@ -18,7 +18,6 @@ __all__ = [
     "edited",
     "retried",
     "with_circuit",
-    "with_hedge",
     "without_retries",
 ]
 
@@ -135,11 +134,6 @@ def edited(scenario: Scenario, keys: Iterable[str], change: Callable[[Policy], P
 def retried(policy: Policy, **changes: Any) -> Policy:
     """The policy with another way of retrying."""
     return replace(policy, retry=replace(policy.retry or RetryPolicy(), **changes))
-
-
-def with_hedge(policy: Policy, **changes: Any) -> Policy:
-    """The policy with another way of hedging."""
-    return replace(policy, hedge=replace(policy.hedge or HedgePolicy(), **changes))
 
 
 def with_circuit(policy: Policy, **changes: Any) -> Policy:

@@ -15,7 +15,6 @@ from recourse_observe.lab.scenarios.quiet import beside, hindered
 from recourse_observe.lab.spec import Scenario
 
 __all__ = [
-    "DEVELOPMENT",
     "HELD_OUT",
     "Made",
     "UnknownScenarioError",
@@ -26,7 +25,7 @@ __all__ = [
     "write",
 ]
 
-DEVELOPMENT: Final = "development"
+_DEVELOPMENT: Final = "development"
 HELD_OUT: Final = "held_out"
 _FIRST_HELD_OUT: Final = 1_000_000_000
 _MOST_DRAWS: Final = 60
@@ -65,7 +64,7 @@ def split_of(seed: int) -> str:
     >>> split_of(7), split_of(1_000_000_007)
     ('development', 'held_out')
     """
-    return HELD_OUT if seed >= _FIRST_HELD_OUT else DEVELOPMENT
+    return HELD_OUT if seed >= _FIRST_HELD_OUT else _DEVELOPMENT
 
 
 def set_of(split: str, seed: int, count: int) -> Sequence[tuple[str, int]]:

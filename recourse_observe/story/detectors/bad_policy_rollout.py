@@ -10,9 +10,9 @@ from recourse_observe.story.findings import Cause
 from recourse_observe.story.phases import share
 from recourse_observe.story.picture import Picture
 
-__all__ = ["CONTENT", "Change", "changes", "suspect"]
+__all__ = ["Change", "changes", "suspect"]
 
-CONTENT = (
+_CONTENT = (
     "max_attempts",
     "initial_backoff_us",
     "max_backoff_us",
@@ -51,7 +51,7 @@ class Change:
     @property
     def fields(self) -> tuple[str, ...]:
         """What differs."""
-        return tuple(f for f in CONTENT if getattr(self.earlier, f) != getattr(self.later, f))
+        return tuple(f for f in _CONTENT if getattr(self.earlier, f) != getattr(self.later, f))
 
 
 def changes(picture: Picture) -> tuple[Change, ...]:
