@@ -35,6 +35,10 @@ _trust = click.option(
 @click.option("--screen", metavar="NAME", help="The screen to begin with, for example story.")
 @click.option("--ascii", "in_ascii", is_flag=True, help="Draw with plain characters.")
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
+@click.option(
+    "--keymap", type=click.Path(dir_okay=False, path_type=Path), envvar="RECOURSE_KEYMAP",
+    metavar="FILE", help="Keys of your own; RECOURSE_KEYMAP, or keymap.toml among your settings.",
+)  # fmt: skip
 def tui(  # noqa: PLR0913  # one argument per option
     *,
     archive: str | None,
@@ -44,6 +48,7 @@ def tui(  # noqa: PLR0913  # one argument per option
     screen: str | None,
     in_ascii: bool,
     no_mouse: bool,
+    keymap: Path | None,
 ) -> int:
     """Open ARCHIVE on screen."""
     path = the_archive(archive, other)
@@ -60,6 +65,7 @@ def tui(  # noqa: PLR0913  # one argument per option
         trusted=trust,
         scoped=_scope_of(chosen),
         begun=begun,
+        keymap=keymap or _own_keymap(),
     )
     return code
 
@@ -129,8 +135,14 @@ def web(
     return code
 
 
+def _own_keymap() -> Path | None:
+    """The keymap among the settings of whoever sits here, if there is one."""
+    path = Path(click.get_app_dir("recourse")) / "keymap.toml"
+    return path if path.is_file() else None
+
+
 def _begun(path: str, *, trust: bool) -> "Archive | None":
-    """The archive, which a copy of this small process opens while the screens are imported here."""
+    """The archive, which a copy of this small process reads as soon as the first frame is there."""
     if trust or not Path(path).is_dir():
         return None
     from recourse_observe.queries.archive import open_archive

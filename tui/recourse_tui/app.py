@@ -4,18 +4,21 @@ Nothing heavy is imported before the first frame: DuckDB and Arrow come with the
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on
 from textual.app import SystemCommand
+from textual.binding import BindingsMap
 from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 
-from recourse_tui.actions import VIEWS, of_screen
+from recourse_observe.text import printable
+from recourse_tui.actions import ACTIONS, VIEWS, Action, bindings, of_screen
 from recourse_tui.leaving import leave_on_signals
 from recourse_tui.lines import Barrier
 from recourse_tui.opening import DAMAGED, Opening
@@ -46,6 +49,7 @@ class RecourseApp(Opening, inherit_bindings=False):
         is_read_only: Write neither notes nor files.
         trusted: The archive is our own: read it in this process.
         scoped: What to look at first, once the archive is open.
+        actions: Everything that a key can do, with its keys.
     """
 
     TITLE = "recourse"
@@ -61,6 +65,7 @@ class RecourseApp(Opening, inherit_bindings=False):
         is_read_only: bool = False,
         trusted: bool = False,
         scoped: "Callable[[Archive], Scope] | None" = None,
+        actions: Mapping[str, Action] = ACTIONS,
     ) -> None:
         super().__init__(
             Session(archive_path, in_ascii=in_ascii, is_read_only=is_read_only),
@@ -68,6 +73,7 @@ class RecourseApp(Opening, inherit_bindings=False):
             scoped,
         )
         self._first = screen or "triage"
+        self._actions = actions
         self._takes_mouse = True
         self._filters_of_ours: tuple[LineFilter, ...] = (
             Barrier(),
@@ -148,7 +154,9 @@ class RecourseApp(Opening, inherit_bindings=False):
             from recourse_tui.screens.help import Overlay, help_lines
 
             view = self.screen.name_of_view
-            await self.push_screen(Overlay(f"KEYS OF {view.upper()}", help_lines(view)))
+            await self.push_screen(
+                Overlay(f"KEYS OF {view.upper()}", help_lines(view, self._actions))
+            )
         else:
             await self.action_back()
 
@@ -205,7 +213,11 @@ class RecourseApp(Opening, inherit_bindings=False):
 
     def _screen_named(self, name: str) -> Screen[Any]:
         module, _, attribute = _CLASSES[name].partition(":")
-        view: Screen[Any] = getattr(import_module(module), attribute)(self.session)
+        view: View = getattr(import_module(module), attribute)(self.session)
+        if self._actions is not ACTIONS:
+            view.actions = self._actions
+            # Textual takes keys from classes, or lets a keymap change single ones, without our names for them.
+            view._bindings = BindingsMap(bindings(name, self._actions))  # noqa: SLF001  # see above
         return view
 
 
@@ -218,6 +230,7 @@ def run(  # noqa: PLR0913  # one argument per option
     trusted: bool = False,
     scoped: "Callable[[Archive], Scope] | None" = None,
     begun: "Archive | None" = None,
+    keymap: Path | None = None,
 ) -> int:
     """Show an archive in the terminal until the person leaves.
 
@@ -229,21 +242,38 @@ def run(  # noqa: PLR0913  # one argument per option
         trusted: The archive is our own: read it in this process.
         scoped: What to look at first, once the archive is open.
         begun: The archive, when another process has begun to open it already.
+        keymap: A file that gives actions other keys.
 
     Returns:
-        The exit code: 0, 2 for a screen that is not there, 5 when nothing of the archive can be read.
+        The exit code: 0, 2 for a screen that is not there or a keymap that is none, 5 when nothing of the archive can be read.
     """
     if screen is not None and screen not in VIEWS:
         sys.stderr.write(
             f"recourse: screen {screen!r} is not there; use one of {', '.join(VIEWS)}\n"
         )
         return _USAGE
+    actions = ACTIONS
+    if keymap is not None:
+        from recourse_tui.actions.keymap import KeymapError, read_keymap  # few have one
+
+        try:
+            actions = read_keymap(keymap)
+        except KeymapError as error:
+            sys.stderr.write(f"recourse: {printable(str(error))}\n")
+            return _USAGE
     once = [] if begun is None else [begun]  # who reloads begins anew
 
     def reader() -> Opened:
         return read(archive_path, trusted=trusted, begun=once.pop() if once else None)
 
-    app = RecourseApp(archive_path, screen=screen, reader=reader, in_ascii=in_ascii, scoped=scoped)
+    app = RecourseApp(
+        archive_path,
+        screen=screen,
+        reader=reader,
+        in_ascii=in_ascii,
+        scoped=scoped,
+        actions=actions,
+    )
     app.run(mouse=mouse)
     if app.session.problem:
         sys.stderr.write(f"recourse: {app.session.problem}\n")

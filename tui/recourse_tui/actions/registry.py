@@ -12,7 +12,7 @@ from recourse_tui.actions.own import OWN
 from recourse_tui.actions.replaying import REPLAYING
 from recourse_tui.actions.shared import SHARED
 
-__all__ = ["ACTIONS", "bindings", "footer", "key_name", "of_screen"]
+__all__ = ["ACTIONS", "NAMES", "bindings", "footer", "key_name", "of_screen"]
 
 _HELP: Final = {
     "help": Action(
@@ -28,29 +28,30 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
 )
 """Every action by its name, in the order in which footers name them."""
 
-_NAMES: Final = {
+NAMES: Final = {
     "question_mark": "?", "enter": "⏎", "space": "␣", "tab": "↹", "left": "←", "right": "→", "up": "↑", "down": "↓",
     "slash": "/", "colon": ":", "semicolon": ";", "left_square_bracket": "[", "right_square_bracket": "]",
     "escape": "esc", "full_stop": ".", "comma": ",", "greater_than_sign": ">", "less_than_sign": "<", "plus": "+",
     "minus": "-", "shift+right": "⇧→", "shift+left": "⇧←", "f2": "F2", "delete": "del", "pagedown": "pgdn", "pageup": "pgup", "shift+tab": "⇧↹", "f1": "F1", "f5": "F5",
 }  # fmt: skip
+"""Keys by Textual's name for them, and what they are called on a screen."""
 
 
 def key_name(key: str) -> str:
     """What a key is called on the screen: ``⏎`` for ``enter``, ``^n`` for ``ctrl+n``."""
-    return _NAMES.get(key, key.replace("ctrl+", "^").replace("shift+", "⇧"))
+    return NAMES.get(key, key.replace("ctrl+", "^").replace("shift+", "⇧"))
 
 
-def of_screen(screen: str) -> Iterator[tuple[str, Action]]:
+def of_screen(screen: str, actions: Mapping[str, Action] = ACTIONS) -> Iterator[tuple[str, Action]]:
     """The actions of one screen with their names, in the order of the registry."""
-    return ((name, action) for name, action in ACTIONS.items() if screen in action.screens)
+    return ((name, action) for name, action in actions.items() if screen in action.screens)
 
 
-def bindings(screen: str) -> list[Binding]:
+def bindings(screen: str, actions: Mapping[str, Action] = ACTIONS) -> list[Binding]:
     """What Textual needs to know of a screen's keys."""
     return [
         binding
-        for name, action in of_screen(screen)
+        for name, action in of_screen(screen, actions)
         for binding in (_handled(screen, name, action), *_at_once(screen, name, action))
     ]
 
@@ -75,8 +76,10 @@ def _at_once(screen: str, name: str, action: Action) -> list[Binding]:
     ]
 
 
-def footer(screen: str) -> list[tuple[str, str]]:
+def footer(screen: str, actions: Mapping[str, Action] = ACTIONS) -> list[tuple[str, str]]:
     """Key and label of the actions that a screen's last line names."""
     return [
-        (key_name(action.keys[0]), action.label) for _, action in of_screen(screen) if action.label
+        (key_name(action.keys[0]), action.label)
+        for _, action in of_screen(screen, actions)
+        if action.label
     ]

@@ -1,13 +1,13 @@
 """What opens over a screen: every key of it, from the registry, or all that is known of its incident."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import ModalScreen
 
-from recourse_tui.actions import bindings, key_name, of_screen
+from recourse_tui.actions import ACTIONS, Action, bindings, key_name, of_screen
 from recourse_tui.lines import Ink, Line, Lines, Span, cell, inked
 
 __all__ = ["Overlay", "help_lines"]
@@ -52,7 +52,7 @@ class Overlay(ModalScreen[None]):
         pane.move(pages * pane.page_rows())
 
 
-def help_lines(view: str) -> list[Line]:
+def help_lines(view: str, actions: Mapping[str, Action] = ACTIONS) -> list[Line]:
     """Every key of a screen and what it does."""
     return [
         inked(
@@ -60,5 +60,5 @@ def help_lines(view: str) -> list[Line]:
             Span(cell(" ".join(key_name(key) for key in action.keys), 16), Ink.INFO),
             action.help,
         )
-        for _, action in of_screen(view)
+        for _, action in of_screen(view, actions)
     ]

@@ -1,6 +1,7 @@
 """What all screens look like: the lines around a body, at any size, and the keys that they share."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from textwrap import wrap
 from typing import Any, ClassVar, Final
@@ -11,7 +12,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from recourse_observe.text import clock, printable
-from recourse_tui.actions import bindings
+from recourse_tui.actions import ACTIONS, Action, bindings
 from recourse_tui.lines import Ink, Lines, Span, inked, plain
 from recourse_tui.screens.keeping import Keeping
 from recourse_tui.widgets.brush import Brush, Histogram
@@ -46,6 +47,7 @@ class View(Keeping):
     has_axis: ClassVar[bool] = False
     keeps_body: ClassVar[bool] = False
     """An error leaves the panels where they are."""
+    actions: Mapping[str, Action] = ACTIONS
 
     def __init_subclass__(cls, **options: Any) -> None:
         cls.BINDINGS = list(bindings(cls.name_of_view))
@@ -247,16 +249,20 @@ class View(Keeping):
         self.lines("crumb").show([breadcrumb(self.names(), self.facts(), width)])
         self.lines("status").show([two_ends(state, Span(""), width)])
         self._guide(width)
-        plain_keys = footer_line(self.name_of_view, width, in_ascii=self.session.in_ascii)
+        plain_keys = footer_line(
+            self.name_of_view, width, in_ascii=self.session.in_ascii, actions=self.actions
+        )
         self.lines("footer").show([plain_keys])
         self.lines("small").show([inked(text) for text in self.session.too_small(_SMALLEST)])
 
     def _guide(self, width: int) -> None:
-        """What one would do next, and what was said: a long sentence takes the place of both."""
+        """What one would do next, and what was said, or why what is seen is no answer: at length if need be."""
         hint = "r reads it again · q leaves" if self.session.problem else self.hint()
         title, hint = ("ALSO", self.also) if self.said and self.also else ("NEXT", hint)
         rows = 1 if self.also or not self.lines("next").display else 2
-        told, note = sentence(self.said, self.session.note(), width, rows)
+        is_old = self.answer is not None and not self.keeps_body
+        said = self.said or (f"✗ {self.trouble}" if self.trouble and is_old else "")
+        told, note = sentence(said, self.session.note(), width, rows)
         above = inked(" ", told[0]) if told[1:] else inked(" ", Span(title, Ink.HEAD), "  ", hint)
         self.lines("next").show([above])
         self.lines("said").show([two_ends(Span(told[-1]), Span(note, Ink.DIM), width)])

@@ -1,13 +1,13 @@
 """The lines around every screen: where we are above, what can be done below."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Final
 
 from rich.cells import cell_len
 
 from recourse_observe.text import printable
-from recourse_tui.actions import footer
+from recourse_tui.actions import ACTIONS, Action, footer
 from recourse_tui.lines import Ink, Line, Span, cell
 from recourse_tui.theme import ascii_text
 
@@ -19,11 +19,17 @@ _GAPS: Final = 3
 _SIGN_KEYS = frozenset("?⏎␣↹/:;←→")
 
 
-def footer_line(screen: str, width: int, *, in_ascii: bool = False) -> Line:
+def footer_line(
+    screen: str,
+    width: int,
+    *,
+    in_ascii: bool = False,
+    actions: Mapping[str, Action] = ACTIONS,
+) -> Line:
     """Keys with their labels, as many whole ones as fit; help comes first."""
     spans: list[Span] = []
     room = width
-    for key, label in footer(screen):
+    for key, label in footer(screen, actions):
         name = _ascii_key(key) if in_ascii else key
         text = label if name in _SIGN_KEYS else f" {label}"
         gap = "  " if spans else " "
