@@ -36,7 +36,7 @@ def opened_store(
         trusted: Whether the archive is of our own making.
         limits: What a worker may use.
         forks: Whether the worker may begin as a copy of this process.
-        waits: Whether to wait for the worker; otherwise the first question does.
+        waits: Whether to have it open the archive, and wait for it; otherwise the first question does.
 
     Raises:
         ArchiveError: Nothing of it can be read.
@@ -45,7 +45,7 @@ def opened_store(
     keeping = partial(keep, path) if place is path else None  # what a bundle held goes away
     if trusted:
         return _trusted(place, keeping)
-    begin = partial(RemoteStore, place, limits=limits, forks=forks, keeping=keeping)
+    begin = partial(RemoteStore, place, limits=limits, forks=forks, keeping=keeping, waits=waits)
     return _watched(begin, waits=waits)
 
 

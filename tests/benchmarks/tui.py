@@ -48,6 +48,8 @@ asyncio.run(Bare().run_async(headless=True, size=(80, 24)))
 """
 OURS = """
 import asyncio, sys, time
+from recourse_observe import open_archive
+begun = open_archive(sys.argv[1], forks=True, waits=False)  # as the command does
 from recourse_tui.app import RecourseApp
 
 class Ours(RecourseApp):
@@ -55,7 +57,25 @@ class Ours(RecourseApp):
         sys.stderr.write(f"FIRST {time.monotonic()}\\n")
         self.exit()
 
-asyncio.run(Ours("nowhere").run_async(headless=True, size=(80, 24)))
+asyncio.run(Ours(sys.argv[1]).run_async(headless=True, size=(80, 24)))
+"""
+VERDICT = """
+import asyncio, sys, time
+from pathlib import Path
+from recourse_observe import open_archive
+begun = open_archive(sys.argv[1], forks=True, waits=False)
+from recourse_tui.app import RecourseApp
+from recourse_tui.screens.opened import read
+
+async def wait_for_it(pilot):
+    while getattr(getattr(app.screen, "answer", None), "story", None) is None:
+        await asyncio.sleep(0.005)
+    worker = Path(f"/proc/{begun.store._worker.child._process.pid}/status").read_text()
+    sys.stderr.write(f"PEAK {worker.split('VmHWM:')[1].split()[0]} FIRST {time.monotonic()}\\n")
+    app.exit()
+
+app = RecourseApp(sys.argv[1], reader=lambda: read(sys.argv[1], begun=begun))
+asyncio.run(app.run_async(headless=True, size=(120, 40), auto_pilot=wait_for_it))
 """
 
 
@@ -117,11 +137,16 @@ def is_installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def first_frame_s(code: str) -> float:
+def first_frame_s(code: str, *argv: str) -> float:
     """Seconds from the start of a process to its first frame."""
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stderr.split("FIRST ")[1]) - began
+    return float(told(code, *argv).split("FIRST ")[1]) - began
+
+
+def told(code: str, *argv: str) -> str:
+    """What a process says of itself."""
+    command = [sys.executable, "-c", code, *argv]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stderr
 
 
 def seed(calls: int) -> dict[str, list[dict[str, Any]]]:
@@ -158,6 +183,7 @@ def large_archive(root: Path, attempts: int) -> Path:
     for name in ("attempts", "calls"):
         table = archive.sql(f"SELECT * FROM {name}")  # noqa: S608  # a name of ours
         whole = pa.concat_tables(shifted(table, copy) for copy in range(copies))
+        whole = whole.sort_by("started_at")  # as it is recorded
         owner = Source(service="shop", instance="shop-0", region=None)
         publish_table(root / "large", name, whole, owner, 0, durable=False)
     archive.close()
@@ -232,19 +258,34 @@ def triage(path: Path, attempts: int, *, trusted: bool) -> None:
     print(f"  full repaint at 120x40 {found['repaint'] * 1000:.1f} ms of CPU (limit 16 ms)")
 
 
+def from_the_command(path: Path, rounds: int) -> None:
+    """T22 as a person waits: from the start of a process to the verdict, and what its worker needs."""
+    times, peaks = [], []
+    for _ in range(rounds):
+        began = time.monotonic()
+        said = told(VERDICT, str(path))
+        times.append(float(said.split("FIRST ")[1]) - began)
+        peaks.append(int(said.split("PEAK ")[1].split()[0]) >> 10)
+    print(
+        f"  from the command to the verdict min {min(times):.2f} s  median {statistics.median(times):.2f} s"
+    )
+    print(f"  memory of the worker at its peak {max(peaks)} MiB")
+
+
 def main() -> None:
     """Print every number with its limit."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--attempts", type=int, default=1_080_000)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    start_up(Path(__file__).parents[2] / "sample-data" / "checkout-outage", given.rounds)
+    sample = Path(__file__).parents[2] / "sample-data" / "checkout-outage"
+    start_up(sample, given.rounds)
     apps = {"bare Textual app": BARE, "recourse": OURS}
     apps |= {"harlequin": PEER} if is_installed("harlequin") else {}
     frames: dict[str, list[float]] = {name: [] for name in apps}
     for _ in range(given.rounds):
         for name, code in apps.items():
-            frames[name].append(first_frame_s(code))
+            frames[name].append(first_frame_s(code, str(sample)))
     for name, times in frames.items():
         ratio = min(times) / min(frames["bare Textual app"])
         print(
@@ -255,6 +296,7 @@ def main() -> None:
         path = large_archive(Path(folder), given.attempts)
         for trusted in (True, False):
             triage(path, given.attempts, trusted=trusted)
+        from_the_command(path, given.rounds)
 
 
 if __name__ == "__main__":

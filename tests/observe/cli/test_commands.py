@@ -359,7 +359,7 @@ def test_the_screens_are_opened_by_their_own_package(
     assert seen == [((str(outage),), options)]
 
 
-def test_another_process_begins_to_read_before_the_screens_are_brought(
+def test_a_copy_of_the_process_is_there_before_the_screens_are(
     outage: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from recourse_tui import app
