@@ -53,18 +53,20 @@ def _evidence(candidate: Candidate, rows: Sequence[Row]) -> Iterator[str]:
     yield from (f"  {edit_text(edit)}" for edit in candidate.edits)
     yield ""
     for row in rows:
-        before = value(row.recorded, row.unit) or "—"
-        yield f"{label(row.name)}: {before} recorded, {_after(row)} ({row.kind})"
+        if after := _after(row):
+            before = value(row.recorded, row.unit) or "—"
+            yield f"{label(row.name)}: {before} recorded, {after} ({row.kind})"
 
 
 def _after(row: Row) -> str:
+    """What it would have been; nothing when that is not known."""
     likely, low, high = (value(number, row.unit) for number in (row.candidate, row.low, row.high))
     if likely:
         return f"{_MARKS.get(row.kind, '')}{likely}" + (
             f", {low} to {high}" if low and high else ""
         )
     bounds = (f"≥ {low}" if low else "", f"≤ {high}" if high else "")
-    return " and ".join(bound for bound in bounds if bound) or "—"
+    return " and ".join(bound for bound in bounds if bound)
 
 
 def _block(name: str, block: Any) -> Iterator[str]:

@@ -204,7 +204,8 @@ async def test_a_candidate_is_typed_chosen_swept_and_written(
         await typed("e", "retry.max_attempts=5 retry.jitter=none")
         assert " ".join(app.session.place.edits) == "retry.max_attempts=5 retry.jitter=none"
         assert "retry.max_attempts" in await press("d")
-        assert "what" in await typed("e", "what=1")
+        said = await typed("e", "what=1")
+        assert "> ✗ payments.Charge what is not known; use one of circuit" in said
         await typed("e", "retry.max_attempts=2")
         await typed("s", "retry.max_attempts=1,2")
         assert app.session.place.sweep == "retry.max_attempts=1,2"

@@ -260,8 +260,7 @@ class View(Keeping):
         hint = "r reads it again · q leaves" if self.session.problem else self.hint()
         title, hint = ("ALSO", self.also) if self.said and self.also else ("NEXT", hint)
         rows = 1 if self.also or not self.lines("next").display else 2
-        is_old = self.answer is not None and not self.keeps_body
-        said = self.said or (f"✗ {self.trouble}" if self.trouble and is_old else "")
+        said = self.said or (f"✗ {self.trouble}" if self.trouble and self.answer else "")
         told, note = sentence(said, self.session.note(), width, rows)
         above = inked(" ", told[0]) if told[1:] else inked(" ", Span(title, Ink.HEAD), "  ", hint)
         self.lines("next").show([above])
