@@ -247,6 +247,7 @@ def _look_over(told: Told) -> None:
     assert {event.key for event in events} <= {timeline.key}
     assert all(event.t_wall_ns >= timeline.started_unix_ns for event in events)
     assert sum(record.ran for record in timeline.attempts) == timeline.attempts_run
+    assert timeline.policy_id or not timeline.attempts
     started = {(start.attempt, start.hedge_index): start for start in told.of(AttemptStart)}
     for event in events:
         if isinstance(event, AttemptStart | AttemptEnd | RetryScheduled | CallEnd):
