@@ -116,6 +116,7 @@ class WhatifView(View):
         yield Answer(place=own, asked=sure, policy=policy, edits=sure.edits, rows=sure.rows)
         asked = self._ask(archive, own if is_own else place, suggest=not is_own)
         if asked.suggestions:
+            self.session.searched[place.incident] = asked.suggestions
             best = asked.suggestions[0]
             yield Answer(
                 place=place, asked=asked, policy=policy, edits=best.edits, rows=best.rows,
