@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given, strategies as st
 
 from recourse_observe.queries.rows import AttemptRow, CallDetail, KeyRow, WholeCall
+from recourse_observe.story.actions import Action
 from recourse_observe.story.findings import (
-    Action,
     Cause,
     Checked,
     Evidence,

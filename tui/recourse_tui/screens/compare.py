@@ -207,7 +207,7 @@ class CompareView(View):
             return
         row = self._marked()
         if isinstance(row, Contrast):
-            self._open(row, "")
+            self._calls_with(row, "")
         elif row is not None:
             self._unfolded |= set(row.dimensions)
             self.draw()
@@ -215,7 +215,7 @@ class CompareView(View):
     def action_exclude(self) -> None:
         """The calls of B that do not have the marked value."""
         if isinstance(row := self._marked(), Contrast):
-            self._open(row, "-")
+            self._calls_with(row, "-")
 
     def action_swap(self) -> None:
         """A becomes B."""
@@ -277,7 +277,7 @@ class CompareView(View):
             return None
         return self._sentences.get(pane.id, {}).get(pane.cursor)
 
-    def _open(self, found: Contrast, sign: str) -> None:
+    def _calls_with(self, found: Contrast, sign: str) -> None:
         if found.entry is None or found.dimension not in _TERMS:
             self.say(f"calls cannot be filtered by {found.dimension}")
             return
