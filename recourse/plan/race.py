@@ -127,7 +127,7 @@ class Race:
             if run.limit_s is None or now_s < run.limit_s:
                 continue
             if not (yield Cancel(run)):
-                continue  # it has finished in the same moment: its result counts
+                return False  # it has finished in the same moment: its result counts first
             self._flight.remove(run)
             run.expired = True
             run.ended_s = now_s

@@ -21,9 +21,10 @@ from recourse import (
     current_attempt,
     timeline_of,
 )
+from recourse.clock import Mailbox
 from recourse.events import AttemptLate, HedgingDisabled
 from recourse.policy.model import Jitter
-from recourse.testing import disable
+from recourse.testing import VirtualClock, disable
 
 KEY: Final = "svc.Op"
 ONE_S: Final = RetryPolicy(max_attempts=1, timeout_per_attempt_s=1.0)
@@ -232,3 +233,38 @@ def test_r24_the_timeline_of_the_error_holds_the_abandoned_run(sync_side: Any) -
     timeline = timeline_of(told.error)
     assert timeline is not None
     assert [(record.ran, record.duration_s) for record in timeline.attempts] == [(True, 1.0)]
+
+
+class LateBox:
+    """A mailbox whose owner wakes at the end of every wait, before it has seen what has come."""
+
+    def __init__(self, box: Mailbox, wait: Mailbox) -> None:
+        self.post = box.post
+        self._box, self._wait = box, wait
+
+    def take(self, timeout_s: float | None) -> Any:
+        if timeout_s:
+            return self._wait.take(timeout_s)
+        return self._box.take(timeout_s)
+
+
+class LateClock(VirtualClock):
+    def mailbox(self) -> Mailbox:
+        return LateBox(super().mailbox(), super().mailbox())
+
+
+def test_r32_what_a_run_gave_before_the_deadline_counts_while_a_hedge_is_cut_there(
+    sync_side: Any,
+) -> None:
+    sync_side.clock = LateClock()
+
+    told = sync_side(
+        [(0.9, "primary"), (5.0, "hedge")],
+        hedge=HedgePolicy(hedge_delay_s=0.5),
+        retry=RetryPolicy(max_attempts=1, overall_timeout_s=1.0),
+        sync_timeout="thread",
+        settle_s=5.0,
+    )
+
+    assert told.value == "primary"
+    assert told.outcomes == [(0, 0, "success", "success"), (0, 1, "cancelled", "hedge_lost")]
