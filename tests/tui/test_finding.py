@@ -7,6 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from recourse_tui.app import RecourseApp
+from recourse_tui.widgets.prompt import Prompt
 
 AppOn: TypeAlias = Callable[..., RecourseApp]
 Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
@@ -58,3 +59,25 @@ async def test_n_goes_from_match_to_match(app_on: AppOn, settled: Settled) -> No
         text = await press("n", "n")
         assert "> match " in text
         assert "⊘" in text
+
+
+async def test_every_screen_has_the_same_prompts(app_on: AppOn, settled: Settled) -> None:
+    prompts = {"slash": "filter", "colon": "command", "semicolon": "sql"}
+    app = app_on("incident")
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(app, pilot)
+        opened: dict[str, list[str]] = {}
+        for screen in "12346780":
+            for key, name in prompts.items():
+                await pilot.press(screen)
+                await settled(app, pilot)
+                await pilot.press(key)
+                await pilot.pause()
+                if app.screen.query_one(Prompt).is_open:
+                    opened.setdefault(screen, []).append(name)
+                await pilot.press("escape")
+        # Neither a candidate nor the notes can be filtered.
+        unfiltered = ["command", "sql"]
+        assert opened == {
+            screen: unfiltered if screen in "80" else [*prompts.values()] for screen in "12346780"
+        }
