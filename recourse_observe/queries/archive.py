@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from recourse_observe.queries.asking import Asking, rows_of
 from recourse_observe.queries.histograms import quantiles_us
+from recourse_observe.queries.key_table import key_table
 from recourse_observe.queries.opening import opened_store
 from recourse_observe.queries.side_by_side import side_by_side
-from recourse_observe.queries.statements import scope_parameters, statement
 from recourse_observe.scope import EVERYTHING, Scope, ScopeError
 
 if TYPE_CHECKING:
@@ -132,29 +132,17 @@ class Archive(Asking):
             for row in self.rows(WriterRow, "writers", scope)
         )
 
-    def keys(self, scope: Scope = EVERYTHING, *, buckets: int = 14) -> "tuple[KeyRow, ...]":
+    def keys(
+        self, scope: Scope = EVERYTHING, *, buckets: int = 14, at_once: int = 10_000_000
+    ) -> "tuple[KeyRow, ...]":
         """Every key of the scope at a glance, the one that lost most first.
 
         Args:
             scope: What is looked at.
             buckets: How many bars the sparkline of lost calls has.
+            at_once: Of an archive with more calls, keys are asked one by one.
         """
-        from recourse_observe.queries.rows import KeyRow
-
-        scope = self.within(scope)
-        states = dict(self.answer(statement("breakers"), scope_parameters(scope)).rows)
-        bucket_us = max(1, -(-scope.span_us // max(buckets, 1)))
-        bars: dict[str, list[int | None]] = {}
-        for row in self.buckets(scope, bucket_us=bucket_us):
-            bars.setdefault(row.key, [None] * buckets)[row.bucket] = row.lost
-        return tuple(
-            replace(
-                row,
-                breaker=states.get(row.key, ""),
-                lost_per_bucket=tuple(bars.get(row.key, ())),
-            )
-            for row in self.rows(KeyRow, "keys", scope)
-        )
+        return key_table(self, self.within(scope), buckets=buckets, at_once=at_once)
 
     def overview(self, scope: Scope = EVERYTHING) -> "tuple[OverviewRow, ...]":
         """Every key of a scope's time from the counts of ten seconds, the one that lost most first.

@@ -9,6 +9,7 @@ WITH tried AS (
         ) AS failed,
         max(duration_us) FILTER (WHERE ran) AS longest_us
     FROM attempts
+    WHERE $key = '' OR key = $key
     GROUP BY call_id
 )
 

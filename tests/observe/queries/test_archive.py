@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,16 @@ def test_keys_are_sorted_by_what_they_lost_and_unfinished_is_not_lost(small: Arc
     assert charge.attempts_per_call == 1.0
     assert charge.lost_share == pytest.approx(0.4)
     assert (query.key, query.hedges, query.breaker) == ("search.Query", 1, "")
+
+
+def test_of_more_calls_than_memory_should_hold_keys_are_asked_one_by_one(small: Archive) -> None:
+    assert len(small.keys()) > 1
+    for scope in (
+        EVERYTHING,
+        replace(EVERYTHING, where="lost"),
+        replace(EVERYTHING, key="payments.Charge"),
+    ):
+        assert small.keys(scope, at_once=1) == small.keys(scope)
 
 
 def test_calls_are_sorted_limited_and_counted(small: Archive) -> None:
