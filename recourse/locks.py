@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final, Protocol
 
-__all__ = ["ForkGate", "Mutex", "Renewable", "renew_all", "renew_in_child"]
+__all__ = ["ForkGate", "Mutex", "Renewable", "renew_in_child"]
 
 FORK_WAITS_S = 1.0
 """How long a fork waits for a gate: the disk that its holder waits for may hang for ever."""
@@ -92,12 +92,6 @@ def renew_in_child(thing: Renewable) -> None:
     _RENEWED.add(thing)
 
 
-def renew_all() -> None:
-    """Renew everything of the process that asked for it; a forked child starts with it."""
-    for thing in tuple(_RENEWED):  # one that starts anew may make others
-        thing.renew()
-
-
 def _shut_gates() -> None:
     _SHUT[threading.get_ident()] = [gate for gate in tuple(_GATES) if gate.shut()]
 
@@ -109,7 +103,8 @@ def _let_gates_go() -> None:
 
 def _born() -> None:
     _SHUT.clear()
-    renew_all()
+    for thing in tuple(_RENEWED):  # one that starts anew may make others
+        thing.renew()
 
 
 # Module state, because a fork hook cannot be taken back: one hook, which keeps nothing alive.

@@ -50,9 +50,7 @@ async def test_a_filter_that_cannot_be_read_says_what_would_be(
         await pilot.press(*"total", "greater_than_sign", *"3", "enter")
         text = await settled(app, pilot)
 
-    assert (
-        "✗ filter 'total>3' cannot be read; use attempts, retries or hedges with a number" in text
-    )
+    assert "✗ filter 'total>3' cannot be read; use a duration with its unit: total>300ms" in text
     assert app.session.place.scope.where == ""
 
 

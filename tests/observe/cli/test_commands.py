@@ -355,6 +355,7 @@ def test_the_screens_are_opened_by_their_own_package(
         "trusted": True,
         "scoped": None,
         "begun": None,
+        "keymap": None,
     }
     assert seen == [((str(outage),), options)]
 
