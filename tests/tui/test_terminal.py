@@ -248,7 +248,7 @@ def test_thirteen_attacks_in_every_field_reach_no_terminal(terminal: Opens, tmp_
     window.wait_for("CALLS")
     for keys, words in (
         ("2", "story/1"), ("3", "GUARD"), ("4", "SHAPE"), ("v", "by start"),
-        ("\r", "CRITICAL"), ("c", "went well"), ("6", "CHANGE"), ("7", "EVENTS"),
+        ("\r", "CRITICAL"), ("c", "went well"), ("6", "MEASURE"), ("7", "EVENTS"),
         (":", "goto, key"), ("whatif retry.max_attempts=1\r", "CANDIDATE"), ("9", "not truncated"),
         ("\t", "retries that bought"), ("0", "MOMENT"), ("1", "LOST/min"),
     ):  # fmt: skip
