@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from recourse_tui.app import RecourseApp
 from recourse_tui.screens.opened import Opened, read
 from recourse_tui.screens.view import View
 from recourse_tui.shot import screen_text
+from recourse_tui.widgets.prompt import Prompt
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ONSET, END = START + timedelta(minutes=12), START + timedelta(minutes=20)
@@ -304,6 +306,38 @@ def settled() -> Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]:
         return looks[-1]
 
     return wait
+
+
+class Hands:
+    """Keys, and what is seen when they have been obeyed."""
+
+    def __init__(
+        self,
+        settled: Callable[[RecourseApp, Pilot[Any]], Awaitable[str]],
+        app: RecourseApp,
+        pilot: Pilot[Any],
+    ) -> None:
+        self.settled = settled
+        self.app = app
+        self.pilot = pilot
+
+    async def press(self, *keys: str) -> str:
+        await self.pilot.press(*keys)
+        return await self.settled(self.app, self.pilot)
+
+    async def type(self, key: str, words: str) -> str:
+        """Open a prompt by its key, and enter words there."""
+        await self.press(key)
+        self.app.screen.query_one(Prompt).value = words
+        return await self.press("enter")
+
+
+@pytest.fixture
+def hands_on(
+    settled: Callable[[RecourseApp, Pilot[Any]], Awaitable[str]],
+) -> Callable[[RecourseApp, Pilot[Any]], Hands]:
+    """Hands on the keys of an app that runs."""
+    return partial(Hands, settled)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Where the playhead is: it goes where one says, is in links and bookmarks, and says what cannot be reached."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -13,36 +13,17 @@ from recourse_tui.app import RecourseApp
 from recourse_tui.screens.links import moment_of
 from recourse_tui.screens.opened import Opened
 from recourse_tui.screens.replay import ReplayView
-from recourse_tui.widgets.prompt import Prompt
 
 OpenedKind: TypeAlias = Callable[[str], Opened]
-Settled: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Awaitable[str]]
+HandsOn: TypeAlias = Callable[[RecourseApp, Pilot[Any]], Any]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 SMALL = (80, 24)
 
 
-class Hands:
-    """Keys, and what is seen when they have been obeyed."""
-
-    def __init__(self, app: RecourseApp, pilot: Pilot[Any], settled: Settled) -> None:
-        self.app = app
-        self.pilot = pilot
-        self.settled = settled
-
-    async def press(self, *keys: str) -> str:
-        await self.pilot.press(*keys)
-        return await self.settled(self.app, self.pilot)
-
-    async def type(self, key: str, words: str) -> str:
-        await self.press(key)
-        self.app.screen.query_one(Prompt).value = words
-        return await self.press("enter")
-
-    @property
-    def view(self) -> ReplayView:
-        assert isinstance(self.app.screen, ReplayView)
-        return self.app.screen
+def view_of(app: RecourseApp) -> ReplayView:
+    assert isinstance(app.screen, ReplayView)
+    return app.screen
 
 
 def at(text: str) -> int:
@@ -51,28 +32,28 @@ def at(text: str) -> int:
 
 
 async def test_a_moment_beyond_what_is_played_is_played_and_one_of_no_archive_is_told(
-    opened: OpenedKind, settled: Settled
+    opened: OpenedKind, hands_on: HandsOn
 ) -> None:
     app = RecourseApp("a", reader=lambda: opened("incident"), screen="replay")
     async with app.run_test(size=SMALL) as pilot:
-        hands = Hands(app, pilot, settled)
-        await settled(app, pilot)
+        hands = hands_on(app, pilot)
+        await hands.press()
         await hands.type("t", "09:14:30")
-        assert hands.view.moment() == at("09:14:30")
+        assert view_of(app).moment() == at("09:14:30")
         inside = app.session.place.scope
         await hands.type("g", "lost>0")
         assert app.session.place.scope != inside
         said = await hands.type("g", "lost>1000")
         assert "lost>1000 never held from 09:" in said
         await hands.type("t", "09:26")
-        assert hands.view.moment() == at("09:26:00")
+        assert view_of(app).moment() == at("09:26:00")
         assert app.session.place.scope.start_unix_us == at("09:26:00")
         assert "use a moment of the archive" in await hands.type("t", "11:00")
-        assert hands.view.moment() == at("09:26:00")
+        assert view_of(app).moment() == at("09:26:00")
 
 
 async def test_a_time_of_day_before_the_first_is_that_of_the_next_day(
-    settled: Settled, tmp_path: Any
+    hands_on: HandsOn, tmp_path: Any
 ) -> None:
     night = [at("23:00:00"), at("23:00:00") + 4 * 3_600_000_000]
     rows = [
@@ -82,8 +63,8 @@ async def test_a_time_of_day_before_the_first_is_that_of_the_next_day(
     write_archive(tmp_path / "a", {"calls": rows, "attempts": rows})
     app = RecourseApp(str(tmp_path / "a"), trusted=True, screen="calls")
     async with app.run_test(size=SMALL) as pilot:
-        hands = Hands(app, pilot, settled)
-        await settled(app, pilot)
+        hands = hands_on(app, pilot)
+        await hands.press()
         await hands.type("t", "02:30")
         assert app.session.place.scope.start_unix_us == at("02:30:00") + 86_400_000_000
         said = await hands.type("t", "12:00")
@@ -95,25 +76,25 @@ async def test_a_time_of_day_before_the_first_is_that_of_the_next_day(
 
 
 async def test_links_and_bookmarks_know_the_playhead_and_the_line_of_time_shows_them(
-    opened: OpenedKind, settled: Settled, tmp_path: Any
+    opened: OpenedKind, hands_on: HandsOn, tmp_path: Any
 ) -> None:
     app = RecourseApp(str(tmp_path), reader=lambda: opened("incident"), screen="replay")
     async with app.run_test(size=SMALL) as pilot:
-        hands = Hands(app, pilot, settled)
-        await settled(app, pilot)
+        hands = hands_on(app, pilot)
+        await hands.press()
         await hands.press("right", "right", "y")
-        here = hands.view.moment()
+        here = view_of(app).moment()
         assert here is not None
         assert f"--at {instant(here)}" in app.clipboard
         assert "bookmark kept" in await hands.press("b")
         assert "bookmark replay" in await hands.press("home", "b", "left_square_bracket")
         await hands.press("right_square_bracket")
-        while hands.view.moment() != here:
-            before = hands.view.moment()
+        while view_of(app).moment() != here:
+            before = view_of(app).moment()
             await hands.press("right_square_bracket")
-            assert hands.view.moment() != before
+            assert view_of(app).moment() != before
         await hands.press("4", "7")
-        assert hands.view.moment() == here
+        assert view_of(app).moment() == here
 
 
 @pytest.mark.parametrize(
@@ -131,19 +112,20 @@ def test_a_link_is_about_a_moment_or_none(argv: tuple[str, ...], moment: str | N
 
 
 async def test_at_the_end_it_plays_from_the_beginning_and_a_loop_needs_something_in_it(
-    opened: OpenedKind, settled: Settled
+    opened: OpenedKind, hands_on: HandsOn
 ) -> None:
     app = RecourseApp("a", reader=lambda: opened("incident"), screen="replay")
     async with app.run_test(size=SMALL) as pilot:
-        hands = Hands(app, pilot, settled)
-        await settled(app, pilot)
-        assert hands.view.answer is not None
-        replay = hands.view.answer.replay
+        hands = hands_on(app, pilot)
+        await hands.press()
+        answer = view_of(app).answer
+        assert answer is not None
+        replay = answer.replay
         await hands.press("end")
-        assert hands.view.moment() == replay.end_us
+        assert view_of(app).moment() == replay.end_us
         await pilot.press("space", "space")
-        await settled(app, pilot)
-        moment = hands.view.moment()
+        await hands.press()
+        moment = view_of(app).moment()
         assert moment is not None
         assert replay.start_us <= moment < replay.end_us
         app.session.marks = (replay.end_us, replay.end_us + 5)
