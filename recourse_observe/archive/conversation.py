@@ -66,7 +66,6 @@ class Conversation:
         command: tuple[str, ...],
         forks: bool,
         keeping: Callable[[bytes], object] | None,
-        waits: bool,
     ) -> None:
         self._path = path
         self._limits = limits
@@ -83,9 +82,7 @@ class Conversation:
         self._looking = looking
         self._follow = None if follow is None else dict(follow)
         self.warnings: tuple[str, ...] = ()
-        self._idle: Child | None = self._begun()
-        if waits:
-            self._start()
+        self._start()
 
     def wait(self) -> None:
         """Wait until the archive is open, leaving out files that end their reader.
@@ -113,10 +110,6 @@ class Conversation:
         if child is not None:
             child.end()
             self._listener.join(_ENDING_S)
-        idle, self._idle = self._idle, None
-        if idle is not None:
-            idle.end()
-            idle.bury()
 
     def ask(
         self, said: Mapping[str, Any], lane: str = "", ticket: int | None = None
@@ -189,12 +182,8 @@ class Conversation:
         """Stop every query that runs now; each raises :class:`Superseded` in its own thread."""
         self._stop(self.lanes.running())
 
-    def _begun(self) -> Child:
-        """A worker that waits to be told what to open."""
-        return begun(self._command, self._limits.memory_bytes, forks=self._forks)
-
     def _start(self) -> None:
-        child, self._idle = self._idle or self._begun(), None
+        child = begun(self._command, self._limits.memory_bytes, forks=self._forks)
         self.child, self._opening = child, _Opening()
         self._listener = threading.Thread(
             target=self._listen, args=(child, self._opening), name="recourse-answers", daemon=True

@@ -29,7 +29,6 @@ class RemoteStore:
         command: What starts a worker, instead of this interpreter.
         forks: The worker may begin as a copy of this process, which has nothing to hide from it.
         keeping: Called with what the next look at the archive need not find out again.
-        waits: Have the worker open the archive now; otherwise it does nothing before it is asked.
     """
 
     def __init__(  # noqa: PLR0913  # every one but the path has its default
@@ -43,7 +42,6 @@ class RemoteStore:
         command: tuple[str, ...] = (),
         forks: bool = False,
         keeping: Callable[[bytes], object] | None = None,
-        waits: bool = True,
     ) -> None:
         self._path = os.fspath(path)
         self._worker = Conversation(
@@ -55,7 +53,6 @@ class RemoteStore:
             command=command,
             forks=forks,
             keeping=keeping,
-            waits=waits,
         )
 
     def __enter__(self) -> Self:

@@ -10,7 +10,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO, Final, NoReturn
@@ -219,27 +218,17 @@ def main(argv: "list[str]") -> NoReturn:
     source, sink = _private_streams()
     os.nice(_NICER)
     confine(Limits(memory_bytes=int(argv[0])))
-    first = _first(source)  # nothing is brought before it is wanted
     with spared():
         importlib.import_module("duckdb")
         importlib.import_module("pyarrow.parquet")
         importlib.import_module("recourse_observe.archive.opened")
-    messages = chain(first, iter(lambda: receive(source), None))
-    is_at_rest = Worker(messages.__next__, lambda said, data: send(sink, said, data)).serve()
+    is_at_rest = Worker(lambda: receive(source), lambda said, data: send(sink, said, data)).serve()
     unconfine()
     if is_at_rest:
         atexit._run_exitfuncs()  # noqa: SLF001  # there is no other way to run them
     # To take everything apart takes longer than most questions, and a library that does not stop
     # must not keep the process.
     os._exit(0)
-
-
-def _first(source: BinaryIO) -> "list[tuple[dict[str, Any], bytes]]":
-    """The first message; whoever never sends one has no need of us."""
-    try:
-        return [receive(source)]
-    except ClosedError:
-        os._exit(0)
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:

@@ -55,7 +55,6 @@ def tui(  # noqa: PLR0913  # one argument per option
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         message = "screens need a terminal; `recourse story` and `recourse shot` do without one"
         raise click.UsageError(message, click.get_current_context())
-    begun = _begun(path, trust=trust)
     app = importlib.import_module("recourse_tui.app")
     code: int = app.run(
         path,
@@ -64,7 +63,6 @@ def tui(  # noqa: PLR0913  # one argument per option
         mouse=not no_mouse,
         trusted=trust,
         scoped=_scope_of(chosen),
-        begun=begun,
         keymap=keymap or _own_keymap(),
     )
     return code
@@ -139,15 +137,6 @@ def _own_keymap() -> Path | None:
     """The keymap among the settings of whoever sits here, if there is one."""
     path = Path(click.get_app_dir("recourse")) / "keymap.toml"
     return path if path.is_file() else None
-
-
-def _begun(path: str, *, trust: bool) -> "Archive | None":
-    """The archive, which a copy of this small process reads as soon as the first frame is there."""
-    if trust or not Path(path).is_dir():
-        return None
-    from recourse_observe.queries.archive import open_archive
-
-    return open_archive(path, forks=True, waits=False)
 
 
 def _scope_of(chosen: Chosen) -> "Callable[[Archive], Scope] | None":

@@ -64,7 +64,6 @@ def open_archive(
     trusted: bool = False,
     limits: "Limits | None" = None,
     forks: bool = False,
-    waits: bool = True,
 ) -> "Archive":
     """Open a timeline archive for questions.
 
@@ -76,14 +75,13 @@ def open_archive(
         limits: What a worker may use.
         forks: Whether the worker may begin as a copy of this process, which takes half the time; for
             a command, with nothing in its memory that the archive must not see.
-        waits: Whether to wait for a worker; otherwise the first question does, and raises.
 
     Raises:
         ArchiveError: Nothing of it can be read.
     """
     name = Path(path).resolve().name if Path(path).exists() else Path(path).name
     with ExitStack() as held:
-        store = opened_store(path, held, trusted=trusted, limits=limits, forks=forks, waits=waits)
+        store = opened_store(path, held, trusted=trusted, limits=limits, forks=forks)
         return Archive(store, name=name, held=held.pop_all())
 
 

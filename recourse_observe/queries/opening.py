@@ -26,7 +26,6 @@ def opened_store(
     trusted: bool,
     limits: Limits | None,
     forks: bool,
-    waits: bool,
 ) -> "LocalStore | RemoteStore":
     """The tables of an archive: in this process where it is trusted, otherwise in one of their own.
 
@@ -36,7 +35,6 @@ def opened_store(
         trusted: Whether the archive is of our own making.
         limits: What a worker may use.
         forks: Whether the worker may begin as a copy of this process.
-        waits: Whether to have it open the archive, and wait for it; otherwise the first question does.
 
     Raises:
         ArchiveError: Nothing of it can be read.
@@ -45,8 +43,7 @@ def opened_store(
     keeping = partial(keep, path) if place is path else None  # what a bundle held goes away
     if trusted:
         return _trusted(place, keeping)
-    begin = partial(RemoteStore, place, limits=limits, forks=forks, keeping=keeping, waits=waits)
-    return _watched(begin, waits=waits)
+    return _watched(partial(RemoteStore, place, limits=limits, forks=forks, keeping=keeping))
 
 
 @contextmanager
@@ -72,13 +69,11 @@ def _trusted(
     return LocalStore(path, keeping=keeping)
 
 
-def _watched(begin: Callable[[], RemoteStore], *, waits: bool) -> RemoteStore:
+def _watched(begin: Callable[[], RemoteStore]) -> RemoteStore:
     for needed in ("duckdb", "pyarrow"):
         if find_spec(needed) is None:  # said by us: the worker would end without a word
             raise ModuleNotFoundError(needed, name=needed)
     store = begin()
-    if not waits:
-        return store
     try:
         store.wait()
     except BaseException:

@@ -48,8 +48,6 @@ asyncio.run(Bare().run_async(headless=True, size=(80, 24)))
 """
 OURS = """
 import asyncio, sys, time
-from recourse_observe import open_archive
-begun = open_archive(sys.argv[1], forks=True, waits=False)  # as the command does
 from recourse_tui.app import RecourseApp
 
 class Ours(RecourseApp):
@@ -62,19 +60,22 @@ asyncio.run(Ours(sys.argv[1]).run_async(headless=True, size=(80, 24)))
 VERDICT = """
 import asyncio, sys, time
 from pathlib import Path
-from recourse_observe import open_archive
-begun = open_archive(sys.argv[1], forks=True, waits=False)
 from recourse_tui.app import RecourseApp
 from recourse_tui.screens.opened import read
 
 async def wait_for_it(pilot):
     while getattr(getattr(app.screen, "answer", None), "story", None) is None:
         await asyncio.sleep(0.005)
-    worker = Path(f"/proc/{begun.store._worker.child._process.pid}/status").read_text()
+    worker = Path(f"/proc/{opened[0].archive.store._worker.child._process.pid}/status").read_text()
     sys.stderr.write(f"PEAK {worker.split('VmHWM:')[1].split()[0]} FIRST {time.monotonic()}\\n")
     app.exit()
 
-app = RecourseApp(sys.argv[1], reader=lambda: read(sys.argv[1], begun=begun))
+def reader():
+    opened.append(read(sys.argv[1]))
+    return opened[0]
+
+opened = []
+app = RecourseApp(sys.argv[1], reader=reader)
 asyncio.run(app.run_async(headless=True, size=(120, 40), auto_pilot=wait_for_it))
 """
 

@@ -8,9 +8,8 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.worker import WorkerFailed
 
-from recourse_observe import open_archive
 from recourse_observe.archive import write_archive
-from recourse_observe.archive.errors import ArchiveError, ArchiveMissingError
+from recourse_observe.archive.errors import ArchiveMissingError
 from recourse_observe.archive.remote import RemoteStore
 from recourse_observe.duck import QueryError
 from recourse_tui.actions import VIEWS
@@ -336,37 +335,6 @@ def test_running_on_nothing_says_so_on_stderr(
 
     assert run(str(tmp_path / "x")) == 0
     assert capsys.readouterr().err == "recourse: archive 'x' is gone\n"
-
-
-def test_an_archive_that_was_begun_is_read_once_and_then_begun_anew(
-    archive_path: PathOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[Opened] = []
-    monkeypatch.setattr(
-        RecourseApp, "run", lambda self, **_: read.extend(self._reader() for _ in range(2))
-    )
-    begun = open_archive(archive_path("one-row"), waits=False)
-
-    assert run(archive_path("one-row"), begun=begun) == 0
-
-    first, second = (one.archive for one in read)
-    assert first is begun
-    assert second is not begun
-    for one in read:
-        assert one.coverage.calls == 1
-        one.archive.close()
-
-
-def test_an_archive_that_was_begun_and_cannot_be_read_is_let_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun = open_archive(tmp_path, waits=False)
-    monkeypatch.setattr(RecourseApp, "run", lambda self, **_: self._reader())
-
-    with pytest.raises(ArchiveError):
-        run(str(tmp_path), begun=begun)
-    assert isinstance(begun.store, RemoteStore)
-    assert begun.store._worker.child is None
 
 
 def test_a_screen_that_is_not_there_is_named_with_those_that_are(

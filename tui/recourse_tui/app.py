@@ -229,7 +229,6 @@ def run(  # noqa: PLR0913  # one argument per option
     mouse: bool = True,
     trusted: bool = False,
     scoped: "Callable[[Archive], Scope] | None" = None,
-    begun: "Archive | None" = None,
     keymap: Path | None = None,
 ) -> int:
     """Show an archive in the terminal until the person leaves.
@@ -241,7 +240,6 @@ def run(  # noqa: PLR0913  # one argument per option
         mouse: Take the mouse; without it the terminal's own selection works.
         trusted: The archive is our own: read it in this process.
         scoped: What to look at first, once the archive is open.
-        begun: The archive, when another process has begun to open it already.
         keymap: A file that gives actions other keys.
 
     Returns:
@@ -261,16 +259,11 @@ def run(  # noqa: PLR0913  # one argument per option
         except KeymapError as error:
             sys.stderr.write(f"recourse: {printable(str(error))}\n")
             return _USAGE
-    once = [] if begun is None else [begun]  # who reloads begins anew
-
-    def reader() -> Opened:
-        return read(archive_path, trusted=trusted, begun=once.pop() if once else None)
-
     app = RecourseApp(
         archive_path,
         screen=screen,
-        reader=reader,
         in_ascii=in_ascii,
+        trusted=trusted,
         scoped=scoped,
         actions=actions,
     )

@@ -493,16 +493,3 @@ def test_plain_values_are_those_of_arrow(store: RemoteStore, lasting: Path) -> N
     ):
         assert store.answer(query) == own.answer(query)
         assert store.rows(query) == own.rows(query)
-
-
-def test_a_worker_that_is_never_asked_brings_nothing_and_ends_with_its_owner(
-    tmp_path: Path,
-) -> None:
-    store = RemoteStore(tmp_path, waits=False)
-    idle = store._worker._idle
-    assert idle is not None
-    assert store._worker.child is None
-
-    store.close()
-
-    assert idle._code() == 0

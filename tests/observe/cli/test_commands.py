@@ -12,7 +12,6 @@ import pytest
 from recourse_observe.cli import main
 from recourse_observe.cli.exits import explained
 from recourse_observe.cli.root import COMMANDS, group
-from recourse_observe.queries.archive import Archive
 
 
 @pytest.fixture(autouse=True)
@@ -354,31 +353,9 @@ def test_the_screens_are_opened_by_their_own_package(
         "mouse": False,
         "trusted": True,
         "scoped": None,
-        "begun": None,
         "keymap": None,
     }
     assert seen == [((str(outage),), options)]
-
-
-def test_a_copy_of_the_process_is_there_before_the_screens_are(
-    outage: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from recourse_tui import app
-
-    calls: list[int] = []
-
-    def opened(*_: object, begun: Archive, **__: object) -> int:
-        with begun:
-            calls.append(begun.coverage().calls)
-        return 0
-
-    monkeypatch.setattr(app, "run", opened)
-    monkeypatch.delenv("RECOURSE_TRUST")
-    for stream in (sys.stdin, sys.stderr):
-        monkeypatch.setattr(stream, "isatty", lambda: True)
-
-    assert run(capsys, "tui", outage)[0] == 0
-    assert calls == [1080]
 
 
 @pytest.mark.slow

@@ -81,13 +81,12 @@ def expected() -> tuple[type[Exception], ...]:
     )  # fmt: skip
 
 
-def read(path: str, *, trusted: bool = False, begun: "Archive | None" = None) -> Opened:
+def read(path: str, *, trusted: bool = False) -> Opened:
     """Open an archive and ask what every screen's frame needs; runs in a worker.
 
     Args:
         path: A directory, one Parquet file, a bundle, or a pattern.
         trusted: The archive is our own: read it in this process.
-        begun: The archive, when another process has begun to open it already.
 
     Raises:
         ArchiveError: Nothing of it can be read.
@@ -96,7 +95,7 @@ def read(path: str, *, trusted: bool = False, begun: "Archive | None" = None) ->
 
     # What tells the story is wanted next: it comes while another process reads.
     threading.Thread(target=import_module, args=(_STORY,)).start()
-    archive = begun or open_archive(path, trusted=trusted)
+    archive = open_archive(path, trusted=trusted)
     try:
         return looked_at(archive)
     except BaseException:
