@@ -9,7 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
 __all__ = ["ForkGate", "Mutex", "Renewable", "renew_in_child"]
@@ -104,7 +104,8 @@ def _let_gates_go() -> None:
 def _born() -> None:
     _SHUT.clear()
     for thing in tuple(_RENEWED):  # one that starts anew may make others
-        thing.renew()
+        with suppress(Exception):  # what cannot start anew must not keep the others from it
+            thing.renew()
 
 
 # Module state, because a fork hook cannot be taken back: one hook, which keeps nothing alive.

@@ -181,7 +181,8 @@ class Journal:
     def forget(self) -> None:
         """In a forked child: close what belongs to the parent, without a trace on the disk."""
         if self._lock is not None:
-            self._lock.release()
+            with suppress(OSError):  # somebody has closed what was not theirs
+                self._lock.release()
         if self._segment is not None:
             self._segment.close()
 

@@ -34,9 +34,20 @@ def test_no_mutex_is_kept_alive() -> None:
     assert len(locks._RENEWED) <= before
 
 
+class Broken:
+    """It cannot start anew, which the others must not suffer from."""
+
+    def __init__(self) -> None:
+        locks.renew_in_child(self)
+
+    def renew(self) -> None:
+        raise OSError
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_r78_a_forked_child_finds_a_lock_free_that_another_thread_held() -> None:
+    broken = [Broken() for _ in range(5)]  # nothing is renewed in an order
     mutex = Mutex()
     held, done = threading.Event(), threading.Event()
 
@@ -56,6 +67,7 @@ def test_r78_a_forked_child_finds_a_lock_free_that_another_thread_held() -> None
     thread.join()
 
     assert os.waitpid(pid, 0)[1] == 0
+    assert len(broken) == 5
 
 
 FORKS = """
